@@ -1,0 +1,291 @@
+//! Everything that happens in a lab, as the journal records it.
+
+use std::fmt;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::{LabCommand, Preset, WorkloadSettings};
+use crate::node::NodeEvent;
+use crate::replication::{ReplId, ReplOffset};
+
+/// Identity of a node within a lab: stays the same over restarts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct NodeId(pub u16);
+
+impl fmt::Display for NodeId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "n{}", self.0)
+    }
+}
+
+/// One line of the journal.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Position in the journal, from 0, without gaps.
+    pub seq: u64,
+    /// Time since the lab started.
+    pub at: Duration,
+    /// What happened.
+    pub event: Event,
+}
+
+/// What happened.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum Event {
+    /// The lab is up; wall-clock time of `at == 0` in RFC 3339, for people who read a recording later.
+    LabStarted {
+        /// Wall-clock time.
+        wall: String,
+        /// Version of Repliscope that wrote this.
+        version: String,
+    },
+    /// The user asked for this: the audit trail. Console lines and workload changes are here too.
+    Asked(LabCommand),
+    /// The wish could not be fulfilled, or needs the user's attention.
+    Notice {
+        /// How bad.
+        level: NoticeLevel,
+        /// The node concerned.
+        node: Option<NodeId>,
+        /// What failed and what to do.
+        text: String,
+    },
+    /// Ports are taken; nothing was started. `offer` is the first port of the next free block.
+    PortsTaken {
+        /// The shape that was asked for.
+        preset: Preset,
+        /// Ports in use, each with its holder if known.
+        taken: Vec<(u16, Option<String>)>,
+        /// First port of a free block of the same size.
+        offer: u16,
+    },
+    /// A cluster is about to start; replaces every node known before.
+    ClusterPlanned {
+        /// Its shape.
+        preset: Preset,
+        /// Its nodes.
+        nodes: Vec<NodePlan>,
+    },
+    /// A node joined the running cluster.
+    NodeAdded(NodePlan),
+    /// A node left the cluster.
+    NodeRemoved(NodeId),
+    /// The cluster was ended in good order.
+    ClusterStopped,
+    /// A node's own event.
+    Node {
+        /// Which node.
+        node: NodeId,
+        /// What it told.
+        event: NodeEvent,
+    },
+    /// A node answered PING for the first time since its start, or again after silence.
+    Answering {
+        /// Which node.
+        node: NodeId,
+    },
+    /// A node that runs does not answer.
+    Silent {
+        /// Which node.
+        node: NodeId,
+        /// In plain words.
+        reason: String,
+    },
+    /// What INFO said. Sent when something changed, at most ten times a second and node.
+    Sample {
+        /// Which node.
+        node: NodeId,
+        /// The figures.
+        sample: Box<NodeSample>,
+    },
+    /// A step of a promotion, with the time since it was asked.
+    Promotion {
+        /// The new master.
+        node: NodeId,
+        /// Which step.
+        step: PromotionStep,
+        /// Time since the wish.
+        after: Duration,
+    },
+    /// A console line was answered.
+    ConsoleReply {
+        /// The id of the line.
+        id: u64,
+        /// Who answered.
+        node: NodeId,
+        /// The answer, by RESP type.
+        reply: ReplyValue,
+        /// From send to last byte.
+        took: Duration,
+        /// Database that the console's connection has selected after this line.
+        db: u16,
+        /// The connection is inside MULTI.
+        in_multi: bool,
+    },
+    /// The workload was changed.
+    WorkloadChanged(WorkloadSettings),
+    /// What the workload did since its last sample; once a second while it runs.
+    Workload(WorkloadSample),
+}
+
+/// A node as planned.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NodePlan {
+    /// Identity.
+    pub node: NodeId,
+    /// Port on 127.0.0.1.
+    pub port: u16,
+    /// Whom it is to follow, `None` for a master.
+    pub master: Option<NodeId>,
+}
+
+/// How bad a notice is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum NoticeLevel {
+    /// Good to know.
+    Info,
+    /// Something is not as wanted.
+    Warning,
+    /// A wish failed.
+    Error,
+}
+
+/// Steps of a promotion, in their order.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PromotionStep {
+    /// `REPLICAOF NO ONE` was acknowledged.
+    Promoted,
+    /// The first write on the new master was accepted.
+    Writable,
+    /// This replica was told to follow the new master.
+    Reparented(NodeId),
+    /// It could not be done; why.
+    Failed(String),
+}
+
+/// Figures of one INFO answer. Field names are INFO's own.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct NodeSample {
+    /// `role` is `master`.
+    pub is_master: bool,
+    /// `master_host:master_port`, on a replica.
+    pub master: Option<String>,
+    /// `master_link_status` is `up`, on a replica.
+    pub master_link_up: bool,
+    /// `master_replid`.
+    pub replid: Option<ReplId>,
+    /// `master_replid2`, if not all zeros.
+    pub replid2: Option<ReplId>,
+    /// `master_repl_offset`: bytes of the stream written (master) or applied (replica).
+    pub offset: ReplOffset,
+    /// `slave_read_repl_offset`, on a replica.
+    pub read_offset: ReplOffset,
+    /// `second_repl_offset`, if any.
+    pub second_offset: Option<ReplOffset>,
+    /// `repl_backlog_active`.
+    pub backlog_active: bool,
+    /// `repl_backlog_size` in bytes.
+    pub backlog_size: u64,
+    /// `repl_backlog_first_byte_offset`.
+    pub backlog_first: ReplOffset,
+    /// `repl_backlog_histlen` in bytes.
+    pub backlog_len: u64,
+    /// `slaveN` lines, in their order.
+    pub replicas: Vec<ReplicaSample>,
+    /// Sum of keys of all databases.
+    pub keys: u64,
+    /// `used_memory` in bytes.
+    pub used_memory: u64,
+    /// `connected_clients`.
+    pub clients: u64,
+    /// `total_commands_processed`.
+    pub commands: u64,
+    /// `instantaneous_ops_per_sec`.
+    pub ops_per_second: u64,
+    /// `total_net_repl_input_bytes`.
+    pub repl_bytes_in: u64,
+    /// `total_net_repl_output_bytes`.
+    pub repl_bytes_out: u64,
+    /// `sync_full`.
+    pub sync_full: u64,
+    /// `sync_partial_ok`.
+    pub sync_partial_ok: u64,
+    /// `sync_partial_err`.
+    pub sync_partial_err: u64,
+    /// `loop_lag_max_usec`: longest single step of the node's thread since its start.
+    pub loop_lag_max_us: u64,
+    /// `loop_lag_p99_usec`.
+    pub loop_lag_p99_us: u64,
+    /// `rdb_bgsave_in_progress`.
+    pub saving: bool,
+    /// Time from request to answer.
+    pub round_trip: Duration,
+}
+
+/// One `slaveN` line of a master's INFO.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct ReplicaSample {
+    /// Announced port.
+    pub port: u16,
+    /// `wait_bgsave`, `send_bulk` or `online`.
+    pub state: String,
+    /// Last acknowledged offset.
+    pub offset: ReplOffset,
+    /// Seconds since the last ACK (Redis calls this `lag`).
+    pub ack_age: u64,
+}
+
+/// A reply, by RESP type. Bytes that are not UTF-8 are kept as they are.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum ReplyValue {
+    /// `+OK`
+    Simple(String),
+    /// `-ERR …`
+    Error(String),
+    /// `:1`
+    Integer(i64),
+    /// `$3`
+    Bulk(Vec<u8>),
+    /// `$-1`, `*-1` or `_`
+    Null,
+    /// `*`, and `>` as `Push`
+    Array(Vec<ReplyValue>),
+    /// `~`
+    Set(Vec<ReplyValue>),
+    /// `%`
+    Map(Vec<(ReplyValue, ReplyValue)>),
+    /// `>`
+    Push(Vec<ReplyValue>),
+    /// `,`
+    Double(f64),
+    /// `#`
+    Boolean(bool),
+    /// `(`
+    BigNumber(String),
+    /// `=`: format and text
+    Verbatim(String, String),
+    /// The connection failed; not a reply of the node.
+    ConnectionFailed(String),
+}
+
+/// What the workload did within one interval.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct WorkloadSample {
+    /// Writes acknowledged.
+    pub writes_ok: u64,
+    /// Writes refused or lost with the connection.
+    pub writes_failed: u64,
+    /// Reads answered.
+    pub reads_ok: u64,
+    /// Reads refused or lost.
+    pub reads_failed: u64,
+    /// Reads that returned an older value than the last one acknowledged for that key.
+    pub reads_stale: u64,
+    /// Slowest write of the interval.
+    pub write_max: Duration,
+    /// Median write of the interval.
+    pub write_p50: Duration,
+    /// Last error text, if any.
+    pub last_error: Option<String>,
+}

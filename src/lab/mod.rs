@@ -1,0 +1,13 @@
+//! A cluster: topology, observers, workload, console, and the journal of everything that happens.
+//!
+//! The user's wishes come in as [`LabCommand`], everything that happens goes out as [`Entry`] of the journal,
+//! and what is shown is a fold of that journal. Must not know egui.
+
+mod command;
+mod event;
+
+pub use command::{ConsoleTarget, LabCommand, Preset, WorkloadSettings};
+pub use event::{
+    Entry, Event, NodeId, NodePlan, NodeSample, NoticeLevel, PromotionStep, ReplicaSample, ReplyValue,
+    WorkloadSample,
+};

@@ -1,0 +1,11 @@
+//! One running server: its thread, listener, connections, replication drivers, config and INFO.
+//!
+//! Must not know other nodes, the lab or egui.
+
+mod control;
+mod event;
+
+pub use control::{NodeHandle, NodeOptions};
+pub use event::{
+    FeedPhase, LinkPhase, LogLevel, NodeEvent, NodeRole, SnapshotTarget, StopReason, SyncOutcome,
+};

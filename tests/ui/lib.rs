@@ -1,0 +1,1 @@
+//! Tests of the window: by accessibility label, with models built by folding events.
