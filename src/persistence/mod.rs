@@ -1,1 +1,1 @@
-//! TODO
+//! Not written yet.

@@ -1,0 +1,326 @@
+//! What a data command works with: the data set, the time, its reply, and what it leaves for others.
+
+use std::sync::atomic::Ordering::Relaxed;
+
+use crate::protocol::Replies;
+use crate::store::{EntryRef, KeyHash, Keyspace, Millis, Store};
+
+/// What to do with a key whose time has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExpiryMode {
+    /// A master deletes it and tells its replicas.
+    Delete,
+    /// A replica treats it as missing and waits for the master's DEL.
+    Hide,
+    /// The stream of a master is applied as it comes: the key is there until the stream deletes it.
+    Visible,
+}
+
+/// How accesses are noted in a key (`maxmemory-policy`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// LRU: the time of the last access, in seconds.
+    Lru,
+    /// LFU: 16 bits of minutes, 8 bits of a logarithmic counter.
+    Lfu,
+}
+
+/// Counters that commands move; INFO shows them.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Stats {
+    /// `keyspace_hits`
+    pub hits: u64,
+    /// `keyspace_misses`
+    pub misses: u64,
+    /// `expired_keys`
+    pub expired: u64,
+}
+
+/// What a command leaves for the replication stream, for WATCH and for the save points.
+#[derive(Debug, Default)]
+pub struct Effects {
+    /// Number of changes to the data set.
+    pub dirty: u64,
+    /// Somebody reads the stream; else nothing is encoded.
+    pub streaming: bool,
+    /// Somebody watches keys; else none are noted.
+    pub watching: bool,
+    /// Commands to send, each with its database, encoded one after the other in `encoded`.
+    commands: Vec<(usize, usize)>,
+    encoded: Vec<u8>,
+    /// The command itself is not to be sent: others stand for it, or nothing does.
+    replaced: bool,
+    /// Keys that were changed, each with its database, one after the other in `key_bytes`.
+    keys: Vec<(usize, usize)>,
+    key_bytes: Vec<u8>,
+    /// Databases that were flushed or swapped as a whole: every watched key in them counts as changed.
+    pub whole_dbs: Vec<usize>,
+}
+
+impl Effects {
+    /// Forgets everything but who listens: call it before each command.
+    #[inline]
+    pub fn clear(&mut self) {
+        self.dirty = 0;
+        self.replaced = false;
+        if !self.commands.is_empty() {
+            self.commands.clear();
+            self.encoded.clear();
+            self.encoded.shrink_to(64 * 1024);
+        }
+        if !self.keys.is_empty() {
+            self.keys.clear();
+            self.key_bytes.clear();
+        }
+        self.whole_dbs.clear();
+    }
+
+    /// Adds a command for the stream, in database `db`.
+    pub fn send(&mut self, db: usize, parts: &[&[u8]]) {
+        if !self.streaming {
+            return;
+        }
+        encode_command(&mut self.encoded, parts);
+        self.commands.push((db, self.encoded.len()));
+    }
+
+    /// What was added with [`Effects::send`], each with its database and encoded as a RESP array.
+    pub fn sent(&self) -> impl ExactSizeIterator<Item = (usize, &[u8])> {
+        let mut from = 0;
+        self.commands.iter().map(move |&(db, to)| {
+            let command = &self.encoded[from..to];
+            from = to;
+            (db, command)
+        })
+    }
+
+    /// Whether the command itself goes into the stream, after [`Effects::sent`].
+    pub fn sends_itself(&self) -> bool {
+        self.dirty > 0 && !self.replaced
+    }
+
+    /// Keys that were changed, each with its database.
+    pub fn changed_keys(&self) -> impl Iterator<Item = (usize, &[u8])> {
+        let mut from = 0;
+        self.keys.iter().map(move |&(db, to)| {
+            let key = &self.key_bytes[from..to];
+            from = to;
+            (db, key)
+        })
+    }
+
+    fn note_key(&mut self, db: usize, key: &[u8]) {
+        if self.watching {
+            self.key_bytes.extend_from_slice(key);
+            self.keys.push((db, self.key_bytes.len()));
+        }
+    }
+}
+
+/// Writes a command as a RESP array of bulk strings.
+pub(crate) fn encode_command(into: &mut Vec<u8>, parts: &[&[u8]]) {
+    let mut digits = itoa::Buffer::new();
+    into.push(b'*');
+    into.extend_from_slice(digits.format(parts.len()).as_bytes());
+    for part in parts {
+        into.extend_from_slice(b"\r\n$");
+        into.extend_from_slice(digits.format(part.len()).as_bytes());
+        into.extend_from_slice(b"\r\n");
+        into.extend_from_slice(part);
+    }
+    into.extend_from_slice(b"\r\n");
+}
+
+/// Everything that one data command may read and change.
+#[derive(Debug)]
+pub struct Ctx<'a> {
+    /// All databases.
+    pub store: &'a mut Store,
+    /// The database that the client has selected.
+    pub db: usize,
+    /// Unix time; the same for all commands of one batch, so that a batch sees one instant.
+    pub now: Millis,
+    /// What to do with expired keys.
+    pub expiry: ExpiryMode,
+    /// How accesses are noted.
+    pub access: Access,
+    /// Propagate deletions of expired keys as UNLINK (`lazyfree-lazy-expire`).
+    pub lazy_expire: bool,
+    /// Longest string allowed (`proto-max-bulk-len`), in bytes.
+    pub max_string: usize,
+    /// Where the reply goes.
+    pub out: &'a mut Replies,
+    /// What the command leaves for others.
+    pub effects: &'a mut Effects,
+    /// Counters.
+    pub stats: &'a mut Stats,
+    /// State of the node's generator, for RANDOMKEY and the LFU counter.
+    pub random: &'a mut u64,
+    /// Key spaces that were emptied; the node frees them on a thread of their own.
+    pub garbage: &'a mut Vec<Keyspace>,
+}
+
+impl Ctx<'_> {
+    /// The selected database.
+    #[inline]
+    pub fn keyspace(&self) -> &Keyspace {
+        self.store.db(self.db)
+    }
+
+    /// The selected database, to change it.
+    #[inline]
+    pub fn keyspace_mut(&mut self) -> &mut Keyspace {
+        self.store.db_mut(self.db)
+    }
+
+    /// Hash of `key` in the selected database.
+    #[inline]
+    pub fn hash(&self, key: &[u8]) -> KeyHash {
+        self.keyspace().hash(key)
+    }
+
+    /// 64 random bits (SplitMix64).
+    pub fn random(&mut self) -> u64 {
+        *self.random = self.random.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut bits = *self.random;
+        bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        bits ^ (bits >> 31)
+    }
+
+    /// What a fresh key's access field starts with.
+    #[inline]
+    pub fn fresh_access(&self) -> u32 {
+        match self.access {
+            Access::Lru => lru_clock(self.now),
+            Access::Lfu => (minutes(self.now) << 8) | LFU_INIT,
+        }
+    }
+
+    /// Finds `key` in order to read it: expired keys are missing, the access is noted and counted.
+    #[inline]
+    pub fn read(&mut self, key: &[u8]) -> Option<EntryRef<'_>> {
+        let hash = self.hash(key);
+        self.read_at(hash, key)
+    }
+
+    /// [`Ctx::read`] with a hash that is known already.
+    #[inline]
+    pub fn read_at(&mut self, hash: KeyHash, key: &[u8]) -> Option<EntryRef<'_>> {
+        if self.expire_if_due(self.db, hash, key) {
+            self.stats.misses += 1;
+            return None;
+        }
+        let (access, now) = (self.access, self.now);
+        let luck = if access == Access::Lfu { self.random() } else { 0 };
+        let Some(entry) = self.store.db(self.db).get(hash, key) else {
+            self.stats.misses += 1;
+            return None;
+        };
+        self.stats.hits += 1;
+        let before = entry.access().load(Relaxed);
+        let after = match access {
+            Access::Lru => lru_clock(now),
+            Access::Lfu => lfu_touched(before, now, luck),
+        };
+        if after != before {
+            entry.access().store(after, Relaxed);
+        }
+        Some(entry)
+    }
+
+    /// Finds `key` without noting an access: what TYPE, TTL, OBJECT and EXISTS-like questions want.
+    pub fn peek(&mut self, db: usize, key: &[u8]) -> Option<EntryRef<'_>> {
+        let hash = self.store.db(db).hash(key);
+        if self.expire_if_due(db, hash, key) {
+            return None;
+        }
+        self.store.db(db).get(hash, key)
+    }
+
+    /// Makes an expired key vanish before a write: deleted and propagated on a master, left to be overwritten
+    /// on a replica. `true` if the key counts as missing because of its expiry.
+    #[inline]
+    pub fn expire_if_due(&mut self, db: usize, hash: KeyHash, key: &[u8]) -> bool {
+        if self.expiry == ExpiryMode::Visible || self.store.db(db).expires() == 0 {
+            return false;
+        }
+        let expire = self.store.db(db).get(hash, key).and_then(|entry| entry.expire());
+        if expire.is_none_or(|at| at > self.now) {
+            return false;
+        }
+        if self.expiry == ExpiryMode::Delete {
+            self.delete_expired(db, hash, key);
+        }
+        true
+    }
+
+    /// Deletes a key whose time has come and sends the DEL (or UNLINK) for it.
+    pub fn delete_expired(&mut self, db: usize, hash: KeyHash, key: &[u8]) {
+        if self.store.db_mut(db).remove(hash, key) {
+            self.stats.expired += 1;
+            let verb: &[u8] = if self.lazy_expire { b"UNLINK" } else { b"DEL" };
+            self.effects.send(db, &[verb, key]);
+            self.effects.note_key(db, key);
+        }
+    }
+
+    /// Whether `expire` has passed, as seen by this role.
+    pub fn is_expired(&self, expire: Option<Millis>) -> bool {
+        self.expiry != ExpiryMode::Visible && expire.is_some_and(|at| at <= self.now)
+    }
+
+    /// Notes one change to `key` of the selected database: the command counts as a write and is propagated.
+    #[inline]
+    pub fn changed(&mut self, key: &[u8]) {
+        self.changed_in(self.db, key);
+    }
+
+    /// Notes one change to `key` of database `db`.
+    #[inline]
+    pub fn changed_in(&mut self, db: usize, key: &[u8]) {
+        self.effects.dirty += 1;
+        self.effects.note_key(db, key);
+    }
+
+    /// Sends `parts` to the replicas instead of the command itself. Call it again for further commands.
+    pub fn propagate(&mut self, parts: &[&[u8]]) {
+        self.effects.replaced = true;
+        self.effects.send(self.db, parts);
+    }
+
+    /// The command itself is not sent to the replicas.
+    pub fn propagate_nothing(&mut self) {
+        self.effects.replaced = true;
+    }
+}
+
+/// A fresh key starts with this LFU counter, so that it is not evicted at once.
+const LFU_INIT: u32 = 5;
+/// `lfu-log-factor`: how slowly the counter rises.
+const LFU_LOG_FACTOR: f64 = 10.0;
+/// `lfu-decay-time` in minutes.
+const LFU_DECAY_MINUTES: u32 = 1;
+
+/// 24 bits of seconds, as Redis' LRU clock.
+pub(crate) fn lru_clock(now: Millis) -> u32 {
+    ((now / 1000) & 0xFF_FFFF) as u32
+}
+
+fn minutes(now: Millis) -> u32 {
+    ((now / 60_000) & 0xFFFF) as u32
+}
+
+/// The LFU counter as it stands now, decayed since its last access.
+pub(crate) fn lfu_counter(access: u32, now: Millis) -> u32 {
+    let passed = minutes(now).wrapping_sub(access >> 8) & 0xFFFF;
+    (access & 0xFF).saturating_sub(passed / LFU_DECAY_MINUTES)
+}
+
+fn lfu_touched(access: u32, now: Millis, luck: u64) -> u32 {
+    let counter = lfu_counter(access, now);
+    let above = f64::from(counter.saturating_sub(LFU_INIT));
+    let chance = 1.0 / (above * LFU_LOG_FACTOR + 1.0);
+    let hit = counter < 255 && ((luck >> 11) as f64 / (1u64 << 53) as f64) < chance;
+    (minutes(now) << 8) | (counter + u32::from(hit))
+}

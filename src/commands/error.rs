@@ -1,0 +1,60 @@
+//! Error replies, in Redis' exact words.
+
+use std::borrow::Cow;
+
+/// What a command answers when it refuses. `Display` gives the line without the leading `-`.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CmdError {
+    /// The key holds another type.
+    #[error("WRONGTYPE Operation against a key holding the wrong kind of value")]
+    WrongType,
+    /// The words do not fit the command.
+    #[error("ERR syntax error")]
+    Syntax,
+    /// An argument or a value is no 64-bit integer.
+    #[error("ERR value is not an integer or out of range")]
+    NotAnInteger,
+    /// An argument or a value is no number.
+    #[error("ERR value is not a valid float")]
+    NotAFloat,
+    /// INCR and its kin left the range of 64 bits.
+    #[error("ERR increment or decrement would overflow")]
+    Overflow,
+    /// INCRBYFLOAT has no finite result.
+    #[error("ERR increment would produce NaN or Infinity")]
+    NanOrInfinity,
+    /// A string would exceed `proto-max-bulk-len`.
+    #[error("ERR string exceeds maximum allowed size (proto-max-bulk-len)")]
+    StringTooLong,
+    /// RENAME and others need a key that is there.
+    #[error("ERR no such key")]
+    NoSuchKey,
+    /// No database has this number.
+    #[error("ERR DB index is out of range")]
+    DbOutOfRange,
+    /// An expiry is not usable; names the command.
+    #[error("ERR invalid expire time in '{0}' command")]
+    InvalidExpire(&'static str),
+    /// Wrong number of arguments; names the command, as `config|get` for a subcommand.
+    #[error("ERR wrong number of arguments for '{0}' command")]
+    Arity(Cow<'static, str>),
+    /// Anything else: the whole line, with its code.
+    #[error("{0}")]
+    Other(Cow<'static, str>),
+}
+
+impl CmdError {
+    /// An error with a fixed text, its code (`ERR`, …) included.
+    pub const fn text(text: &'static str) -> Self {
+        Self::Other(Cow::Borrowed(text))
+    }
+}
+
+impl From<String> for CmdError {
+    fn from(text: String) -> Self {
+        Self::Other(Cow::Owned(text))
+    }
+}
+
+/// A command has written its reply, or refuses and has written nothing.
+pub type CmdResult<T = ()> = Result<T, CmdError>;

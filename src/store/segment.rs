@@ -1,0 +1,181 @@
+//! A small table of records that covers one contiguous range of hashes: the unit of copy-on-write.
+
+use std::sync::atomic::AtomicU32;
+
+use hashbrown::HashTable;
+use triomphe::Arc;
+
+use super::record::{Millis, ObjectEntry, Record, string_encoding};
+use super::value::{Object, StringEncoding, Value, ValueRef};
+
+/// A contiguous range of hashes of one database. Cloning it copies the tables and counts one reference for
+/// each record: a few microseconds.
+#[derive(Debug, Clone, Default)]
+pub struct Segment {
+    pub(super) strings: HashTable<Record>,
+    pub(super) objects: HashTable<Arc<ObjectEntry>>,
+}
+
+/// A key with its value, seen in place.
+#[derive(Debug, Clone, Copy)]
+pub struct EntryRef<'a>(Place<'a>);
+
+#[derive(Debug, Clone, Copy)]
+enum Place<'a> {
+    Inline(&'a Record),
+    Object(&'a ObjectEntry),
+}
+
+impl<'a> EntryRef<'a> {
+    /// The key.
+    pub fn key(&self) -> &'a [u8] {
+        match self.0 {
+            Place::Inline(record) => record.key(),
+            Place::Object(entry) => &entry.key,
+        }
+    }
+
+    /// The value.
+    #[inline]
+    pub fn value(&self) -> ValueRef<'a> {
+        match self.0 {
+            Place::Inline(record) => ValueRef::Str(record.value()),
+            Place::Object(entry) => match &entry.object {
+                Object::Text(text) => ValueRef::Str(text),
+            },
+        }
+    }
+
+    /// A copy of the value.
+    pub fn to_value(&self) -> Value {
+        let ValueRef::Str(bytes) = self.value();
+        Value::Str {
+            bytes: bytes.to_vec(),
+            changed_in_place: self.string_encoding() == StringEncoding::Raw && bytes.len() <= 44,
+        }
+    }
+
+    /// Unix time in milliseconds at which the key expires.
+    #[inline]
+    pub fn expire(&self) -> Option<Millis> {
+        match self.0 {
+            Place::Inline(record) => record.expire(),
+            Place::Object(entry) => entry.expire,
+        }
+    }
+
+    /// LRU clock or LFU counter of the last access; a read may store here.
+    pub fn access(&self) -> &'a AtomicU32 {
+        match self.0 {
+            Place::Inline(record) => record.access(),
+            Place::Object(entry) => &entry.access,
+        }
+    }
+
+    /// How OBJECT ENCODING calls a string here.
+    pub fn string_encoding(&self) -> StringEncoding {
+        match self.0 {
+            Place::Inline(record) => string_encoding(record.value(), record.is_raw()),
+            Place::Object(_) => StringEncoding::Raw,
+        }
+    }
+
+    /// Estimate of the bytes that key and value take, the slot in the table not counted.
+    pub fn memory(&self) -> usize {
+        match self.0 {
+            Place::Inline(record) => record.memory(),
+            Place::Object(entry) => entry.memory(),
+        }
+    }
+}
+
+impl Segment {
+    /// Keys in this segment.
+    pub fn len(&self) -> usize {
+        self.strings.len() + self.objects.len()
+    }
+
+    /// Whether it holds no key.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Every key, in an order that only the hash and the history of the segment decide.
+    pub fn iter(&self) -> impl Iterator<Item = EntryRef<'_>> {
+        let strings = self.strings.iter().map(|record| EntryRef(Place::Inline(record)));
+        strings.chain(self.objects.iter().map(|entry| EntryRef(Place::Object(entry))))
+    }
+
+    #[inline]
+    pub(super) fn find(&self, slot_hash: u64, key: &[u8]) -> Option<EntryRef<'_>> {
+        if let Some(record) = self.strings.find(slot_hash, |record| record.key() == key) {
+            return Some(EntryRef(Place::Inline(record)));
+        }
+        if self.objects.is_empty() {
+            return None;
+        }
+        let entry = self.objects.find(slot_hash, |entry| *entry.key == *key)?;
+        Some(EntryRef(Place::Object(entry)))
+    }
+
+    /// Reads the control bytes and the first line of the likely record, so that a later look-up finds both
+    /// in the cache.
+    #[inline]
+    pub(super) fn touch(&self, slot_hash: u64) -> bool {
+        self.strings.find(slot_hash, Record::touch).is_some()
+    }
+
+    /// A key by its place in the tables, `None` where the place is empty: what a random pick needs.
+    pub(super) fn at(&self, bucket: usize) -> Option<EntryRef<'_>> {
+        match bucket.checked_sub(self.strings.num_buckets()) {
+            None => self.strings.get_bucket(bucket).map(|record| EntryRef(Place::Inline(record))),
+            Some(rest) => self.objects.get_bucket(rest).map(|entry| EntryRef(Place::Object(entry))),
+        }
+    }
+
+    pub(super) fn buckets(&self) -> usize {
+        self.strings.num_buckets() + self.objects.num_buckets()
+    }
+
+    pub(super) fn table_memory(&self) -> usize {
+        self.strings.allocation_size() + self.objects.allocation_size()
+    }
+
+    pub(super) fn insert_record(&mut self, slot_hash: u64, record: Record, rehash: impl Fn(&[u8]) -> u64) {
+        self.strings.insert_unique(slot_hash, record, |record| rehash(record.key()));
+    }
+
+    pub(super) fn insert_object(
+        &mut self,
+        slot_hash: u64,
+        entry: Arc<ObjectEntry>,
+        rehash: impl Fn(&[u8]) -> u64,
+    ) {
+        self.objects.insert_unique(slot_hash, entry, |entry| rehash(&entry.key));
+    }
+
+    /// Takes a key out; what it held comes back as the table stored it.
+    pub(super) fn take(&mut self, slot_hash: u64, key: &[u8]) -> Option<Taken> {
+        if let Ok(slot) = self.strings.find_entry(slot_hash, |record| record.key() == key) {
+            return Some(Taken::Inline(slot.remove().0));
+        }
+        let slot = self.objects.find_entry(slot_hash, |entry| *entry.key == *key).ok()?;
+        Some(Taken::Object(slot.remove().0))
+    }
+}
+
+/// What [`Segment::take`] took out.
+#[derive(Debug)]
+pub(super) enum Taken {
+    Inline(Record),
+    Object(Arc<ObjectEntry>),
+}
+
+impl Taken {
+    pub(super) fn entry(&self) -> EntryRef<'_> {
+        match self {
+            Self::Inline(record) => EntryRef(Place::Inline(record)),
+            Self::Object(entry) => EntryRef(Place::Object(entry)),
+        }
+    }
+}
