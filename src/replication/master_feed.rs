@@ -1,0 +1,487 @@
+//! The master's side of one replica: from its PSYNC to the end of its connection.
+//!
+//! Owns the replica's state in Redis' words, its position in the stream, its ACKs and the rules by which it is
+//! dropped. It must not know sockets or clocks, nor how snapshots are made.
+
+use std::time::Duration;
+
+use thiserror::Error;
+
+use super::{Backlog, Cursor, ReplOffset, ReplicaOptions};
+
+/// How often a waiting replica is told that the master lives.
+const KEEP_ALIVE_PERIOD: Duration = Duration::from_secs(1);
+
+/// How the snapshot travels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transport {
+    /// From a file, with its length announced.
+    Disk,
+    /// As it is made, ended by a mark. The stream flows only after the first ACK.
+    Diskless,
+}
+
+/// Where a feed stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FeedState {
+    /// The snapshot is not begun, or (disk-based) not finished.
+    WaitSnapshot,
+    /// The snapshot goes out.
+    SendSnapshot(Transport),
+    /// The snapshot is out (or was not needed).
+    Online,
+}
+
+impl FeedState {
+    /// The word that INFO has for it. A diskless transfer is `wait_bgsave` there, as in Redis.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::WaitSnapshot | Self::SendSnapshot(Transport::Diskless) => "wait_bgsave",
+            Self::SendSnapshot(Transport::Disk) => "send_bulk",
+            Self::Online => "online",
+        }
+    }
+}
+
+/// The parameters by which a replica is dropped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FeedLimits {
+    /// `repl-timeout`.
+    pub timeout: Duration,
+    /// Hard limit of `client-output-buffer-limit replica` in bytes, 0 for none.
+    pub hard: u64,
+    /// Soft limit of the same in bytes, 0 for none.
+    pub soft: u64,
+    /// How long the soft limit may be exceeded.
+    pub soft_for: Duration,
+}
+
+impl Default for FeedLimits {
+    /// Redis' own: 60 s, `256mb 64mb 60`.
+    fn default() -> Self {
+        let minute = Duration::from_secs(60);
+        Self { timeout: minute, hard: 256 << 20, soft: 64 << 20, soft_for: minute }
+    }
+}
+
+/// Why a replica's connection is closed.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+pub enum FeedFault {
+    /// No ACK came for `repl-timeout`.
+    #[error("no ACK for {0:?} (repl-timeout)")]
+    NoAck(Duration),
+    /// It took no byte of a diskless snapshot for `repl-timeout`.
+    #[error("took no byte of the snapshot for {0:?} (repl-timeout)")]
+    TransferStalled(Duration),
+    /// Too many bytes wait for it.
+    #[error("{behind} bytes wait for it, the hard limit is {limit} (client-output-buffer-limit)")]
+    HardLimit {
+        /// Bytes that wait.
+        behind: u64,
+        /// Bytes that may wait.
+        limit: u64,
+    },
+    /// Many bytes waited for it too long.
+    #[error("more than {limit} bytes waited for it for {waited:?} (soft client-output-buffer-limit)")]
+    SoftLimit {
+        /// Bytes that may wait for long.
+        limit: u64,
+        /// For how long there were more.
+        waited: Duration,
+    },
+    /// It acknowledged bytes that were never written: believed, it would make WAIT lie.
+    #[error("lying replica: acknowledged {acked}, only {written} were written")]
+    LyingAck {
+        /// What it claims.
+        acked: ReplOffset,
+        /// The master's offset.
+        written: ReplOffset,
+    },
+}
+
+/// What a timer tick asks of the driver.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum FeedAction {
+    /// Send a bare `\n`: the master lives, the snapshot is still being prepared. It counts in no offset.
+    SendKeepAlive,
+    /// Close the connection.
+    Drop(FeedFault),
+}
+
+/// What an ACK changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Acked {
+    /// The stream may flow from now on: this was the first ACK after a diskless snapshot.
+    StreamStarts,
+    /// It has more than before.
+    Further,
+    /// It lives.
+    Alive,
+}
+
+/// The master's side of one replica.
+#[derive(Debug)]
+pub struct MasterFeed {
+    options: ReplicaOptions,
+    state: FeedState,
+    cursor: Option<Cursor>,
+    stream_on_ack: bool,
+    /// False for a replica that came by SYNC: it never acknowledges, so it is not dropped for that.
+    acknowledges: bool,
+    acked: ReplOffset,
+    /// Last sign of life from the replica.
+    heard: Duration,
+    /// Last byte of a snapshot taken by the replica.
+    took: Duration,
+    kept_alive: Duration,
+    over_soft_since: Option<Duration>,
+}
+
+impl MasterFeed {
+    /// A replica that needs a snapshot; `by_psync` is false if it came by SYNC.
+    pub fn waiting(options: ReplicaOptions, by_psync: bool, now: Duration) -> Self {
+        Self {
+            options,
+            state: FeedState::WaitSnapshot,
+            cursor: None,
+            stream_on_ack: false,
+            acknowledges: by_psync,
+            acked: 0,
+            heard: now,
+            took: now,
+            kept_alive: now,
+            over_soft_since: None,
+        }
+    }
+
+    /// A replica that was granted `+CONTINUE`: online at once, from this cursor on.
+    pub fn continuing(options: ReplicaOptions, cursor: Cursor, now: Duration) -> Self {
+        let mut feed = Self::waiting(options, true, now);
+        feed.cursor = Some(cursor);
+        feed.state = FeedState::Online;
+        feed
+    }
+
+    /// What the replica told about itself.
+    pub fn options(&self) -> &ReplicaOptions {
+        &self.options
+    }
+
+    /// The same, for a REPLCONF that comes later.
+    pub fn options_mut(&mut self) -> &mut ReplicaOptions {
+        &mut self.options
+    }
+
+    /// Where the feed stands.
+    pub fn state(&self) -> FeedState {
+        self.state
+    }
+
+    /// It has its snapshot: the only ones that ROLE shows and that count for WAIT and min-replicas.
+    pub fn is_online(&self) -> bool {
+        self.state == FeedState::Online
+    }
+
+    /// Whether bytes of the stream may be sent to it now.
+    pub fn streams(&self) -> bool {
+        self.is_online() && !self.stream_on_ack && !self.options.rdb_only
+    }
+
+    /// Its position in the stream, once its snapshot has begun; dropped with the feed.
+    pub fn cursor(&self) -> Option<&Cursor> {
+        self.cursor.as_ref()
+    }
+
+    /// The same, to move it on.
+    pub fn cursor_mut(&mut self) -> Option<&mut Cursor> {
+        self.cursor.as_mut()
+    }
+
+    /// Bytes of the stream that wait here for it.
+    pub fn bytes_behind(&self, backlog: &Backlog) -> u64 {
+        self.cursor.as_ref().map_or(0, |cursor| backlog.bytes_behind(cursor))
+    }
+
+    /// The highest offset that it acknowledged.
+    pub fn acked(&self) -> ReplOffset {
+        self.acked
+    }
+
+    /// `lag` of INFO: whole seconds since its last sign of life.
+    pub fn lag_seconds(&self, now: Duration) -> u64 {
+        now.saturating_sub(self.heard).as_secs()
+    }
+
+    /// Time since its last sign of life, as exact as `now`.
+    pub fn ack_age(&self, now: Duration) -> Duration {
+        now.saturating_sub(self.heard)
+    }
+
+    /// A snapshot began for it; the stream goes on from `cursor`, the first byte after the snapshot.
+    pub fn snapshot_begun(&mut self, cursor: Cursor) {
+        self.cursor = Some(cursor);
+    }
+
+    /// The first bytes of its snapshot go out.
+    pub fn transfer_begun(&mut self, transport: Transport, now: Duration) {
+        self.state = FeedState::SendSnapshot(transport);
+        self.took = now;
+    }
+
+    /// It took bytes of its snapshot.
+    pub fn transfer_went_on(&mut self, now: Duration) {
+        self.took = now;
+    }
+
+    /// Its snapshot failed before any byte of it went out: it waits for the next one.
+    pub fn snapshot_failed(&mut self) {
+        self.state = FeedState::WaitSnapshot;
+        self.cursor = None;
+    }
+
+    /// The last byte of its snapshot is out.
+    pub fn transfer_done(&mut self, now: Duration) {
+        // The replica reads a diskless snapshot up to its mark: bytes of the stream behind it, in the same
+        // packet, could be taken for part of it. Its first ACK says that it has found the mark.
+        self.stream_on_ack = self.state == FeedState::SendSnapshot(Transport::Diskless) && self.acknowledges;
+        self.state = FeedState::Online;
+        self.heard = now;
+    }
+
+    /// Something else than an ACK came from it, such as the `\n` that it sends while it loads.
+    pub fn on_sign_of_life(&mut self, now: Duration) {
+        self.heard = now;
+    }
+
+    /// `REPLCONF ACK` came; `written` is the master's offset.
+    ///
+    /// # Errors
+    /// [`FeedFault::LyingAck`]: drop it. The ACK then counts for nothing.
+    pub fn on_ack(
+        &mut self,
+        acked: ReplOffset,
+        written: ReplOffset,
+        now: Duration,
+    ) -> Result<Acked, FeedFault> {
+        if acked > written {
+            return Err(FeedFault::LyingAck { acked, written });
+        }
+        self.heard = now;
+        let further = acked > self.acked;
+        self.acked = self.acked.max(acked);
+        if self.is_online() && std::mem::take(&mut self.stream_on_ack) {
+            return Ok(Acked::StreamStarts);
+        }
+        Ok(if further { Acked::Further } else { Acked::Alive })
+    }
+
+    /// The 1 Hz timer: what is due for this replica.
+    pub fn on_tick(&mut self, now: Duration, limits: &FeedLimits, backlog: &Backlog) -> Option<FeedAction> {
+        if let Err(fault) =
+            self.check_buffer(now, limits, backlog).and_then(|()| self.check_time(now, limits))
+        {
+            return Some(FeedAction::Drop(fault));
+        }
+        // Not inside a transfer: there the replica would take the byte for one of the snapshot's.
+        let waits = self.state == FeedState::WaitSnapshot;
+        if waits && now.saturating_sub(self.kept_alive) >= KEEP_ALIVE_PERIOD {
+            self.kept_alive = now;
+            return Some(FeedAction::SendKeepAlive);
+        }
+        None
+    }
+
+    /// Whether the bytes that wait for this replica are within the output buffer limits; to be asked after
+    /// each batch of writes too.
+    ///
+    /// # Errors
+    /// [`FeedFault::HardLimit`] or [`FeedFault::SoftLimit`]: drop it.
+    pub fn check_buffer(
+        &mut self,
+        now: Duration,
+        limits: &FeedLimits,
+        backlog: &Backlog,
+    ) -> Result<(), FeedFault> {
+        let behind = self.bytes_behind(backlog);
+        // What the backlog would keep anyway costs nothing, so a smaller limit would only force full syncs.
+        let hard = limits.hard.max(backlog.size());
+        if limits.hard > 0 && behind >= hard {
+            return Err(FeedFault::HardLimit { behind, limit: hard });
+        }
+        if limits.soft == 0 || behind < limits.soft {
+            self.over_soft_since = None;
+            return Ok(());
+        }
+        let waited = now.saturating_sub(*self.over_soft_since.get_or_insert(now));
+        if waited > limits.soft_for {
+            return Err(FeedFault::SoftLimit { limit: limits.soft, waited });
+        }
+        Ok(())
+    }
+
+    fn check_time(&self, now: Duration, limits: &FeedLimits) -> Result<(), FeedFault> {
+        let silent = now.saturating_sub(self.heard);
+        let stalled = now.saturating_sub(self.took);
+        match self.state {
+            FeedState::Online if self.acknowledges && silent > limits.timeout => {
+                Err(FeedFault::NoAck(silent))
+            }
+            FeedState::SendSnapshot(Transport::Diskless) if stalled > limits.timeout => {
+                Err(FeedFault::TransferStalled(stalled))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::replication::{MIN_BACKLOG_SIZE, MinReplicas, count_acked, count_good};
+
+    const S: Duration = Duration::from_secs(1);
+
+    fn waiting() -> MasterFeed {
+        MasterFeed::waiting(ReplicaOptions::default(), true, Duration::ZERO)
+    }
+
+    fn online(backlog: &Backlog) -> MasterFeed {
+        let cursor = backlog.open(backlog.next()).unwrap();
+        MasterFeed::continuing(ReplicaOptions::default(), cursor, Duration::ZERO)
+    }
+
+    #[test]
+    fn a_disk_based_sync_goes_through_redis_states() {
+        let backlog = Backlog::new(MIN_BACKLOG_SIZE, 1);
+        let mut feed = waiting();
+        assert_eq!((feed.state().word(), feed.streams()), ("wait_bgsave", false));
+        feed.snapshot_begun(backlog.open(1).unwrap());
+        assert_eq!(feed.state().word(), "wait_bgsave");
+        feed.transfer_begun(Transport::Disk, S);
+        assert_eq!((feed.state().word(), feed.streams()), ("send_bulk", false));
+        feed.transfer_done(2 * S);
+        assert_eq!((feed.state().word(), feed.streams()), ("online", true));
+    }
+
+    #[test]
+    fn after_a_diskless_sync_the_stream_waits_for_the_first_ack() {
+        let backlog = Backlog::new(MIN_BACKLOG_SIZE, 1);
+        let mut feed = waiting();
+        feed.snapshot_begun(backlog.open(1).unwrap());
+        feed.transfer_begun(Transport::Diskless, S);
+        assert_eq!(feed.state().word(), "wait_bgsave");
+        feed.transfer_done(2 * S);
+        assert_eq!((feed.is_online(), feed.streams()), (true, false));
+        assert_eq!(feed.on_ack(0, 0, 3 * S), Ok(Acked::StreamStarts));
+        assert!(feed.streams());
+        assert_eq!(feed.on_ack(0, 10, 4 * S), Ok(Acked::Alive));
+        assert_eq!(feed.on_ack(10, 10, 4 * S), Ok(Acked::Further));
+    }
+
+    #[test]
+    fn who_cannot_acknowledge_gets_the_stream_at_once_and_is_never_dropped_for_silence() {
+        let backlog = Backlog::new(MIN_BACKLOG_SIZE, 1);
+        let mut feed = MasterFeed::waiting(ReplicaOptions::default(), false, Duration::ZERO);
+        feed.transfer_begun(Transport::Disk, S);
+        feed.transfer_done(S);
+        assert!(feed.streams());
+        assert_eq!(feed.on_tick(1000 * S, &FeedLimits::default(), &backlog), None);
+    }
+
+    #[test]
+    fn bytes_written_during_the_sync_wait_for_the_replica() {
+        let mut backlog = Backlog::new(MIN_BACKLOG_SIZE, 101);
+        let mut feed = waiting();
+        feed.snapshot_begun(backlog.open(101).unwrap());
+        backlog.append(&[9; 100_000]);
+        assert_eq!(feed.bytes_behind(&backlog), 100_000);
+        assert_eq!(backlog.slices(feed.cursor().unwrap(), usize::MAX).flatten().count(), 100_000);
+    }
+
+    #[test]
+    fn an_ack_beyond_the_stream_is_a_lie_and_counts_for_nothing() {
+        let mut backlog = Backlog::new(MIN_BACKLOG_SIZE, 1);
+        let mut feed = online(&backlog);
+        backlog.append(&[0; 50]);
+        let lie = FeedFault::LyingAck { acked: 51, written: 50 };
+        assert_eq!(feed.on_ack(51, 50, 5 * S), Err(lie));
+        assert_eq!((feed.acked(), feed.lag_seconds(5 * S)), (0, 5));
+        assert_eq!(feed.on_ack(50, 50, 5 * S), Ok(Acked::Further));
+        assert_eq!(feed.on_ack(40, 50, 6 * S), Ok(Acked::Alive));
+        assert_eq!((feed.acked(), feed.lag_seconds(8 * S)), (50, 2));
+    }
+
+    #[test]
+    fn a_waiting_replica_gets_a_newline_each_second_and_none_during_the_transfer() {
+        let backlog = Backlog::new(MIN_BACKLOG_SIZE, 1);
+        let limits = FeedLimits::default();
+        let mut feed = waiting();
+        assert_eq!(feed.on_tick(S / 2, &limits, &backlog), None);
+        assert_eq!(feed.on_tick(S, &limits, &backlog), Some(FeedAction::SendKeepAlive));
+        assert_eq!(feed.on_tick(S, &limits, &backlog), None);
+        assert_eq!(feed.on_tick(500 * S, &limits, &backlog), Some(FeedAction::SendKeepAlive));
+        feed.transfer_begun(Transport::Disk, 500 * S);
+        assert_eq!(feed.on_tick(502 * S, &limits, &backlog), None);
+    }
+
+    #[test]
+    fn silence_beyond_repl_timeout_ends_the_feed() {
+        let backlog = Backlog::new(MIN_BACKLOG_SIZE, 1);
+        let limits = FeedLimits::default();
+        let mut feed = online(&backlog);
+        assert_eq!(feed.on_tick(60 * S, &limits, &backlog), None);
+        assert_eq!(feed.on_tick(61 * S, &limits, &backlog), Some(FeedAction::Drop(FeedFault::NoAck(61 * S))));
+        feed.on_sign_of_life(61 * S);
+        assert_eq!(feed.on_tick(62 * S, &limits, &backlog), None);
+
+        let mut stuck = waiting();
+        stuck.transfer_begun(Transport::Diskless, 10 * S);
+        stuck.transfer_went_on(20 * S);
+        assert_eq!(stuck.on_tick(80 * S, &limits, &backlog), None);
+        let fault = FeedFault::TransferStalled(61 * S);
+        assert_eq!(stuck.on_tick(81 * S, &limits, &backlog), Some(FeedAction::Drop(fault)));
+    }
+
+    #[test]
+    fn output_buffer_limits_by_bytes_behind() {
+        let mut backlog = Backlog::new(MIN_BACKLOG_SIZE, 1);
+        let mut feed = online(&backlog);
+        let limits = FeedLimits { hard: 40_000, soft: 20_000, soft_for: 10 * S, ..FeedLimits::default() };
+        backlog.append(&[0; 20_000]);
+        assert_eq!(feed.check_buffer(S, &limits, &backlog), Ok(()));
+        assert_eq!(feed.check_buffer(11 * S, &limits, &backlog), Ok(()));
+        let soft = FeedFault::SoftLimit { limit: 20_000, waited: 11 * S };
+        assert_eq!(feed.check_buffer(12 * S, &limits, &backlog), Err(soft));
+        backlog.consume(feed.cursor_mut().unwrap(), 1);
+        assert_eq!(feed.check_buffer(12 * S, &limits, &backlog), Ok(()), "below again: the time starts anew");
+        backlog.append(&[0; 20_001]);
+        let hard = FeedFault::HardLimit { behind: 40_000, limit: 40_000 };
+        assert_eq!(feed.check_buffer(13 * S, &limits, &backlog), Err(hard));
+
+        let raised = FeedLimits { hard: 1, soft: 0, ..limits };
+        let mut near = online(&backlog);
+        backlog.append(&[0; 1000]);
+        assert_eq!(near.check_buffer(S, &raised, &backlog), Ok(()), "the backlog keeps these bytes anyway");
+        let none = FeedLimits { hard: 0, soft: 0, ..limits };
+        assert_eq!(feed.check_buffer(S, &none, &backlog), Ok(()));
+    }
+
+    #[test]
+    fn only_online_replicas_count_and_only_recent_ones_are_good() {
+        let mut backlog = Backlog::new(MIN_BACKLOG_SIZE, 1);
+        let mut feeds = [online(&backlog), online(&backlog), waiting()];
+        backlog.append(&[0; 100]);
+        feeds[0].on_ack(100, 100, 5 * S).unwrap();
+        feeds[1].on_ack(50, 100, 20 * S).unwrap();
+        feeds[2].on_ack(100, 100, 20 * S).unwrap();
+        assert_eq!(count_acked(&feeds, 100), 1);
+        assert_eq!(count_acked(&feeds, 50), 2);
+        assert_eq!(count_good(&feeds, 20 * S, 10 * S), 1);
+
+        let rule = MinReplicas { to_write: 2, max_lag: 10 * S };
+        assert!(rule.allow_write(&feeds, 15 * S) && !rule.allow_write(&feeds, 20 * S));
+        assert!(MinReplicas { to_write: 2, max_lag: Duration::ZERO }.allow_write(&feeds, 20 * S));
+        assert!(MinReplicas { to_write: 0, max_lag: S }.allow_write([], 20 * S));
+    }
+}
