@@ -3,19 +3,38 @@
 //! Owns the history of a node (replid, replid2, offsets), the backlog and its verdict on a PSYNC, the
 //! replica's side of a link, the master's side of a feed, and acknowledgements. It must not know sockets,
 //! tokio or clocks: time and randomness are arguments, bytes come in and go out as values.
+//!
+//! | file | what |
+//! |---|---|
+//! | `history.rs` | replid, replid2 and offset of one data set, and how they change |
+//! | `backlog.rs` | the last bytes of the stream, read in place by every replica |
+//! | `verdict.rs` | partial or full sync, why, and the answer's line |
+//! | `stream.rs` | what goes into the stream; how a replica counts what it applied |
+//! | `replica_link.rs` | replica's side: handshake, sync, ACKs, time-outs, reconnects |
+//! | `link_event.rs` | the words between that side and its driver |
+//! | `master_reply.rs` | what a master may answer, checked; all that can go wrong on a link |
+//! | `master_feed.rs` | master's side of one replica: states, position, rules by which it is dropped |
+//! | `replconf.rs` | what a replica tells about itself |
+//! | `ack.rs` | good replicas, min-replicas, WAIT |
 
 mod ack;
 mod backlog;
 mod history;
+mod link_event;
 mod master_feed;
+mod master_reply;
 mod replconf;
+mod replica_link;
 mod stream;
 mod verdict;
 
 pub use ack::{MinReplicas, WaitDone, Waits, count_acked, count_good};
 pub use backlog::{Backlog, Cursor, MIN_BACKLOG_SIZE};
 pub use history::{History, MAX_OFFSET, ReplId, ReplOffset};
+pub use link_event::{Granted, LinkAction, LinkConfig, LinkEvent, LinkStep, MasterAuth};
 pub use master_feed::{Acked, FeedAction, FeedFault, FeedLimits, FeedState, MasterFeed, Transport};
+pub use master_reply::{EOF_MARK_LEN, LinkError, MAX_SNAPSHOT_BYTES, SnapshotForm, parse_preamble};
 pub use replconf::{Replconf, ReplconfError, ReplicaOptions, SnapshotFilter};
-pub use stream::{Applied, StreamWriter, encode_command};
+pub use replica_link::ReplicaLink;
+pub use stream::{Applied, StreamWriter, encode_command, relay};
 pub use verdict::{FullReason, PsyncRequest, PsyncVerdict, continue_line, explain, full_resync_line, judge};
