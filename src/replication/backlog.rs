@@ -274,7 +274,7 @@ mod tests {
         let mut backlog = Backlog::new(MIN_BACKLOG_SIZE, 1);
         let mut slow = backlog.open(1).unwrap();
         let gone = backlog.open(1).unwrap();
-        backlog.append(&[7; 200_000]);
+        backlog.append(&vec![7; 200_000]);
         assert_eq!(backlog.first(), 1);
         assert_eq!(backlog.bytes_behind(&slow), 200_000);
 
@@ -294,7 +294,7 @@ mod tests {
         let mut backlog = Backlog::new(MIN_BACKLOG_SIZE, 1);
         let cursor = backlog.open(1).unwrap();
         assert_eq!(backlog.slices(&cursor, 10).count(), 0);
-        backlog.append(&[1; 300_000]);
+        backlog.append(&vec![1; 300_000]);
         assert_eq!(all_of(&backlog, &cursor).len(), 300_000);
     }
 
@@ -359,7 +359,7 @@ mod tests {
             for step in steps {
                 match step {
                     Step::Append(len) => {
-                        let bytes: Vec<u8> = (0..len).map(|i| ((written.len() + i) * 31 >> 3) as u8).collect();
+                        let bytes: Vec<u8> = (0..len).map(|i| (((written.len() + i) * 31) >> 3) as u8).collect();
                         backlog.append(&bytes);
                         written.extend_from_slice(&bytes);
                     }

@@ -59,7 +59,7 @@ pub struct FeedLimits {
 impl Default for FeedLimits {
     /// Redis' own: 60 s, `256mb 64mb 60`.
     fn default() -> Self {
-        let minute = Duration::from_secs(60);
+        let minute = Duration::from_mins(1);
         Self { timeout: minute, hard: 256 << 20, soft: 64 << 20, soft_for: minute }
     }
 }
@@ -394,7 +394,7 @@ mod tests {
         let mut backlog = Backlog::new(MIN_BACKLOG_SIZE, 101);
         let mut feed = waiting();
         feed.snapshot_begun(backlog.open(101).unwrap());
-        backlog.append(&[9; 100_000]);
+        backlog.append(&vec![9; 100_000]);
         assert_eq!(feed.bytes_behind(&backlog), 100_000);
         assert_eq!(backlog.slices(feed.cursor().unwrap(), usize::MAX).flatten().count(), 100_000);
     }
@@ -448,14 +448,14 @@ mod tests {
         let mut backlog = Backlog::new(MIN_BACKLOG_SIZE, 1);
         let mut feed = online(&backlog);
         let limits = FeedLimits { hard: 40_000, soft: 20_000, soft_for: 10 * S, ..FeedLimits::default() };
-        backlog.append(&[0; 20_000]);
+        backlog.append(&vec![0; 20_000]);
         assert_eq!(feed.check_buffer(S, &limits, &backlog), Ok(()));
         assert_eq!(feed.check_buffer(11 * S, &limits, &backlog), Ok(()));
         let soft = FeedFault::SoftLimit { limit: 20_000, waited: 11 * S };
         assert_eq!(feed.check_buffer(12 * S, &limits, &backlog), Err(soft));
         backlog.consume(feed.cursor_mut().unwrap(), 1);
         assert_eq!(feed.check_buffer(12 * S, &limits, &backlog), Ok(()), "below again: the time starts anew");
-        backlog.append(&[0; 20_001]);
+        backlog.append(&vec![0; 20_001]);
         let hard = FeedFault::HardLimit { behind: 40_000, limit: 40_000 };
         assert_eq!(feed.check_buffer(13 * S, &limits, &backlog), Err(hard));
 

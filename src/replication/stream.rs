@@ -69,7 +69,14 @@ fn feed(history: &mut History, backlog: &mut Backlog, args: &[&[u8]]) {
     let before = backlog.next();
     write_array(args, |piece| backlog.append(piece));
     history.advance(backlog.next() - before);
-    // Readers are judged by the backlog and told the history's offset: one of them ahead is a silent divergence.
+    debug_assert_eq!(history.offset() + 1, backlog.next(), "history and backlog count the same bytes");
+}
+
+/// A replica passes on what it has applied, byte for byte: it never writes a stream of its own, so that
+/// offsets and ids agree along a chain.
+pub fn relay(history: &mut History, backlog: &mut Backlog, applied: &[u8]) {
+    backlog.append(applied);
+    history.advance(applied.len() as u64);
     debug_assert_eq!(history.offset() + 1, backlog.next(), "history and backlog count the same bytes");
 }
 
@@ -259,6 +266,15 @@ mod tests {
             text(&backlog),
             "*2\r\n$6\r\nSELECT\r\n$1\r\n3\r\n*1\r\n$5\r\nMULTI\r\n*2\r\n$3\r\nDEL\r\n$1\r\na\r\n*1\r\n$4\r\nEXEC\r\n"
         );
+    }
+
+    #[test]
+    fn a_replica_passes_the_same_bytes_on_at_the_same_offsets() {
+        let (mut writer, mut history, mut backlog) = stream();
+        let (_, mut followed, mut passed_on) = stream();
+        writer.command(&mut history, &mut backlog, 0, &[b"DEL", b"a"]);
+        relay(&mut followed, &mut passed_on, text(&backlog).as_bytes());
+        assert_eq!((text(&passed_on), followed), (text(&backlog), history));
     }
 
     #[test]

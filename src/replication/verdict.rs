@@ -134,6 +134,8 @@ fn partial(
     }
 
     let backlog = backlog.ok_or(FullReason::NoBacklog)?;
+    // Else a replica would be given bytes under offsets that are not theirs, and nobody would ever notice.
+    assert_eq!(backlog.next(), history.offset() + 1, "history and backlog count the same bytes");
     let (first, next) = (backlog.first(), backlog.next());
     if from < first {
         return Err(FullReason::BeforeBacklog { asked: from, first, needed: next - from });
@@ -214,7 +216,7 @@ fn grouped(number: u64) -> String {
     let digits = number.to_string();
     let mut text = String::with_capacity(digits.len() + digits.len() / 3);
     for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);
