@@ -129,6 +129,23 @@ impl Backlog {
         }
     }
 
+    /// Lets `write` add at most `max` bytes straight to the current block; `false`, and nothing written, if it
+    /// has no room for so many.
+    ///
+    /// For small commands of many pieces, whose places and counts are then looked after once and not per piece.
+    pub(super) fn append_within(&mut self, max: usize, write: impl FnOnce(&mut Vec<u8>)) -> bool {
+        let Some(tail) = self.blocks.back_mut() else { return false };
+        let before = tail.data.len();
+        if tail.limit - before < max {
+            return false;
+        }
+        write(&mut tail.data);
+        let written = tail.data.len() - before;
+        assert!(written <= max, "a block must not outgrow its limit");
+        self.next += written as u64;
+        true
+    }
+
     /// Frees old blocks beyond the size that no cursor needs; `true` if a later call would free more.
     ///
     /// Called by [`Backlog::append`] at each new block; call it from a timer too, so that the memory of a
