@@ -3,6 +3,7 @@
 //! Each segment covers a contiguous range of hashes, so growing never moves more than one segment, a SCAN
 //! cursor is the start of the next range, and the order is the same for the same seed and history.
 
+use std::borrow::Cow;
 use std::hash::BuildHasher;
 
 use foldhash::SharedSeed;
@@ -22,7 +23,7 @@ const DIRECTORY_BITS_MAX: u8 = 28;
 const NEVER: Millis = Millis::MAX;
 
 /// Hash of a key within one keyspace.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct KeyHash(pub(super) u64);
 
 impl KeyHash {
@@ -71,6 +72,8 @@ pub struct Keyspace {
     record_bytes: u64,
     table_bytes: u64,
     pub(super) capture: Option<Capture>,
+    /// Keys that a segment will hold if [`Keyspace::reserve`] was told the truth; 0 if nothing was told.
+    expected: usize,
     scratch: Vec<u8>,
 }
 
@@ -88,6 +91,7 @@ impl Keyspace {
             record_bytes: 0,
             table_bytes: 0,
             capture: None,
+            expected: 0,
             scratch: Vec::new(),
         };
         keyspace.table_bytes = keyspace.slots[0].segment.table_memory() as u64;
@@ -102,6 +106,10 @@ impl Keyspace {
     pub fn reserve(&mut self, keys: u64) {
         let wanted = (keys / (SPLIT_AT as u64 * 3 / 4)).clamp(1, 1 << 20);
         let bits = wanted.next_power_of_two().trailing_zeros() as u8;
+        if self.len == 0 {
+            let mean = (keys >> bits) as usize;
+            self.expected = (mean + 3 * mean.isqrt()).min(SPLIT_AT);
+        }
         while self.len == 0 && self.slots.len() < 1 << bits {
             let at = self.slots.iter().position(|slot| slot.depth < bits).unwrap_or(0);
             for index in at..self.slots.len() {
@@ -321,6 +329,51 @@ impl Keyspace {
             Taken::Inline(record) => segment.insert_record(hash.in_table(), record, rehash),
             Taken::Object(entry) => segment.insert_object(hash.in_table(), entry, rehash),
         }
+        self.table_bytes += (segment.table_memory() - before) as u64;
+    }
+
+    /// Stores a string under a key that should not be there; `false`, and nothing is changed, if it is. What
+    /// loading a snapshot needs: faster than [`Keyspace::set`], most of all after [`Keyspace::reserve`].
+    pub fn insert_new(
+        &mut self,
+        hash: KeyHash,
+        key: &[u8],
+        value: Cow<'_, [u8]>,
+        expire: Option<Millis>,
+        access: u32,
+    ) -> bool {
+        let index = self.index_of(hash);
+        let in_table = hash.in_table();
+        if self.slots[index].segment.find(in_table, key).is_some() {
+            return false;
+        }
+        self.make_expected_room(index);
+        if value.len() < BIG_STRING {
+            let mut scratch = std::mem::take(&mut self.scratch);
+            let record = Record::new(&mut scratch, key, &value, expire, false, access);
+            self.scratch = scratch;
+            self.insert(hash, index, Taken::Inline(record));
+        } else {
+            self.insert_object(hash, index, key, Object::Text(value.into_owned()), expire, access);
+        }
+        true
+    }
+
+    /// Lets the table of a segment grow to the expected size at once, but not before some keys have come:
+    /// memory is taken for keys and not for promises.
+    fn make_expected_room(&mut self, index: usize) {
+        const KEYS_FIRST: usize = 28;
+        let table = &self.slots[index].segment.strings;
+        let capacity = table.capacity();
+        if table.len() < capacity || capacity >= self.expected {
+            return;
+        }
+        let room = if capacity < KEYS_FIRST { self.expected.min(KEYS_FIRST) } else { self.expected };
+        let hasher = self.hasher.clone();
+        let segment = self.segment_mut(index);
+        let before = segment.table_memory();
+        let additional = room - segment.strings.len();
+        segment.strings.reserve(additional, |record| KeyHash(hasher.hash_one(record.key())).in_table());
         self.table_bytes += (segment.table_memory() - before) as u64;
     }
 

@@ -232,6 +232,36 @@ fn reserving_room_makes_segments_before_the_keys_come() {
 }
 
 #[test]
+fn loading_into_reserved_room_gives_the_same_data_set_in_as_much_memory() {
+    let mut grown = Store::new(1, 1);
+    let mut loaded = Store::new(1, 1);
+    loaded.db_mut(0).reserve(20_000);
+    for key in 0..20_000u32 {
+        let (name, value) = (format!("key:{key}"), vec![b'v'; if key % 500 == 0 { 5000 } else { 10 }]);
+        set(&mut grown, 0, name.as_bytes(), &value, Ttl::Clear);
+        let hash = loaded.db(0).hash(name.as_bytes());
+        assert!(loaded.db_mut(0).insert_new(hash, name.as_bytes(), value[..].into(), None, 0));
+    }
+    let hash = loaded.db(0).hash(b"key:500");
+    assert!(!loaded.db_mut(0).insert_new(hash, b"key:500", b"other"[..].into(), Some(1), 0));
+    assert!(contents(&loaded) == contents(&grown));
+    check_counts(&loaded);
+    assert!(loaded.memory() < grown.memory() * 11 / 10, "{} of {}", loaded.memory(), grown.memory());
+}
+
+#[test]
+fn a_promise_of_keys_that_do_not_come_takes_little_memory() {
+    let mut store = Store::new(1, 1);
+    store.db_mut(0).reserve(1_000_000);
+    let before = store.memory();
+    for key in 0..1000u32 {
+        let hash = store.db(0).hash(&key.to_le_bytes());
+        assert!(store.db_mut(0).insert_new(hash, &key.to_le_bytes(), b""[..].into(), None, 0));
+    }
+    assert!(store.memory() - before < 1000 * 1024, "{} bytes", store.memory() - before);
+}
+
+#[test]
 fn overwriting_keeps_the_sums_exact() {
     let mut store = Store::new(1, 1);
     let empty = store.memory();
