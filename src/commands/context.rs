@@ -307,7 +307,7 @@ pub(crate) fn lru_clock(now: Millis) -> u32 {
     ((now / 1000) & 0xFF_FFFF) as u32
 }
 
-fn minutes(now: Millis) -> u32 {
+pub(crate) fn minutes(now: Millis) -> u32 {
     ((now / 60_000) & 0xFFFF) as u32
 }
 

@@ -8,5 +8,6 @@ mod error;
 mod table;
 
 pub use context::{Access, Ctx, Effects, ExpiryMode, Stats};
+pub(crate) use context::{lfu_counter, lru_clock, minutes};
 pub use error::{CmdError, CmdResult};
 pub use table::{Command, Flags, Group, Keys, NodeCommand, Run, lookup, table};

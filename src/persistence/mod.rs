@@ -1,7 +1,34 @@
 //! How a data set leaves memory and comes back: the RDB format, and files that are replaced as a whole.
 //!
-//! Must not know who asked for it.
+//! Must not know who asked for it: a snapshot comes in and chunks of bytes go out, bytes come in and a new
+//! data set goes out. Whether they travel through a file or a socket is the caller's business. The files:
+//!
+//! | file | owns |
+//! |---|---|
+//! | `format` | numbers and names of the RDB format |
+//! | `rdb_write` | encodes a snapshot |
+//! | `rdb_read` | decodes into a new data set |
+//! | `rdb_input` | the bounded window through which the decoder sees its bytes |
+//! | `rdb_error` | why a load failed, and where |
+//! | `channel` | bytes that another thread hands over |
+//! | `lzf` | compression of strings |
+//! | `files` | atomic replacement of a file |
 
+mod channel;
 mod files;
+mod format;
+mod lzf;
+mod rdb_error;
+mod rdb_input;
+mod rdb_read;
+#[cfg(test)]
+mod rdb_tests;
+mod rdb_write;
 
+pub use channel::{ChannelReader, Piece};
 pub use files::{Disk, FileError, OsDisk, PendingFile, Step, remove_stale};
+pub use format::{Aux, VERSION_WRITTEN};
+pub use lzf::LzfError;
+pub use rdb_error::{RdbError, Reason};
+pub use rdb_read::{Checksum, Ending, LoadOptions, Loaded, Progress, load};
+pub use rdb_write::{CHUNK, RdbWriter, WriteOptions, Written};

@@ -1,0 +1,594 @@
+//! Decodes RDB versions 1 to 11 into a new data set: the one that is served meanwhile is not touched.
+//!
+//! Whatever the bytes are, they end in a data set or in an error with its place: lengths are checked, and
+//! memory is taken for what has arrived and not for what was announced.
+
+use std::borrow::Cow;
+use std::io::Read;
+use std::ops::{ControlFlow, Range};
+
+use super::format::{Aux, TYPE_STRING, VERSION_NEWEST, VERSION_WITH_CHECKSUM, length, opcode, type_name};
+use super::lzf::decompress;
+use super::rdb_error::{RdbError, Reason};
+use super::rdb_input::Input;
+use crate::commands::{Access, lru_clock, minutes};
+use crate::store::{BIG_STRING, KeyHash, Millis, Store};
+
+/// Keys that are decoded and touched before they are inserted: as many cache misses are under way at once.
+const GROUP: usize = 16;
+/// Longest key, whatever the limit for strings.
+const KEY_MAX: u64 = 512 * 1024 * 1024;
+/// Room is made in advance for at most this many keys, whatever the file promises.
+const PROMISE_MAX: u64 = 1 << 24;
+/// Longest field before the keys.
+const AUX_MAX: u64 = 16 * 1024 * 1024;
+
+/// What ends the bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ending {
+    /// The data are all: more bytes are an error. Reads on until the source ends.
+    File,
+    /// This mark follows the data (a diskless transfer). No byte behind it is waited for.
+    Mark([u8; 40]),
+    /// Anything may follow, none of it is waited for.
+    Open,
+}
+
+/// How to load.
+#[derive(Debug, Clone)]
+pub struct LoadOptions {
+    /// Number of databases of the new data set.
+    pub databases: usize,
+    /// Decides the order of keys in it.
+    pub seed: u64,
+    /// The present.
+    pub now: Millis,
+    /// Load keys whose time has come (a replica: its master will delete them).
+    pub keep_expired: bool,
+    /// Compare the checksum, if there is one (`rdbchecksum`).
+    pub verify_checksum: bool,
+    /// Longest string allowed (`proto-max-bulk-len`), in bytes.
+    pub max_string: u64,
+    /// How accesses are noted.
+    pub access: Access,
+    /// What ends the bytes.
+    pub ending: Ending,
+}
+
+impl Default for LoadOptions {
+    fn default() -> Self {
+        Self {
+            databases: 16,
+            seed: 0,
+            now: 0,
+            keep_expired: false,
+            verify_checksum: true,
+            max_string: 512 * 1024 * 1024,
+            access: Access::Lru,
+            ending: Ending::File,
+        }
+    }
+}
+
+/// How far a load is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// Bytes decoded.
+    pub bytes: u64,
+    /// Keys decoded.
+    pub keys: u64,
+    /// Keys announced so far: each database announces its own.
+    pub keys_total: u64,
+}
+
+/// What became of the checksum.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Checksum {
+    /// It matches.
+    Verified,
+    /// The writer made none: the data are worth a warning.
+    Absent,
+    /// It was not compared, as the options say.
+    Ignored,
+}
+
+/// A complete data set.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The data.
+    pub store: Store,
+    /// What the snapshot says about itself.
+    pub aux: Aux,
+    /// RDB version it is written in.
+    pub version: u32,
+    /// Keys in `store`.
+    pub keys_loaded: u64,
+    /// Keys left out because their time has come.
+    pub keys_expired: u64,
+    /// Function libraries left out.
+    pub functions_skipped: u64,
+    /// Bytes up to the end of the data, an end mark not counted.
+    pub bytes: u64,
+    /// What became of the checksum.
+    pub checksum: Checksum,
+    /// Bytes behind the end that came along with the last read.
+    pub rest: Vec<u8>,
+}
+
+/// Loads a snapshot from `source`, whose reads need not be large. `progress` is called whenever bytes came
+/// in, and can stop the load.
+///
+/// About 120 ns for each small key. A load that fails leaves nothing behind.
+///
+/// # Errors
+/// The source failed, or its bytes are no snapshot that we can serve whole.
+pub fn load<R: Read>(
+    source: R,
+    options: &LoadOptions,
+    progress: impl FnMut(&Progress) -> ControlFlow<()>,
+) -> Result<Loaded, RdbError> {
+    let mut loader = Loader::new(source, options, progress);
+    match loader.run() {
+        Ok((checksum, bytes)) => Ok(loader.into_loaded(checksum, bytes)),
+        Err(reason) => Err(loader.locate(reason)),
+    }
+}
+
+struct Loader<'a, R, P> {
+    input: Input<R>,
+    options: &'a LoadOptions,
+    progress: P,
+    store: Store,
+    version: u32,
+    aux: Aux,
+    db: usize,
+    /// Where the field being read begins.
+    field: u64,
+    key: Vec<u8>,
+    /// `key` is the one being read.
+    in_key: bool,
+    value: Vec<u8>,
+    packed: Vec<u8>,
+    fresh: u32,
+    keys: u64,
+    keys_total: u64,
+    expired: u64,
+    functions: u64,
+    promise_left: u64,
+    refills_told: u64,
+}
+
+/// What precedes a key.
+#[derive(Debug, Clone, Copy, Default)]
+struct Attributes {
+    expire: Option<Millis>,
+    access: Option<u32>,
+}
+
+enum Length {
+    Plain(u64),
+    Encoded(u8),
+}
+
+impl<'a, R: Read, P: FnMut(&Progress) -> ControlFlow<()>> Loader<'a, R, P> {
+    fn new(source: R, options: &'a LoadOptions, progress: P) -> Self {
+        Self {
+            input: Input::new(source, options.verify_checksum),
+            options,
+            progress,
+            store: Store::new(options.databases, options.seed),
+            version: 0,
+            aux: Aux::default(),
+            db: 0,
+            field: 0,
+            key: Vec::new(),
+            in_key: false,
+            value: Vec::new(),
+            packed: Vec::new(),
+            fresh: match options.access {
+                Access::Lru => lru_clock(options.now),
+                // Redis' LFU_INIT_VAL: a fresh key is not the first one to be evicted.
+                Access::Lfu => minutes(options.now) << 8 | 5,
+            },
+            keys: 0,
+            keys_total: 0,
+            expired: 0,
+            functions: 0,
+            promise_left: PROMISE_MAX,
+            refills_told: 0,
+        }
+    }
+
+    fn locate(self, reason: Reason) -> RdbError {
+        let offset = match reason {
+            Reason::Truncated | Reason::Read(_) | Reason::Stopped => self.input.received(),
+            _ => self.field,
+        };
+        RdbError { offset, key: self.in_key.then_some(self.key), reason }
+    }
+
+    fn into_loaded(self, checksum: Checksum, bytes: u64) -> Loaded {
+        Loaded {
+            store: self.store,
+            aux: self.aux,
+            version: self.version,
+            keys_loaded: self.keys - self.expired,
+            keys_expired: self.expired,
+            functions_skipped: self.functions,
+            bytes,
+            checksum,
+            rest: self.input.window().to_vec(),
+        }
+    }
+
+    fn run(&mut self) -> Result<(Checksum, u64), Reason> {
+        self.read_magic()?;
+        let mut attributes = Attributes::default();
+        loop {
+            if attributes.expire.is_none() && attributes.access.is_none() {
+                self.read_plain_keys()?;
+            }
+            self.tell_progress()?;
+            self.field = self.input.offset();
+            match self.input.byte()? {
+                opcode::EXPIRETIME_MS => {
+                    attributes.expire = expiry(Millis::from_le_bytes(self.input.array()?));
+                }
+                opcode::EXPIRETIME => {
+                    let seconds = i32::from_le_bytes(self.input.array()?);
+                    attributes.expire = expiry(i64::from(seconds).saturating_mul(1000));
+                }
+                opcode::IDLE => {
+                    let idle = self.read_count()?;
+                    if self.options.access == Access::Lru {
+                        let idle = idle.min(0xFF_FFFF) as u32;
+                        attributes.access = Some(self.fresh.wrapping_sub(idle) & 0xFF_FFFF);
+                    }
+                }
+                opcode::FREQ => {
+                    let counter = u32::from(self.input.byte()?);
+                    if self.options.access == Access::Lfu {
+                        attributes.access = Some((self.fresh & !0xFF) | counter);
+                    }
+                }
+                opcode::SELECTDB => self.read_selected()?,
+                opcode::RESIZEDB => self.read_sizes()?,
+                opcode::AUX => self.read_aux()?,
+                opcode::SLOT_INFO => {
+                    for _ in 0..3 {
+                        self.read_count()?;
+                    }
+                }
+                opcode::FUNCTION2 => {
+                    self.read_value(self.options.max_string)?;
+                    self.functions += 1;
+                }
+                opcode::FUNCTION_PRE_GA => return Err(Reason::OldFunction),
+                opcode::MODULE_AUX => return Err(Reason::Module(module_name(self.read_count()?))),
+                opcode::EOF => return self.read_end(),
+                id => {
+                    self.read_key_of_type(id, attributes)?;
+                    attributes = Attributes::default();
+                }
+            }
+        }
+    }
+
+    fn read_magic(&mut self) -> Result<(), Reason> {
+        let magic: [u8; 9] = self.input.array()?;
+        let version = magic.strip_prefix(b"REDIS").filter(|digits| digits.iter().all(u8::is_ascii_digit));
+        let Some(digits) = version else { return Err(Reason::NotRdb(magic.to_vec())) };
+        self.version = digits.iter().fold(0, |number, digit| number * 10 + u32::from(digit - b'0'));
+        match self.version {
+            1..=VERSION_NEWEST => Ok(()),
+            version => Err(Reason::Version(version)),
+        }
+    }
+
+    fn tell_progress(&mut self) -> Result<(), Reason> {
+        if self.refills_told == self.input.refills() {
+            return Ok(());
+        }
+        self.refills_told = self.input.refills();
+        let now = Progress { bytes: self.input.offset(), keys: self.keys, keys_total: self.keys_total };
+        match (self.progress)(&now) {
+            ControlFlow::Continue(()) => Ok(()),
+            ControlFlow::Break(()) => Err(Reason::Stopped),
+        }
+    }
+
+    /// Decodes the keys at hand while they are what nearly all keys are: short uncompressed strings. Stops in
+    /// front of everything else.
+    fn read_plain_keys(&mut self) -> Result<(), Reason> {
+        let longest = self.options.max_string.min(BIG_STRING as u64 - 1) as usize;
+        let (keep_expired, now) = (self.options.keep_expired, self.options.now);
+        let keyspace = self.store.db_mut(self.db);
+        loop {
+            let window = self.input.window();
+            let mut group: [(Plain, KeyHash); GROUP] = std::array::from_fn(|_| Default::default());
+            let (mut count, mut at) = (0, 0);
+            while let Some(plain) = (count < GROUP).then(|| Plain::parse(window, at, longest)).flatten() {
+                let hash = keyspace.hash(&window[plain.key.clone()]);
+                keyspace.touch(hash);
+                at = plain.value.end;
+                group[count] = (plain, hash);
+                count += 1;
+            }
+            for (plain, hash) in &group[..count] {
+                let key = &window[plain.key.clone()];
+                if !keep_expired && plain.expire.is_some_and(|at| at <= now) {
+                    self.expired += 1;
+                    continue;
+                }
+                let value = Cow::Borrowed(&window[plain.value.clone()]);
+                if !keyspace.insert_new(*hash, key, value, plain.expire, self.fresh) {
+                    self.field = self.input.offset() + plain.start as u64;
+                    self.key.clear();
+                    self.key.extend_from_slice(key);
+                    self.in_key = true;
+                    return Err(Reason::Duplicate);
+                }
+            }
+            self.keys += count as u64;
+            self.input.consume(at);
+            if count < GROUP {
+                return Ok(());
+            }
+        }
+    }
+
+    fn read_key_of_type(&mut self, id: u8, attributes: Attributes) -> Result<(), Reason> {
+        let entry = self.field;
+        let name = type_name(id).ok_or(Reason::UnknownType(id))?;
+        self.in_key = false;
+        let mut key = std::mem::take(&mut self.key);
+        let read = self.read_string(self.options.max_string.min(KEY_MAX), &mut key);
+        self.key = key;
+        read?;
+        self.in_key = true;
+        // Every further type is one more case here.
+        let value = match id {
+            TYPE_STRING => self.read_value(self.options.max_string),
+            _ => Err(Reason::OtherType { name, id }),
+        };
+        if value.is_ok() || matches!(value, Err(Reason::OtherType { .. })) {
+            self.field = entry;
+        }
+        value?;
+        self.insert(attributes)?;
+        self.in_key = false;
+        Ok(())
+    }
+
+    fn insert(&mut self, attributes: Attributes) -> Result<(), Reason> {
+        self.keys += 1;
+        if !self.options.keep_expired && attributes.expire.is_some_and(|at| at <= self.options.now) {
+            self.expired += 1;
+            return Ok(());
+        }
+        let value = if self.value.len() < BIG_STRING {
+            Cow::Borrowed(&self.value[..])
+        } else {
+            Cow::Owned(std::mem::take(&mut self.value))
+        };
+        let keyspace = self.store.db_mut(self.db);
+        let hash = keyspace.hash(&self.key);
+        let access = attributes.access.unwrap_or(self.fresh);
+        if keyspace.insert_new(hash, &self.key, value, attributes.expire, access) {
+            Ok(())
+        } else {
+            Err(Reason::Duplicate)
+        }
+    }
+
+    fn read_selected(&mut self) -> Result<(), Reason> {
+        let db = self.read_count()?;
+        let databases = self.store.databases();
+        if db >= databases as u64 {
+            return Err(Reason::Database { db, databases });
+        }
+        self.db = db as usize;
+        Ok(())
+    }
+
+    fn read_sizes(&mut self) -> Result<(), Reason> {
+        let keys = self.read_count()?;
+        self.read_count()?;
+        self.keys_total = self.keys_total.saturating_add(keys);
+        let believed = keys.min(self.promise_left);
+        self.promise_left -= believed;
+        self.store.db_mut(self.db).reserve(believed);
+        Ok(())
+    }
+
+    fn read_aux(&mut self) -> Result<(), Reason> {
+        let mut name = std::mem::take(&mut self.key);
+        let read = self.read_string(AUX_MAX, &mut name);
+        self.key = name;
+        read?;
+        let value_at = self.input.offset();
+        self.read_value(AUX_MAX)?;
+        self.field = value_at;
+        let text = String::from_utf8_lossy(&self.value);
+        let aux = &mut self.aux;
+        match &self.key[..] {
+            b"redis-ver" => aux.redis_ver = Some(text.into_owned()),
+            b"redis-bits" => aux.redis_bits = text.parse().ok(),
+            b"ctime" => aux.ctime = text.parse().ok(),
+            b"used-mem" => aux.used_mem = text.parse().ok(),
+            // A wrong position in a history is worse than none: these must be right.
+            b"repl-stream-db" => {
+                aux.repl_stream_db = Some(text.parse().map_err(|_| Reason::Aux("repl-stream-db"))?);
+            }
+            b"repl-id" => {
+                let id = <[u8; 40]>::try_from(&self.value[..]).ok();
+                let id = id.filter(|id| id.iter().all(u8::is_ascii_hexdigit));
+                aux.repl_id = Some(id.ok_or(Reason::Aux("repl-id"))?);
+            }
+            b"repl-offset" => {
+                aux.repl_offset = Some(text.parse().map_err(|_| Reason::Aux("repl-offset"))?);
+            }
+            b"aof-base" | b"aof-preamble" => aux.aof_base = text == "1",
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn read_end(&mut self) -> Result<(Checksum, u64), Reason> {
+        let found = self.input.finish_checksum();
+        self.field = self.input.offset();
+        let checksum = if self.version < VERSION_WITH_CHECKSUM {
+            Checksum::Absent
+        } else {
+            match (u64::from_le_bytes(self.input.array()?), found) {
+                (0, _) => Checksum::Absent,
+                (_, None) => Checksum::Ignored,
+                (expected, Some(found)) if expected == found => Checksum::Verified,
+                (expected, Some(found)) => return Err(Reason::Checksum { expected, found }),
+            }
+        };
+        let bytes = self.input.offset();
+        self.field = bytes;
+        match self.options.ending {
+            Ending::Open => {}
+            Ending::File if self.input.at_end()? => {}
+            Ending::File => return Err(Reason::Trailing),
+            Ending::Mark(mark) => {
+                if self.input.array()? != mark {
+                    return Err(Reason::WrongMark);
+                }
+            }
+        }
+        Ok((checksum, bytes))
+    }
+
+    fn read_length(&mut self) -> Result<Length, Reason> {
+        self.field = self.input.offset();
+        let first = self.input.byte()?;
+        Ok(match first & length::KIND {
+            0 => Length::Plain(u64::from(first)),
+            length::BITS_14 => {
+                let second = self.input.byte()?;
+                Length::Plain(u64::from(first & !length::KIND) << 8 | u64::from(second))
+            }
+            length::ENCODED => Length::Encoded(first),
+            _ => match first {
+                length::BITS_32 => Length::Plain(u64::from(u32::from_be_bytes(self.input.array()?))),
+                length::BITS_64 => Length::Plain(u64::from_be_bytes(self.input.array()?)),
+                other => return Err(Reason::BadLength(other)),
+            },
+        })
+    }
+
+    fn read_count(&mut self) -> Result<u64, Reason> {
+        match self.read_length()? {
+            Length::Plain(count) => Ok(count),
+            Length::Encoded(first) => Err(Reason::BadEncoding(first)),
+        }
+    }
+
+    fn read_value(&mut self, max: u64) -> Result<(), Reason> {
+        let mut value = std::mem::take(&mut self.value);
+        let read = self.read_string(max, &mut value);
+        self.value = value;
+        read
+    }
+
+    fn read_string(&mut self, max: u64, out: &mut Vec<u8>) -> Result<(), Reason> {
+        out.clear();
+        let first = match self.read_length()? {
+            Length::Plain(len) => return self.read_bytes(len, max, out),
+            Length::Encoded(first) => first,
+        };
+        let number = match first {
+            length::INT8 => i32::from(i8::from_le_bytes(self.input.array()?)),
+            length::INT16 => i32::from(i16::from_le_bytes(self.input.array()?)),
+            length::INT32 => i32::from_le_bytes(self.input.array()?),
+            length::LZF => return self.read_compressed(max, out),
+            other => return Err(Reason::BadEncoding(other)),
+        };
+        out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+        Ok(())
+    }
+
+    fn read_bytes(&mut self, len: u64, max: u64, out: &mut Vec<u8>) -> Result<(), Reason> {
+        if len > max {
+            return Err(Reason::TooLong { len, max });
+        }
+        let mut left = len;
+        while left > 0 {
+            left -= self.input.append_some(left, out)?;
+            self.tell_progress()?;
+        }
+        Ok(())
+    }
+
+    fn read_compressed(&mut self, max: u64, out: &mut Vec<u8>) -> Result<(), Reason> {
+        let string = self.field;
+        let compressed = self.read_count()?;
+        let len = self.read_count()?;
+        self.field = string;
+        if len > max {
+            return Err(Reason::TooLong { len, max });
+        }
+        let mut packed = std::mem::take(&mut self.packed);
+        packed.clear();
+        let read = self.read_bytes(compressed, max, &mut packed);
+        let result = read.and_then(|()| Ok(decompress(&packed, len as usize, out)?));
+        self.packed = packed;
+        result
+    }
+}
+
+/// Redis' own "none" among the expiry times is -1.
+fn expiry(at: Millis) -> Option<Millis> {
+    (at != -1).then_some(at)
+}
+
+/// A key with a short uncompressed string, as it lies in the window.
+#[derive(Debug, Default)]
+struct Plain {
+    start: usize,
+    key: Range<usize>,
+    value: Range<usize>,
+    expire: Option<Millis>,
+}
+
+impl Plain {
+    #[inline]
+    fn parse(window: &[u8], start: usize, longest: usize) -> Option<Self> {
+        let mut at = start;
+        let mut expire = None;
+        if *window.get(at)? == opcode::EXPIRETIME_MS {
+            expire = expiry(Millis::from_le_bytes(*window.get(at + 1..)?.first_chunk()?));
+            at += 9;
+        }
+        if *window.get(at)? != TYPE_STRING {
+            return None;
+        }
+        let key = plain_string(window, at + 1, longest)?;
+        let value = plain_string(window, key.end, longest)?;
+        Some(Self { start, key, value, expire })
+    }
+}
+
+/// Where the string at `at` lies, if its length has at most 14 bits and all of it is at hand.
+#[inline]
+fn plain_string(window: &[u8], at: usize, longest: usize) -> Option<Range<usize>> {
+    let first = *window.get(at)?;
+    let (len, from) = match first & length::KIND {
+        0 => (usize::from(first), at + 1),
+        length::BITS_14 => {
+            let second = *window.get(at + 1)?;
+            (usize::from(first & !length::KIND) << 8 | usize::from(second), at + 2)
+        }
+        _ => return None,
+    };
+    (len <= longest && len <= window.len() - from).then(|| from..from + len)
+}
+
+/// The name in a module's id: nine characters of six bits, and a version of ten bits.
+fn module_name(id: u64) -> String {
+    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    (0..9).map(|nth| char::from(LETTERS[(id >> (58 - 6 * nth)) as usize & 63])).collect()
+}
