@@ -57,10 +57,7 @@ pub fn dataset_digest(store: &Store) -> Digest {
         }
         mix(&mut digest, &(db as u32).to_be_bytes());
         for entry in keyspace.iter() {
-            let of_key = entry_digest(&entry);
-            for (into, from) in digest.iter_mut().zip(of_key) {
-                *into ^= from;
-            }
+            xor(&mut digest, &entry_digest(&entry));
         }
     }
     digest
@@ -71,4 +68,22 @@ fn entry_digest(entry: &EntryRef<'_>) -> Digest {
     mix(&mut digest, entry.key());
     mix_value(&mut digest, entry.value(), entry.expire());
     digest
+}
+
+#[test]
+fn digests_are_those_of_a_real_server() {
+    let hex = |digest: Digest| digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let mut store = Store::new(16, 1);
+    assert_eq!(hex(dataset_digest(&store)), "0".repeat(40));
+    for (db, key, value, ttl) in [
+        (0, &b"key"[..], &b"value"[..], super::Ttl::Clear),
+        (0, b"other", b"12", super::Ttl::At(4_000_000_000_000)),
+        (5, b"key", b"value", super::Ttl::Clear),
+    ] {
+        let hash = store.db(db).hash(key);
+        store.db_mut(db).set(hash, key, value, ttl, 0);
+    }
+    // What redis-server 7.0.15 answers to DEBUG DIGEST and DEBUG DIGEST-VALUE for the same keys.
+    assert_eq!(hex(dataset_digest(&store)), "80b6b39a244f8d2f177400a3808c6a6f36b5b64f");
+    assert_eq!(hex(value_digest(ValueRef::Str(b"12"), Some(1))), "83df3a94c43338a2db2a05ddb5dbb794b842c619");
 }
