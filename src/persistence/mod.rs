@@ -17,6 +17,8 @@
 mod channel;
 mod files;
 mod format;
+#[cfg(test)]
+mod interop_tests;
 mod lzf;
 mod rdb_error;
 mod rdb_input;
