@@ -231,13 +231,14 @@ pub enum StopReason {
 }
 
 /// Loudness of a log line, as in Redis' `loglevel`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum LogLevel {
     /// `.`
     Debug,
     /// `-`
     Verbose,
     /// `*`
+    #[default]
     Notice,
     /// `#`
     Warning,
