@@ -18,26 +18,17 @@ pub fn parse_command_line(args: &[String]) -> (Option<PathBuf>, Vec<(String, Str
     let mut directives: Vec<(String, String)> = Vec::new();
     let mut value_due = false;
     while let Some(arg) = args.next() {
-        match arg.strip_prefix("--").filter(|_| !value_due) {
-            Some(option) => {
-                let mut value = String::new();
-                // `--port 6380` in one argument brings its value along.
-                let alone = split_inline(arg.as_bytes()).is_some_and(|words| words.len() == 1);
-                let next_is_option = args.peek().is_none_or(|next| next.starts_with("--"));
-                value_due = alone;
-                if alone && next_is_option && arg.eq_ignore_ascii_case("--save") {
-                    value = quote("");
-                    value_due = false;
-                } else if alone && next_is_option && arg.eq_ignore_ascii_case("--sentinel") {
-                    value_due = false;
-                }
-                directives.push((option.to_owned(), value));
-            }
-            None => {
-                value_due = false;
-                append_value(&mut directives, arg);
-            }
-        }
+        let Some(option) = arg.strip_prefix("--").filter(|_| !value_due) else {
+            value_due = false;
+            append_value(&mut directives, arg);
+            continue;
+        };
+        // `--port 6380` in one argument brings its value along.
+        let alone = split_inline(arg.as_bytes()).is_some_and(|words| words.len() == 1);
+        let ends = alone && args.peek().is_none_or(|next| next.starts_with("--"));
+        let empties = ends && arg.eq_ignore_ascii_case("--save");
+        value_due = alone && !empties && !(ends && arg.eq_ignore_ascii_case("--sentinel"));
+        directives.push((option.to_owned(), if empties { quote("") } else { String::new() }));
     }
     (file, directives)
 }

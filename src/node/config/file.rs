@@ -11,13 +11,13 @@ use super::{Config, ConfigError, ConfigErrors};
 use crate::protocol::split_inline;
 
 /// Largest configuration file.
-const FILE_BYTES_MAX: u64 = 16 << 20;
+pub(super) const FILE_BYTES_MAX: u64 = 16 << 20;
 /// Deepest nesting of `include`.
 const INCLUDE_DEPTH_MAX: usize = 16;
 /// Most mistakes that are collected: a wrong file need not be listed whole.
 const ERRORS_MAX: usize = 100;
 /// Directives of a file that are no parameters.
-const DIRECTIVES: [&str; 5] = ["include", "rename-command", "user", "loadmodule", "sentinel"];
+pub(super) const DIRECTIVES: [&str; 5] = ["include", "rename-command", "user", "loadmodule", "sentinel"];
 /// Directives of old versions that are read and ignored.
 const RETIRED: [&str; 3] = ["list-max-ziplist-entries", "list-max-ziplist-value", "lua-replicate-commands"];
 
@@ -35,7 +35,7 @@ impl Config {
         if let Some(path) = file
             && let Some(text) = loader.read(path)
         {
-            line += text.iter().filter(|byte| **byte == b'\n').count();
+            line += memchr::memchr_iter(b'\n', &text).count();
             loader.text(&text, Some(path), 0);
         }
         for (name, value) in overrides {

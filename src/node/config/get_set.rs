@@ -1,5 +1,7 @@
 //! The defaults, and CONFIG GET and CONFIG SET with their exact texts.
 
+use std::collections::BTreeSet;
+
 use super::params::{self, Access, Param};
 use super::table::TABLE;
 use super::{Config, ProtectedAction};
@@ -37,24 +39,23 @@ impl Config {
     ///
     /// Without `*`, `?` and `[` a pattern is a name, which is answered as it was typed.
     pub fn get(&self, patterns: &[&[u8]]) -> Vec<(String, String)> {
-        let mut found: Vec<(String, String)> = Vec::new();
-        let mut add = |name: &str, param: &Param| {
-            if !found.iter().any(|(known, _)| known.eq_ignore_ascii_case(name)) {
-                found.push((name.to_owned(), param.show(self)));
-            }
-        };
+        let mut found = Vec::new();
+        let mut seen = BTreeSet::new();
         for pattern in patterns {
             let pattern = String::from_utf8_lossy(pattern);
             if !pattern.contains(['*', '?', '[']) {
-                if let Some((param, _)) = params::find(&pattern) {
-                    add(&pattern, param);
+                if let Some((param, name)) = params::find(&pattern)
+                    && seen.insert(name)
+                {
+                    found.push((pattern.into_owned(), param.show(self)));
                 }
                 continue;
             }
             for param in TABLE.iter().filter(|param| !param.hidden) {
                 for name in [Some(param.name), param.alias].into_iter().flatten() {
-                    if matches_pattern(pattern.as_bytes(), name.as_bytes()) {
-                        add(name, param);
+                    if !seen.contains(name) && matches_pattern(pattern.as_bytes(), name.as_bytes()) {
+                        seen.insert(name);
+                        found.push((name.to_owned(), param.show(self)));
                     }
                 }
             }
@@ -151,7 +152,8 @@ impl Config {
         let refusal = match (param.name, after.as_str()) {
             ("appendonly", "yes") => "there is no append-only file yet, use save points instead",
             ("activedefrag", "yes") => NO_DEFRAGMENTATION,
-            ("tls-port", port) if port != "0" => "Unable to update TLS configuration. Check server logs.",
+            ("tls-cluster" | "tls-replication", "yes") => NO_TLS,
+            ("tls-port", port) if port != "0" => NO_TLS,
             _ => return Ok(()),
         };
         if before == after { Ok(()) } else { Err(refusal.to_owned()) }
@@ -161,6 +163,9 @@ impl Config {
 /// Redis' text for builds with another allocator, such as Debian's.
 const NO_DEFRAGMENTATION: &str = "Active defragmentation cannot be enabled: it requires a Redis server \
      compiled with a modified Jemalloc like the one shipped by default with the Redis source distribution";
+
+/// Redis' text where TLS cannot be set up.
+const NO_TLS: &str = "Unable to update TLS configuration. Check server logs.";
 
 fn failed(name: &str, reason: &str) -> String {
     format!("ERR CONFIG SET failed (possibly related to argument '{name}') - {reason}")

@@ -3,7 +3,7 @@
 //! Owns the values, `redis.conf`, the command line and CONFIG GET/SET/REWRITE. Must not know sockets or the
 //! data set: the node applies what [`Config::set`] changed, and puts the old value back if it cannot.
 //!
-//! One table ([`table`](self::table)) names every parameter; what the engine uses has a typed field here, the
+//! One table (`table.rs`) names every parameter; what the engine uses has a typed field here, the
 //! rest is kept by name, so that CONFIG GET lists exactly what a Redis 7.0.15 lists.
 
 mod command_line;

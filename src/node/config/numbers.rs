@@ -14,13 +14,13 @@ const UNITS: [(&str, i128); 8] = [
 
 /// Reads `64mb`, `1g`, `100`. No digits at all count as 0, as in Redis.
 ///
-/// Redis lets a product beyond 64 bits wrap around; here it is no memory value.
+/// What exceeds 64 bits is their maximum; Redis lets a product wrap around instead.
 pub(super) fn parse_memory(text: &str) -> Option<i128> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at(digits);
     let (_, factor) = UNITS.iter().find(|(name, _)| unit.eq_ignore_ascii_case(name))?;
-    let number: i128 = if number.is_empty() { 0 } else { number.parse().ok()? };
-    number.checked_mul(*factor).filter(|bytes| *bytes <= u64::MAX.into())
+    let number: i128 = if number.is_empty() { 0 } else { number.parse().unwrap_or(i128::MAX) };
+    Some(number.saturating_mul(*factor).min(u64::MAX.into()))
 }
 
 /// A memory size with the largest binary unit that divides it.
@@ -74,8 +74,8 @@ mod tests {
             ("", Some(0)),
             ("kb", Some(0)),
             ("18446744073709551615", Some(u64::MAX.into())),
-            ("18446744073709551616", None),
-            ("99999999999999999999999999999999999999999gb", None),
+            ("18446744073709551616", Some(u64::MAX.into())),
+            ("99999999999999999999999999999999999999999gb", Some(u64::MAX.into())),
             ("-1", None),
             ("1 mb", None),
             ("1tb", None),

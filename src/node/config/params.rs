@@ -5,6 +5,9 @@ use super::special::Special;
 use super::table::TABLE;
 use super::values::{self, Value};
 
+/// Smallest backlog.
+const BACKLOG_MIN: u64 = 16 << 10;
+
 /// One parameter.
 #[derive(Debug)]
 pub(super) struct Param {
@@ -142,8 +145,9 @@ impl Param {
             }
             Home::Special => unreachable!("only special kinds live there"),
         }
-        // Out of range is capped, not refused, as in Redis.
+        // Out of range is capped here, not refused, as in Redis.
         config.hz = config.hz.clamp(1, 500);
+        config.repl_backlog_size = config.repl_backlog_size.max(BACKLOG_MIN);
         Ok(())
     }
 }
@@ -169,7 +173,10 @@ pub fn quote(text: &str) -> String {
             7 => quoted.push_str("\\a"),
             8 => quoted.push_str("\\b"),
             b' '..=b'~' => quoted.push(char::from(byte)),
-            _ => quoted.push_str(&format!("\\x{byte:02x}")),
+            _ => {
+                let digit = |nibble: u8| char::from(b"0123456789abcdef"[usize::from(nibble)]);
+                quoted.extend(['\\', 'x', digit(byte >> 4), digit(byte & 15)]);
+            }
         }
     }
     quoted.push('"');

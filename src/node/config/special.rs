@@ -83,7 +83,7 @@ pub(super) const SAVE: Special =
 
 fn set_save(config: &mut Config, args: &[String]) -> Result<(), String> {
     let args = if matches!(args, [only] if only.is_empty()) { &[] } else { args };
-    if args.len() % 2 != 0 {
+    if !args.len().is_multiple_of(2) {
         return Err("Invalid save parameters".to_owned());
     }
     let mut points = Vec::with_capacity(args.len() / 2);
@@ -114,7 +114,7 @@ pub(super) const OUTPUT_LIMITS: Special =
     Special { several: true, set: set_output_limits, show: show_output_limits, lines: output_limit_lines };
 
 fn set_output_limits(config: &mut Config, args: &[String]) -> Result<(), String> {
-    if args.len() % 4 != 0 {
+    if !args.len().is_multiple_of(4) {
         return Err("Wrong number of arguments in buffer limit configuration.".to_owned());
     }
     let mut limits = config.client_output_buffer_limit;
@@ -332,23 +332,31 @@ pub(super) fn check_hostname(text: &str) -> Result<(), &'static str> {
     Err("Hostnames may only contain alphanumeric characters, hyphens or dots")
 }
 
-/// Variables of `proc-title-template`.
-const TITLE_VARIABLES: [&str; 7] =
-    ["title", "listen-addr", "server-mode", "port", "tls-port", "unixsocket", "config-file"];
+/// Variables of `proc-title-template`, and whether they always stand for some text.
+const TITLE_VARIABLES: [(&str, bool); 7] = [
+    ("title", false),
+    ("listen-addr", true),
+    ("server-mode", false),
+    ("port", true),
+    ("tls-port", true),
+    ("unixsocket", false),
+    ("config-file", true),
+];
 
+/// A template must be well-formed, and stand for more than blanks.
 pub(super) fn check_title(text: &str) -> Result<(), &'static str> {
     const WRONG: &str = "template format is invalid or contains unknown variables";
-    let mut rest = text;
-    while let Some((_, after)) = rest.split_once('{') {
-        if let Some(literal) = after.strip_prefix('{') {
-            rest = literal;
+    let says_something = |literal: &str| !literal.trim_matches(' ').is_empty();
+    let (mut rest, mut filled) = (text, false);
+    while let Some((literal, after)) = rest.split_once('{') {
+        filled |= says_something(literal);
+        if let Some(quoted) = after.strip_prefix('{') {
+            (rest, filled) = (quoted, true);
             continue;
         }
         let (name, tail) = after.split_once('}').ok_or(WRONG)?;
-        if !TITLE_VARIABLES.contains(&name) {
-            return Err(WRONG);
-        }
-        rest = tail;
+        let (_, fills) = TITLE_VARIABLES.iter().find(|(known, _)| *known == name).ok_or(WRONG)?;
+        (rest, filled) = (tail, filled | fills);
     }
-    if text.is_empty() { Err(WRONG) } else { Ok(()) }
+    if filled || says_something(rest) { Ok(()) } else { Err(WRONG) }
 }
