@@ -181,11 +181,7 @@ impl Ctx<'_> {
 
     /// 64 random bits (SplitMix64).
     pub fn random(&mut self) -> u64 {
-        *self.random = self.random.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut bits = *self.random;
-        bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        bits ^ (bits >> 31)
+        next_random(self.random)
     }
 
     /// What a fresh key's access field starts with.
@@ -207,35 +203,62 @@ impl Ctx<'_> {
     /// [`Ctx::read`] with a hash that is known already.
     #[inline]
     pub fn read_at(&mut self, hash: KeyHash, key: &[u8]) -> Option<EntryRef<'_>> {
-        if self.expire_if_due(self.db, hash, key) {
-            self.stats.misses += 1;
-            return None;
-        }
-        let (access, now) = (self.access, self.now);
-        let luck = if access == Access::Lfu { self.random() } else { 0 };
-        let Some(entry) = self.store.db(self.db).get(hash, key) else {
-            self.stats.misses += 1;
-            return None;
-        };
-        self.stats.hits += 1;
-        let before = entry.access().load(Relaxed);
-        let after = match access {
-            Access::Lru => lru_clock(now),
-            Access::Lfu => lfu_touched(before, now, luck),
-        };
-        if after != before {
-            entry.access().store(after, Relaxed);
-        }
-        Some(entry)
+        self.read_and_reply(hash, key).0
     }
 
-    /// Finds `key` without noting an access: what TYPE, TTL, OBJECT and EXISTS-like questions want.
+    /// [`Ctx::read_at`] together with where the answer goes, so that a value is copied there straight away.
+    #[inline]
+    pub fn read_and_reply(&mut self, hash: KeyHash, key: &[u8]) -> (Option<EntryRef<'_>>, &mut Replies) {
+        let gone = self.expire_if_due(self.db, hash, key);
+        let luck = if self.access == Access::Lfu { self.random() } else { 0 };
+        let entry = if gone { None } else { self.store.db(self.db).get(hash, key) };
+        match entry {
+            None => self.stats.misses += 1,
+            Some(entry) => {
+                self.stats.hits += 1;
+                let before = entry.access().load(Relaxed);
+                let after = match self.access {
+                    Access::Lru => lru_clock(self.now),
+                    Access::Lfu => lfu_touched(before, self.now, luck),
+                };
+                if after != before {
+                    entry.access().store(after, Relaxed);
+                }
+            }
+        }
+        (entry, self.out)
+    }
+
+    /// What the access field of a key becomes that is about to be written; it may be there already.
+    #[inline]
+    pub fn write_access(&mut self, hash: KeyHash, key: &[u8]) -> u32 {
+        if self.access == Access::Lru {
+            return lru_clock(self.now);
+        }
+        let luck = self.random();
+        let old = self.keyspace().get(hash, key).map(|entry| entry.access().load(Relaxed));
+        old.map_or_else(|| self.fresh_access(), |old| lfu_touched(old, self.now, luck))
+    }
+
+    /// Makes way for a write to `key`: if its time has come, it is gone after this, on a writable replica too.
+    #[inline]
+    pub fn clear_expired(&mut self, db: usize, hash: KeyHash, key: &[u8]) {
+        if self.expire_if_due(db, hash, key) && self.expiry == ExpiryMode::Hide {
+            self.store.db_mut(db).remove(hash, key);
+        }
+    }
+
+    /// Finds `key` without noting an access: what TYPE, TTL, OBJECT and EXISTS want. It is counted all the same.
     pub fn peek(&mut self, db: usize, key: &[u8]) -> Option<EntryRef<'_>> {
         let hash = self.store.db(db).hash(key);
-        if self.expire_if_due(db, hash, key) {
-            return None;
+        let gone = self.expire_if_due(db, hash, key);
+        let entry = if gone { None } else { self.store.db(db).get(hash, key) };
+        if entry.is_some() {
+            self.stats.hits += 1;
+        } else {
+            self.stats.misses += 1;
         }
-        self.store.db(db).get(hash, key)
+        entry
     }
 
     /// Makes an expired key vanish before a write: deleted and propagated on a master, left to be overwritten
@@ -283,6 +306,11 @@ impl Ctx<'_> {
         self.effects.note_key(db, key);
     }
 
+    /// Notes that the same change concerns another key too, as RENAME's second one: WATCH wants to know.
+    pub fn also_changed(&mut self, db: usize, key: &[u8]) {
+        self.effects.note_key(db, key);
+    }
+
     /// Sends `parts` to the replicas instead of the command itself. Call it again for further commands.
     pub fn propagate(&mut self, parts: &[&[u8]]) {
         self.effects.replaced = true;
@@ -293,6 +321,15 @@ impl Ctx<'_> {
     pub fn propagate_nothing(&mut self) {
         self.effects.replaced = true;
     }
+}
+
+/// 64 random bits (SplitMix64), for those who hold the rest of a [`Ctx`] in other hands.
+pub(super) fn next_random(state: &mut u64) -> u64 {
+    *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    let mut bits = *state;
+    bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    bits ^ (bits >> 31)
 }
 
 /// A fresh key starts with this LFU counter, so that it is not evicted at once.

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use crate::protocol::Replies;
+
 /// What a command answers when it refuses. `Display` gives the line without the leading `-`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CmdError {
@@ -41,12 +43,23 @@ pub enum CmdError {
     /// Anything else: the whole line, with its code.
     #[error("{0}")]
     Other(Cow<'static, str>),
+    /// A line that repeats what the client sent, which may be any bytes.
+    #[error("{}", String::from_utf8_lossy(.0))]
+    Raw(Vec<u8>),
 }
 
 impl CmdError {
     /// An error with a fixed text, its code (`ERR`, …) included.
     pub const fn text(text: &'static str) -> Self {
         Self::Other(Cow::Borrowed(text))
+    }
+
+    /// Answers with this error.
+    pub fn write_to(&self, out: &mut Replies) {
+        match self {
+            Self::Raw(line) => out.error(line),
+            other => out.error(other.to_string().as_bytes()),
+        }
     }
 }
 

@@ -3,11 +3,30 @@
 //! Must not know sockets, connections or the state of replication. Commands that need those are listed in
 //! the table too (so that COMMAND and the console's help know them), but the node executes them.
 
+mod command_docs;
+mod command_info;
 mod context;
+mod counters;
+mod databases;
 mod error;
+mod expire;
+mod float;
+mod glob;
+mod help;
+mod keys;
+mod lcs;
+mod numbers;
+mod object;
+mod ranges;
+mod scan;
+mod set;
+mod strings;
 mod table;
+#[cfg(test)]
+mod tests;
 
 pub use context::{Access, Ctx, Effects, ExpiryMode, Stats};
 pub(crate) use context::{lfu_counter, lru_clock, minutes};
 pub use error::{CmdError, CmdResult};
-pub use table::{Command, Flags, Group, Keys, NodeCommand, Run, lookup, table};
+pub use glob::{Case, matches as glob_matches};
+pub use table::{Command, Flags, Group, KeySpec, Keys, NodeCommand, Run, check, lookup, table};

@@ -4,8 +4,13 @@ use std::sync::LazyLock;
 
 use hashbrown::HashMap;
 
-use super::{CmdResult, Ctx};
+use super::{CmdError, CmdResult, Ctx};
 use crate::protocol::Args;
+
+mod connection;
+mod keys;
+mod server;
+mod strings;
 
 /// Properties of a command, as COMMAND INFO lists them. Combine with `|`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,6 +49,12 @@ impl Flags {
     pub const PUBSUB: Self = Self(1 << 14);
     /// Never counts as a write, yet may be refused when writes are paused.
     pub const MAY_REPLICATE: Self = Self(1 << 15);
+    /// Not noted in the slow log.
+    pub const SKIP_SLOWLOG: Self = Self(1 << 16);
+    /// Allowed while a script runs for too long.
+    pub const ALLOW_BUSY: Self = Self(1 << 17);
+    /// None of them.
+    pub const NONE: Self = Self(0);
 
     /// Both.
     #[must_use]
@@ -89,7 +100,54 @@ impl Keys {
     pub const NONE: Self = Self { first: 0, last: 0, step: 0 };
     /// One key after the name.
     pub const ONE: Self = Self { first: 1, last: 1, step: 1 };
+
+    /// The range that all of `specs` cover together; they stand one after the other.
+    const fn covering(specs: &[KeySpec]) -> Self {
+        match specs {
+            [] => Self::NONE,
+            [first, .., last] => {
+                Self { first: first.keys.first, last: last.keys.last, step: first.keys.step }
+            }
+            [only] => only.keys,
+        }
+    }
 }
+
+/// What a command does with some of its keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct KeySpec {
+    /// Where they stand.
+    pub keys: Keys,
+    /// `RO`, `RW`, `OW` or `RM`, then `access`, `update`, `insert`, `delete`.
+    pub flags: &'static [&'static str],
+    /// What the flags alone do not say, or nothing.
+    pub note: &'static str,
+}
+
+impl KeySpec {
+    const fn new(first: i8, last: i8, step: i8, flags: &'static [&'static str]) -> Self {
+        Self { keys: Keys { first, last, step }, flags, note: "" }
+    }
+
+    const fn first(flags: &'static [&'static str]) -> Self {
+        Self::new(1, 1, 1, flags)
+    }
+
+    const fn note(mut self, note: &'static str) -> Self {
+        self.note = note;
+        self
+    }
+}
+
+/// `key` is read, but its value is of no concern.
+const RO: &[&str] = &["RO"];
+const RO_ACCESS: &[&str] = &["RO", "access"];
+const RW_ACCESS_DELETE: &[&str] = &["RW", "access", "delete"];
+const RW_ACCESS_UPDATE: &[&str] = &["RW", "access", "update"];
+const RW_UPDATE: &[&str] = &["RW", "update"];
+const OW_INSERT: &[&str] = &["OW", "insert"];
+const OW_UPDATE: &[&str] = &["OW", "update"];
+const RM_DELETE: &[&str] = &["RM", "delete"];
 
 /// What executes a command.
 #[derive(Debug, Clone, Copy)]
@@ -162,20 +220,28 @@ pub struct Command {
     pub flags: Flags,
     /// Where its keys stand.
     pub keys: Keys,
+    /// The same key by key, with what becomes of them.
+    pub key_specs: &'static [KeySpec],
     /// ACL categories beside those that the flags imply, as `@string`.
     pub categories: &'static [&'static str],
     /// Group in the reference.
     pub group: Group,
     /// Version of Redis that brought it.
     pub since: &'static str,
+    /// Since which version another one is to be preferred, and which.
+    pub deprecated: Option<(&'static str, &'static str)>,
     /// Complexity, as `O(1)`.
     pub complexity: &'static str,
+    /// Hints for clients and proxies, in Redis' words.
+    pub tips: &'static [&'static str],
     /// One line of help, ours.
     pub summary: &'static str,
     /// Its arguments, as `key value [NX | XX]`.
     pub arguments: &'static str,
     /// What executes it.
     pub run: Run,
+    /// What the name alone executes, of a container that may stand alone (COMMAND).
+    pub alone: Option<&'static Command>,
 }
 
 impl Command {
@@ -188,13 +254,121 @@ impl Command {
             count >= usize::from(self.arity.unsigned_abs())
         }
     }
+
+    /// Its subcommands; none unless it is a container.
+    pub fn subcommands(&self) -> &'static [Command] {
+        match self.run {
+            Run::Container(subcommands) => subcommands,
+            Run::Data(_) | Run::Node(_) => &[],
+        }
+    }
+
+    /// All keys of a request that [`check`] has passed.
+    pub fn keys_of<'a>(&self, args: &Args<'a>) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        let (args, Keys { first, last, step }) = (*args, self.keys);
+        let last = if last < 0 { args.len() as i64 + i64::from(last) } else { i64::from(last) };
+        let range = if first > 0 { i64::from(first)..last + 1 } else { 0..0 };
+        range.step_by(step.max(1) as usize).map(move |index| args.get(index as usize))
+    }
+
+    /// A command of which only this is known; the setters below say the rest.
+    const fn new(full_name: &'static str, arity: i16, run: Run) -> Self {
+        Self {
+            name: after_bar(full_name),
+            full_name,
+            arity,
+            flags: Flags::NONE,
+            keys: Keys::NONE,
+            key_specs: &[],
+            categories: &[],
+            group: Group::Server,
+            since: "1.0.0",
+            deprecated: None,
+            complexity: "O(1)",
+            tips: &[],
+            summary: "",
+            arguments: "",
+            run,
+            alone: None,
+        }
+    }
+
+    const fn flags(mut self, flags: Flags) -> Self {
+        self.flags = flags;
+        self
+    }
+
+    const fn keys(mut self, specs: &'static [KeySpec]) -> Self {
+        self.key_specs = specs;
+        self.keys = Keys::covering(specs);
+        self
+    }
+
+    const fn group(mut self, group: Group, categories: &'static [&'static str]) -> Self {
+        self.group = group;
+        self.categories = categories;
+        self
+    }
+
+    const fn since(mut self, version: &'static str) -> Self {
+        self.since = version;
+        self
+    }
+
+    const fn deprecated(mut self, since: &'static str, instead: &'static str) -> Self {
+        self.deprecated = Some((since, instead));
+        self
+    }
+
+    const fn cost(mut self, complexity: &'static str) -> Self {
+        self.complexity = complexity;
+        self
+    }
+
+    const fn tips(mut self, tips: &'static [&'static str]) -> Self {
+        self.tips = tips;
+        self
+    }
+
+    const fn takes(mut self, arguments: &'static str) -> Self {
+        self.arguments = arguments;
+        self
+    }
+
+    const fn does(mut self, summary: &'static str) -> Self {
+        self.summary = summary;
+        self
+    }
+
+    const fn alone(mut self, command: &'static Command) -> Self {
+        self.alone = Some(command);
+        self
+    }
 }
 
-static COMMANDS: &[Command] = &[];
+/// `get` of `config|get`.
+const fn after_bar(full_name: &'static str) -> &'static str {
+    let bytes = full_name.as_bytes();
+    let mut at = 0;
+    while at < bytes.len() {
+        if bytes[at] == b'|' {
+            return full_name.split_at(at + 1).1;
+        }
+        at += 1;
+    }
+    full_name
+}
+
+static COMMANDS: LazyLock<Vec<Command>> = LazyLock::new(|| {
+    let families = [strings::COMMANDS, keys::COMMANDS, connection::COMMANDS, server::COMMANDS];
+    let mut all: Vec<Command> = families.into_iter().flatten().copied().collect();
+    all.sort_by_key(|command| command.name);
+    all
+});
 
 /// All commands, by name; subcommands are in their containers.
 pub fn table() -> &'static [Command] {
-    COMMANDS
+    &COMMANDS
 }
 
 static BY_NAME: LazyLock<HashMap<&'static [u8], &'static Command, foldhash::fast::FixedState>> =
@@ -210,4 +384,58 @@ pub fn lookup(name: &[u8]) -> Option<&'static Command> {
     lower.copy_from_slice(name);
     lower.make_ascii_lowercase();
     BY_NAME.get(&*lower).copied()
+}
+
+/// The command that a request means, a container's subcommand included, if its number of arguments is right.
+///
+/// # Errors
+/// In Redis' exact words: an unknown command or subcommand, or the wrong number of arguments.
+#[inline]
+pub fn check(args: &Args<'_>) -> CmdResult<&'static Command> {
+    let command = lookup(args.name()).ok_or_else(|| unknown_command(args))?;
+    let command = match command.run {
+        Run::Container(_) if args.len() == 1 => command.alone.unwrap_or(command),
+        Run::Container(subcommands) => {
+            let wanted = args.get(1);
+            let found = subcommands.iter().find(|sub| wanted.eq_ignore_ascii_case(sub.name.as_bytes()));
+            found.ok_or_else(|| unknown_subcommand(args))?
+        }
+        Run::Data(_) | Run::Node(_) => command,
+    };
+    if command.accepts(args.len()) { Ok(command) } else { Err(CmdError::Arity(command.full_name.into())) }
+}
+
+/// How much of a request an error repeats.
+const QUOTED_MAX: usize = 128;
+
+/// Redis prints names and arguments as C strings: they end at a NUL.
+fn quoted(text: &[u8], most: usize) -> &[u8] {
+    let end = text.iter().position(|byte| *byte == 0).unwrap_or(text.len());
+    &text[..end.min(most)]
+}
+
+fn unknown_command(args: &Args<'_>) -> CmdError {
+    let mut line = b"ERR unknown command '".to_vec();
+    line.extend_from_slice(quoted(args.name(), QUOTED_MAX));
+    line.extend_from_slice(b"', with args beginning with: ");
+    let start = line.len();
+    for arg in args.from(1) {
+        let room = QUOTED_MAX.saturating_sub(line.len() - start);
+        if room == 0 {
+            break;
+        }
+        line.push(b'\'');
+        line.extend_from_slice(quoted(arg, room));
+        line.extend_from_slice(b"' ");
+    }
+    CmdError::Raw(line)
+}
+
+fn unknown_subcommand(args: &Args<'_>) -> CmdError {
+    let mut line = b"ERR unknown subcommand '".to_vec();
+    line.extend_from_slice(quoted(args.get(1), QUOTED_MAX));
+    line.extend_from_slice(b"'. Try ");
+    line.extend_from_slice(&args.name().to_ascii_uppercase());
+    line.extend_from_slice(b" HELP.");
+    CmdError::Raw(line)
 }

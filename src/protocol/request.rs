@@ -49,6 +49,12 @@ impl<'a> Args<'a> {
         spans.iter().map(move |span| &buffer[span.start as usize..span.end as usize])
     }
 
+    /// The request that the arguments from `index` on make by themselves, if there are any.
+    pub fn tail(&self, index: usize) -> Option<Self> {
+        let spans = self.spans.get(index..).filter(|spans| !spans.is_empty())?;
+        Some(Self { buffer: self.buffer, spans })
+    }
+
     /// Whether argument `index` is `word`, whatever its case.
     pub fn is(&self, index: usize, word: &str) -> bool {
         self.get(index).eq_ignore_ascii_case(word.as_bytes())

@@ -1,0 +1,247 @@
+//! COMMAND: what the table says, in the shape that clients and proxies expect.
+
+use super::glob::{self, Case};
+use super::table::{KeySpec, Keys};
+use super::{CmdError, CmdResult, Command, Ctx, Flags, lookup, table};
+use crate::protocol::{Args, Replies};
+
+/// Names of the flags, in the order in which COMMAND INFO lists them.
+const FLAG_NAMES: &[(Flags, &str)] = &[
+    (Flags::WRITE, "write"),
+    (Flags::READONLY, "readonly"),
+    (Flags::DENYOOM, "denyoom"),
+    (Flags::ADMIN, "admin"),
+    (Flags::PUBSUB, "pubsub"),
+    (Flags::NOSCRIPT, "noscript"),
+    (Flags::BLOCKING, "blocking"),
+    (Flags::LOADING, "loading"),
+    (Flags::STALE, "stale"),
+    (Flags::SKIP_MONITOR, "skip_monitor"),
+    (Flags::SKIP_SLOWLOG, "skip_slowlog"),
+    (Flags::FAST, "fast"),
+    (Flags::NO_AUTH, "no_auth"),
+    (Flags::MAY_REPLICATE, "may_replicate"),
+    (Flags::NO_ASYNC_LOADING, "no_async_loading"),
+    (Flags::NO_MULTI, "no_multi"),
+    (Flags::MOVABLEKEYS, "movablekeys"),
+    (Flags::ALLOW_BUSY, "allow_busy"),
+];
+
+/// ACL categories that a flag brings.
+const IMPLIED: &[(Flags, &str)] = &[
+    (Flags::WRITE, "@write"),
+    (Flags::READONLY, "@read"),
+    (Flags::ADMIN, "@admin"),
+    (Flags::ADMIN, "@dangerous"),
+    (Flags::PUBSUB, "@pubsub"),
+    (Flags::BLOCKING, "@blocking"),
+    (Flags::FAST, "@fast"),
+];
+
+/// The order in which COMMAND INFO lists ACL categories.
+const CATEGORIES: &[&str] = &[
+    "@keyspace",
+    "@read",
+    "@write",
+    "@set",
+    "@sortedset",
+    "@list",
+    "@hash",
+    "@string",
+    "@bitmap",
+    "@hyperloglog",
+    "@geo",
+    "@stream",
+    "@pubsub",
+    "@admin",
+    "@fast",
+    "@slow",
+    "@blocking",
+    "@dangerous",
+    "@connection",
+    "@transaction",
+    "@scripting",
+];
+
+impl Command {
+    /// Names of its flags.
+    pub fn flag_names(&self) -> impl Iterator<Item = &'static str> {
+        let flags = self.flags;
+        FLAG_NAMES.iter().filter(move |(flag, _)| flags.has(*flag)).map(|(_, name)| *name)
+    }
+
+    /// ACL categories, those included that its flags imply.
+    pub fn all_categories(&self) -> impl Iterator<Item = &'static str> {
+        let (flags, own) = (self.flags, self.categories);
+        CATEGORIES.iter().copied().filter(move |category| {
+            let implied = IMPLIED.iter().any(|(flag, name)| name == category && flags.has(*flag));
+            own.contains(category) || implied || (*category == "@slow" && !flags.has(Flags::FAST))
+        })
+    }
+}
+
+/// The command of this full name, as `config|get`.
+pub(super) fn by_full_name(name: &[u8]) -> Option<&'static Command> {
+    let bar = name.iter().position(|byte| *byte == b'|');
+    let Some(bar) = bar else { return lookup(name) };
+    let wanted = &name[bar + 1..];
+    let subcommands = lookup(&name[..bar])?.subcommands();
+    subcommands.iter().find(|sub| wanted.eq_ignore_ascii_case(sub.name.as_bytes()))
+}
+
+/// `COMMAND`: everything. O(commands).
+pub(super) fn all(ctx: &mut Ctx<'_>, _: &Args<'_>) -> CmdResult {
+    ctx.out.array(table().len());
+    table().iter().for_each(|command| write_info(ctx.out, command));
+    Ok(())
+}
+
+/// `COMMAND COUNT`. O(1).
+pub(super) fn count(ctx: &mut Ctx<'_>, _: &Args<'_>) -> CmdResult {
+    ctx.out.integer(table().len() as i64);
+    Ok(())
+}
+
+/// `COMMAND INFO [command-name ...]`: null for what does not exist. O(names).
+pub(super) fn info(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CmdResult {
+    if args.len() == 2 {
+        return all(ctx, args);
+    }
+    ctx.out.array(args.len() - 2);
+    for name in args.from(2) {
+        match by_full_name(name) {
+            Some(command) => write_info(ctx.out, command),
+            None => ctx.out.null(),
+        }
+    }
+    Ok(())
+}
+
+fn write_info(out: &mut Replies, command: &Command) {
+    out.array(10);
+    out.bulk(command.full_name.as_bytes());
+    out.integer(command.arity.into());
+    write_words(out, command.flag_names());
+    let Keys { first, last, step } = command.keys;
+    [first, last, step].iter().for_each(|number| out.integer((*number).into()));
+    write_words(out, command.all_categories());
+    out.set(command.tips.len());
+    command.tips.iter().for_each(|tip| out.bulk(tip.as_bytes()));
+    out.set(command.key_specs.len());
+    command.key_specs.iter().for_each(|spec| write_key_spec(out, spec));
+    let subcommands = command.subcommands();
+    out.set(subcommands.len());
+    subcommands.iter().for_each(|sub| write_info(out, sub));
+}
+
+fn write_words(out: &mut Replies, words: impl Iterator<Item = &'static str>) {
+    let words: Vec<_> = words.collect();
+    out.set(words.len());
+    words.iter().for_each(|word| out.simple(word));
+}
+
+fn write_key_spec(out: &mut Replies, spec: &KeySpec) {
+    out.map(3 + usize::from(!spec.note.is_empty()));
+    if !spec.note.is_empty() {
+        out.bulk(b"notes");
+        out.bulk(spec.note.as_bytes());
+    }
+    out.bulk(b"flags");
+    write_words(out, spec.flags.iter().copied());
+    let Keys { first, last, step } = spec.keys;
+    // A range of keys is given by its length, but for one that runs to the end.
+    let last = if last < 0 { last } else { last - first };
+    let search: [(&str, &str, &[(&str, i8)]); 2] = [
+        ("begin_search", "index", &[("index", first)]),
+        ("find_keys", "range", &[("lastkey", last), ("keystep", step), ("limit", 0)]),
+    ];
+    for (name, kind, numbers) in search {
+        out.bulk(name.as_bytes());
+        out.map(2);
+        out.bulk(b"type");
+        out.bulk(kind.as_bytes());
+        out.bulk(b"spec");
+        out.map(numbers.len());
+        for (name, number) in numbers {
+            out.bulk(name.as_bytes());
+            out.integer((*number).into());
+        }
+    }
+}
+
+/// `COMMAND LIST [FILTERBY MODULE name | ACLCAT category | PATTERN pattern]`, subcommands included.
+/// O(commands).
+pub(super) fn list(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CmdResult {
+    let keep: &dyn Fn(&Command) -> bool = match args.len() {
+        2 => &|_| true,
+        5 if args.is(2, "FILTERBY") && args.is(3, "MODULE") => &|_| false,
+        5 if args.is(2, "FILTERBY") && args.is(3, "ACLCAT") => &|command| {
+            command.all_categories().any(|name| name.as_bytes()[1..].eq_ignore_ascii_case(args.get(4)))
+        },
+        5 if args.is(2, "FILTERBY") && args.is(3, "PATTERN") => {
+            &|command| glob::matches(args.get(4), command.full_name.as_bytes(), Case::Ignored)
+        }
+        _ => return Err(CmdError::Syntax),
+    };
+    let all = table().iter().flat_map(|command| std::iter::once(command).chain(command.subcommands()));
+    let names: Vec<&[u8]> =
+        all.filter(|command| keep(command)).map(|command| command.full_name.as_bytes()).collect();
+    ctx.out.bulks(names.into_iter());
+    Ok(())
+}
+
+/// The request behind COMMAND GETKEYS, with its command.
+fn inner<'a>(args: &Args<'a>) -> CmdResult<(&'static Command, Args<'a>)> {
+    let request = args.tail(2).ok_or(CmdError::Syntax)?;
+    let container = lookup(request.name());
+    let command = container.and_then(|container| {
+        let subcommands = container.subcommands();
+        if subcommands.is_empty() || request.len() == 1 {
+            return Some(container);
+        }
+        let wanted = request.get(1);
+        subcommands.iter().find(|sub| wanted.eq_ignore_ascii_case(sub.name.as_bytes()))
+    });
+    let command = command.ok_or(CmdError::text("ERR Invalid command specified"))?;
+    if command.keys == Keys::NONE {
+        return Err(CmdError::text("ERR The command has no key arguments"));
+    }
+    if !command.accepts(request.len()) {
+        return Err(CmdError::text("ERR Invalid number of arguments specified for command"));
+    }
+    Ok((command, request))
+}
+
+/// `COMMAND GETKEYS command [arg ...]`. O(arguments).
+pub(super) fn getkeys(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CmdResult {
+    let (command, request) = inner(args)?;
+    let keys: Vec<&[u8]> = command.keys_of(&request).collect();
+    ctx.out.bulks(keys.into_iter());
+    Ok(())
+}
+
+/// `COMMAND GETKEYSANDFLAGS command [arg ...]`. O(arguments).
+pub(super) fn getkeysandflags(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CmdResult {
+    let (command, request) = inner(args)?;
+    let keys: Vec<&[u8]> = command.keys_of(&request).collect();
+    ctx.out.array(keys.len());
+    for (at, key) in keys.into_iter().enumerate() {
+        // Keys of one spec lie in one range; several specs have one key each.
+        let spec = command.key_specs.get(at).or(command.key_specs.last());
+        let flags = match spec {
+            Some(spec) if spec.flags.contains(&"variable_flags") => flags_of_set(&request),
+            Some(spec) => spec.flags,
+            None => &[],
+        };
+        ctx.out.array(2);
+        ctx.out.bulk(key);
+        write_words(ctx.out, flags.iter().copied());
+    }
+    Ok(())
+}
+
+/// SET reads its key only if it is asked to.
+fn flags_of_set(request: &Args<'_>) -> &'static [&'static str] {
+    let reads = request.from(3).any(|word| word.eq_ignore_ascii_case(b"GET"));
+    if reads { &["RW", "access", "update"] } else { &["OW", "update"] }
+}

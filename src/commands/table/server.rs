@@ -1,0 +1,214 @@
+//! The node itself: its settings, replication, snapshots and what it can do. The node executes most of these.
+
+use super::{Command, Flags, Group, NodeCommand, Run};
+use crate::commands::{command_docs, command_info, help};
+
+const ADMINISTRATION: Flags = Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::LOADING).or(Flags::STALE);
+const ANYTIME: Flags = Flags::LOADING.or(Flags::STALE);
+const FOLLOW: Flags = Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::STALE).or(Flags::NO_ASYNC_LOADING);
+const SNAPSHOT: Flags = Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::NO_ASYNC_LOADING).or(Flags::NO_MULTI);
+const ANYTIME_FAST: Flags = Flags::LOADING.or(Flags::STALE).or(Flags::FAST);
+
+/// The commands of this family.
+pub(super) const COMMANDS: &[Command] = &[
+    Command::new("config", -2, Run::Container(CONFIG))
+        .group(Group::Server, &[])
+        .since("2.0.0")
+        .cost("As its subcommands")
+        .does("Reads and changes the settings of the node."),
+    Command::new("info", -1, Run::Node(NodeCommand::Info))
+        .flags(ANYTIME)
+        .group(Group::Server, &["@dangerous"])
+        .since("1.0.0")
+        .tips(&["nondeterministic_output", "request_policy:all_shards", "response_policy:special"])
+        .takes("[section [section ...]]")
+        .does("Reports the state of the node, section by section."),
+    Command::new("role", 1, Run::Node(NodeCommand::Role))
+        .flags(Flags::NOSCRIPT.or(Flags::LOADING).or(Flags::STALE).or(Flags::FAST))
+        .group(Group::Server, &["@admin", "@dangerous"])
+        .since("2.8.12")
+        .does("Tells whether this is a master or a replica, with offsets."),
+    Command::new("replicaof", 3, Run::Node(NodeCommand::Replicaof))
+        .flags(FOLLOW)
+        .group(Group::Server, &[])
+        .since("5.0.0")
+        .takes("<host port | NO ONE>")
+        .does("Makes this node follow a master, or makes it a master."),
+    Command::new("slaveof", 3, Run::Node(NodeCommand::Replicaof))
+        .flags(FOLLOW)
+        .group(Group::Server, &[])
+        .since("1.0.0")
+        .deprecated("5.0.0", "REPLICAOF")
+        .takes("<host port | NO ONE>")
+        .does("The old name of REPLICAOF."),
+    Command::new("replconf", -1, Run::Node(NodeCommand::Replconf))
+        .flags(Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::LOADING).or(Flags::STALE).or(Flags::ALLOW_BUSY))
+        .group(Group::Server, &[])
+        .since("3.0.0")
+        .does("What a replica tells its master about itself."),
+    Command::new("psync", -3, Run::Node(NodeCommand::Psync))
+        .flags(SNAPSHOT)
+        .group(Group::Server, &[])
+        .since("2.8.0")
+        .cost("O(1), and a snapshot if the backlog does not reach back")
+        .takes("replicationid offset")
+        .does("Asks for the replication stream from an offset on."),
+    Command::new("sync", 1, Run::Node(NodeCommand::Sync))
+        .flags(SNAPSHOT)
+        .group(Group::Server, &[])
+        .since("1.0.0")
+        .cost("O(N) for N keys")
+        .does("Asks for a snapshot and the replication stream after it."),
+    Command::new("wait", 3, Run::Node(NodeCommand::Wait))
+        .flags(Flags::NOSCRIPT)
+        .group(Group::Generic, &["@connection"])
+        .since("3.0.0")
+        .tips(&["request_policy:all_shards", "response_policy:agg_min"])
+        .takes("numreplicas timeout")
+        .does("Waits until replicas have acknowledged what this connection wrote."),
+    Command::new("save", 1, Run::Node(NodeCommand::Save))
+        .flags(SNAPSHOT)
+        .group(Group::Server, &[])
+        .since("1.0.0")
+        .cost("O(N) for N keys")
+        .does("Writes a snapshot to disk and answers when it is there."),
+    Command::new("bgsave", -1, Run::Node(NodeCommand::Bgsave))
+        .flags(Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::NO_ASYNC_LOADING))
+        .group(Group::Server, &[])
+        .since("1.0.0")
+        .takes("[SCHEDULE]")
+        .does("Writes a snapshot to disk in the background."),
+    Command::new("lastsave", 1, Run::Node(NodeCommand::Lastsave))
+        .flags(ANYTIME_FAST)
+        .group(Group::Server, &["@admin", "@dangerous"])
+        .since("1.0.0")
+        .tips(&["nondeterministic_output"])
+        .does("Returns the Unix time of the last good snapshot on disk."),
+    Command::new("shutdown", -1, Run::Node(NodeCommand::Shutdown))
+        .flags(
+            Flags::ADMIN
+                .or(Flags::NOSCRIPT)
+                .or(Flags::LOADING)
+                .or(Flags::STALE)
+                .or(Flags::NO_MULTI)
+                .or(Flags::ALLOW_BUSY),
+        )
+        .group(Group::Server, &[])
+        .since("1.0.0")
+        .cost("O(N) for N keys if it saves")
+        .takes("[NOSAVE | SAVE] [NOW] [FORCE] [ABORT]")
+        .does("Stops the node, after a snapshot if one is due."),
+    Command::new("time", 1, Run::Node(NodeCommand::Time))
+        .flags(ANYTIME_FAST)
+        .group(Group::Server, &[])
+        .since("2.6.0")
+        .tips(&["nondeterministic_output"])
+        .does("Returns the seconds and microseconds of the Unix time."),
+    Command::new("debug", -2, Run::Node(NodeCommand::Debug))
+        .flags(ADMINISTRATION)
+        .group(Group::Server, &[])
+        .since("1.0.0")
+        .cost("As its subcommands")
+        .does("Looks into the node and tries it out."),
+    Command::new("command", -1, Run::Container(COMMAND))
+        .flags(ANYTIME)
+        .group(Group::Server, &["@connection"])
+        .since("2.8.13")
+        .cost("O(N) for N commands")
+        .tips(&["nondeterministic_output_order"])
+        .does("Describes every command of this node.")
+        .alone(&ALL),
+];
+
+const CONFIG: &[Command] = &[
+    Command::new("config|get", -3, Run::Node(NodeCommand::ConfigGet))
+        .flags(ADMINISTRATION)
+        .group(Group::Server, &[])
+        .since("2.0.0")
+        .cost("O(N) for N parameters")
+        .takes("parameter [parameter ...]")
+        .does("Returns the settings whose names match."),
+    Command::new("config|help", 2, Run::Data(help::help))
+        .flags(ANYTIME)
+        .group(Group::Server, &[])
+        .since("5.0.0")
+        .does("Lists the subcommands."),
+    Command::new("config|resetstat", 2, Run::Node(NodeCommand::ConfigResetstat))
+        .flags(ADMINISTRATION)
+        .group(Group::Server, &[])
+        .since("2.0.0")
+        .does("Sets the counters of INFO back to zero."),
+    Command::new("config|rewrite", 2, Run::Node(NodeCommand::ConfigRewrite))
+        .flags(ADMINISTRATION)
+        .group(Group::Server, &[])
+        .since("2.8.0")
+        .does("Writes the settings in force into the configuration file."),
+    Command::new("config|set", -4, Run::Node(NodeCommand::ConfigSet))
+        .flags(ADMINISTRATION)
+        .group(Group::Server, &[])
+        .since("2.0.0")
+        .cost("O(N) for N parameters")
+        .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"])
+        .takes("parameter value [parameter value ...]")
+        .does("Changes settings, all of them or none."),
+];
+
+const COMMAND: &[Command] = &[
+    Command::new("command|count", 2, Run::Data(command_info::count))
+        .flags(ANYTIME)
+        .group(Group::Server, &["@connection"])
+        .since("2.8.13")
+        .does("Counts the commands."),
+    Command::new("command|docs", -2, Run::Data(command_docs::docs))
+        .flags(ANYTIME)
+        .group(Group::Server, &["@connection"])
+        .since("7.0.0")
+        .cost("O(N) for N commands")
+        .tips(&["nondeterministic_output_order"])
+        .takes("[command-name [command-name ...]]")
+        .does("Explains commands: summary, arguments, complexity."),
+    Command::new("command|getkeys", -4, Run::Data(command_info::getkeys))
+        .flags(ANYTIME)
+        .group(Group::Server, &["@connection"])
+        .since("2.8.13")
+        .cost("O(N) for N arguments")
+        .takes("command [arg ...]")
+        .does("Finds the keys in a whole request."),
+    Command::new("command|getkeysandflags", -4, Run::Data(command_info::getkeysandflags))
+        .flags(ANYTIME)
+        .group(Group::Server, &["@connection"])
+        .since("7.0.0")
+        .cost("O(N) for N arguments")
+        .takes("command [arg ...]")
+        .does("Finds the keys in a whole request and what becomes of them."),
+    Command::new("command|help", 2, Run::Data(help::help))
+        .flags(ANYTIME)
+        .group(Group::Server, &["@connection"])
+        .since("5.0.0")
+        .does("Lists the subcommands."),
+    Command::new("command|info", -2, Run::Data(command_info::info))
+        .flags(ANYTIME)
+        .group(Group::Server, &["@connection"])
+        .since("2.8.13")
+        .cost("O(N) for N commands")
+        .tips(&["nondeterministic_output_order"])
+        .takes("[command-name [command-name ...]]")
+        .does("Describes commands: arity, flags, keys."),
+    Command::new("command|list", -2, Run::Data(command_info::list))
+        .flags(ANYTIME)
+        .group(Group::Server, &["@connection"])
+        .since("7.0.0")
+        .cost("O(N) for N commands")
+        .tips(&["nondeterministic_output_order"])
+        .takes("[FILTERBY <MODULE module-name | ACLCAT category | PATTERN pattern>]")
+        .does("Returns the names of commands."),
+];
+
+/// COMMAND without a subcommand.
+static ALL: Command = Command::new("command", 1, Run::Data(command_info::all))
+    .flags(ANYTIME)
+    .group(Group::Server, &["@connection"])
+    .since("2.8.13")
+    .cost("O(N) for N commands")
+    .tips(&["nondeterministic_output_order"])
+    .does("Describes every command of this node.");
