@@ -4,6 +4,7 @@
 //! of the read buffer), `reply` writes answers, `frame` reads answers on the client's side.
 
 mod decoder;
+pub mod frame;
 mod reply;
 mod request;
 
