@@ -154,7 +154,9 @@ fn encode(frame: &Frame, out: &mut Vec<u8>) {
     };
     let aggregate = |out: &mut Vec<u8>, kind: char, elements: &[Frame]| {
         out.extend(format!("{kind}{}\r\n", elements.len()).bytes());
-        elements.iter().for_each(|element| encode(element, out));
+        for element in elements {
+            encode(element, out);
+        }
     };
     match frame {
         Frame::Simple(text) => out.extend([b"+", &text[..], b"\r\n"].concat()),
@@ -207,7 +209,9 @@ proptest! {
     #[test]
     fn a_reply_is_the_same_wherever_it_is_split(frames in proptest::collection::vec(any_frame(), 1..4)) {
         let mut bytes = Vec::new();
-        frames.iter().for_each(|frame| encode(frame, &mut bytes));
+        for frame in &frames {
+            encode(frame, &mut bytes);
+        }
         prop_assert_eq!(decode_all(&bytes), Ok(frames.clone()));
         for split in 0..=bytes.len() {
             let mut decoder = FrameDecoder::default();
