@@ -246,7 +246,7 @@ pub enum ReplyValue {
     /// `:1`
     Integer(i64),
     /// `$3`
-    Bulk(Vec<u8>),
+    Bulk(#[serde(with = "super::recording::bytes")] Vec<u8>),
     /// `$-1`, `*-1` or `_`
     Null,
     /// `*`, and `>` as `Push`
@@ -258,7 +258,7 @@ pub enum ReplyValue {
     /// `>`
     Push(Vec<ReplyValue>),
     /// `,`
-    Double(f64),
+    Double(#[serde(with = "super::recording::double")] f64),
     /// `#`
     Boolean(bool),
     /// `(`

@@ -5,6 +5,9 @@
 
 mod command;
 mod event;
+pub mod journal;
+pub mod recording;
+
 
 pub use command::{ConsoleTarget, LabCommand, Preset, WorkloadSettings};
 pub use event::{

@@ -1,0 +1,370 @@
+//! Recordings: a journal as a file of JSON lines, one header and one line per entry.
+//!
+//! Owns the file's format and its version. It must not know who records or who replays.
+
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use super::Entry;
+
+/// What the header names as its format.
+pub const FORMAT: &str = "repliscope-journal";
+
+/// The version that is written, and the newest that is read.
+pub const VERSION: u32 = 1;
+
+/// Longest line that is read: a console reply of the largest size, with every byte escaped.
+const LINE_MAX: u64 = 512 << 20;
+
+/// Renaming over a file that another program just scans fails for a moment on Windows; this often it is tried.
+const RENAME_TRIES: u32 = 10;
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Header {
+    format: String,
+    version: u32,
+}
+
+/// Why a recording could not be written or read.
+#[derive(Debug, Error)]
+pub enum RecordingError {
+    /// The file could not be written; what stood there before is unchanged.
+    #[error("{} could not be written: {source}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The file could not be opened.
+    #[error("{} could not be opened: {source}", path.display())]
+    Open {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Reading broke off.
+    #[error("{}, line {line}: could not be read: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Which line, from 1.
+        line: usize,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The first line is no header of ours.
+    #[error("{} is not a recording of Repliscope", path.display())]
+    NotARecording {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A later Repliscope wrote it.
+    #[error(
+        "{} has format version {found}, this Repliscope reads up to version {VERSION}: open it with a newer one",
+        path.display()
+    )]
+    TooNew {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        found: u32,
+    },
+    /// A line is no entry, or an event that this version does not know.
+    #[error("{}, line {line}: {reason}", path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// Which line, from 1.
+        line: usize,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+/// Writes `entries` to `path` and replaces what stood there in one step; gives back how many lines of entries it has.
+///
+/// Entries are numbered anew from 0, since a long journal has gaps where samples were thinned out.
+///
+/// # Errors
+/// [`RecordingError::Write`]; the old file is then unchanged.
+pub fn write_recording(path: &Path, entries: &[Arc<Entry>]) -> Result<usize, RecordingError> {
+    let mut name = path.file_name().unwrap_or_default().to_os_string();
+    name.push(format!(".{}.tmp", std::process::id()));
+    let temporary = path.with_file_name(name);
+    let written = write_lines(&temporary, entries).and_then(|()| replace(&temporary, path));
+    written.map(|()| entries.len()).map_err(|source| {
+        // Half a recording beside the place is litter; that it could not be removed changes nothing.
+        let _ = fs::remove_file(&temporary);
+        RecordingError::Write { path: path.to_owned(), source }
+    })
+}
+
+fn write_lines(path: &Path, entries: &[Arc<Entry>]) -> io::Result<()> {
+    let mut file = BufWriter::new(File::create(path)?);
+    serde_json::to_writer(&mut file, &Header { format: FORMAT.to_owned(), version: VERSION })?;
+    for (seq, entry) in entries.iter().enumerate() {
+        file.write_all(b"\n")?;
+        let numbered = NumberedEntry { seq: seq as u64, at: entry.at, event: &entry.event };
+        serde_json::to_writer(&mut file, &numbered)?;
+    }
+    file.write_all(b"\n")?;
+    file.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()
+}
+
+/// [`Entry`] with another number, without a clone of its event.
+#[derive(Serialize)]
+struct NumberedEntry<'a> {
+    seq: u64,
+    at: Duration,
+    event: &'a super::Event,
+}
+
+fn replace(from: &Path, to: &Path) -> io::Result<()> {
+    let mut tries = 0;
+    loop {
+        match fs::rename(from, to) {
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied && tries < RENAME_TRIES => {
+                tries += 1;
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            other => return other,
+        }
+    }
+}
+
+/// Reads a whole recording.
+///
+/// # Errors
+/// By what is wrong, with the file and, where there is one, the line; an event of a later version is
+/// [`RecordingError::Malformed`] and names the event.
+pub fn read_recording(path: &Path) -> Result<Vec<Entry>, RecordingError> {
+    let file = File::open(path).map_err(|source| RecordingError::Open { path: path.to_owned(), source })?;
+    let mut lines = Lines { path, reader: BufReader::new(file), line: 0, text: Vec::new() };
+    let not_ours = || RecordingError::NotARecording { path: path.to_owned() };
+
+    if !lines.advance()? {
+        return Err(not_ours());
+    }
+    let header: Header = serde_json::from_slice(&lines.text).map_err(|_| not_ours())?;
+    if header.format != FORMAT {
+        return Err(not_ours());
+    }
+    if header.version > VERSION {
+        return Err(RecordingError::TooNew { path: path.to_owned(), found: header.version });
+    }
+
+    let mut entries: Vec<Entry> = Vec::new();
+    while lines.advance()? {
+        let entry: Entry = serde_json::from_slice(&lines.text).map_err(|error| lines.malformed(&error))?;
+        if entry.seq != entries.len() as u64 {
+            return Err(lines.malformed(&format!("entry {} where {} is due", entry.seq, entries.len())));
+        }
+        if entries.last().is_some_and(|last| last.at > entry.at) {
+            return Err(lines.malformed(&"the entry is older than the one before it"));
+        }
+        entries.push(entry);
+    }
+    Ok(entries)
+}
+
+struct Lines<'a> {
+    path: &'a Path,
+    reader: BufReader<File>,
+    line: usize,
+    text: Vec<u8>,
+}
+
+impl Lines<'_> {
+    /// Reads the next line into `text`; `false` at the end.
+    fn advance(&mut self) -> Result<bool, RecordingError> {
+        self.line += 1;
+        self.text.clear();
+        let read = (&mut self.reader)
+            .take(LINE_MAX)
+            .read_until(b'\n', &mut self.text)
+            .map_err(|source| RecordingError::Read { path: self.path.to_owned(), line: self.line, source })?;
+        if read as u64 == LINE_MAX {
+            return Err(self.malformed(&"the line is too long"));
+        }
+        Ok(read > 0)
+    }
+
+    fn malformed(&self, reason: &dyn std::fmt::Display) -> RecordingError {
+        RecordingError::Malformed { path: self.path.to_owned(), line: self.line, reason: reason.to_string() }
+    }
+}
+
+/// `f64` in JSON, which has no word for infinity and NaN: those are written as text.
+pub(super) mod double {
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Form {
+        Number(f64),
+        Text(String),
+    }
+
+    #[allow(clippy::trivially_copy_pass_by_ref)] // serde's signature
+    pub(in crate::lab) fn serialize<S: Serializer>(value: &f64, to: S) -> Result<S::Ok, S::Error> {
+        if value.is_finite() { to.serialize_f64(*value) } else { to.collect_str(value) }
+    }
+
+    pub(in crate::lab) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
+        match Form::deserialize(from)? {
+            Form::Number(value) => Ok(value),
+            Form::Text(text) => text.parse().map_err(|_| D::Error::custom("not a number")),
+        }
+    }
+}
+
+/// Bytes in JSON: text where they are UTF-8, so that a recording can be read by people, else a list of numbers.
+pub(super) mod bytes {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Form {
+        Text(String),
+        Bytes(Vec<u8>),
+    }
+
+    pub(in crate::lab) fn serialize<S: Serializer>(value: &[u8], to: S) -> Result<S::Ok, S::Error> {
+        match std::str::from_utf8(value) {
+            Ok(text) => to.serialize_str(text),
+            Err(_) => value.serialize(to),
+        }
+    }
+
+    pub(in crate::lab) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<u8>, D::Error> {
+        Ok(match Form::deserialize(from)? {
+            Form::Text(text) => text.into_bytes(),
+            Form::Bytes(bytes) => bytes,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+    use crate::lab::{Event, NodeId, NodePlan, NoticeLevel, Preset, ReplyValue};
+    use crate::node::{NodeEvent, StopReason};
+    use crate::replication::{FullReason, PsyncVerdict, ReplId};
+
+    fn story() -> Vec<Arc<Entry>> {
+        let replid = ReplId::from_bytes([0xab; 20]);
+        let reply = ReplyValue::Map(vec![
+            (ReplyValue::Bulk(b"text".to_vec()), ReplyValue::Bulk(vec![0xff, 0x00])),
+            (ReplyValue::Double(f64::INFINITY), ReplyValue::Double(1.5)),
+            (ReplyValue::Null, ReplyValue::Verbatim("txt".into(), "line\nline".into())),
+        ]);
+        [
+            Event::LabStarted { wall: "2026-01-01T00:00:00Z".into(), version: "0.1.0".into() },
+            Event::ClusterPlanned {
+                preset: Preset::Star { replicas: 1 },
+                nodes: vec![NodePlan { node: NodeId(1), port: 7001, master: None }],
+            },
+            Event::Node {
+                node: NodeId(1),
+                event: NodeEvent::Psync {
+                    replica_port: 7002,
+                    asked: Some((replid, 10)),
+                    verdict: PsyncVerdict::Full(FullReason::BeforeBacklog {
+                        asked: 10,
+                        first: 20,
+                        needed: 30,
+                    }),
+                },
+            },
+            Event::Sample { node: NodeId(1), sample: Box::default() },
+            Event::ConsoleReply {
+                id: 7,
+                node: NodeId(1),
+                reply,
+                took: Duration::from_micros(5),
+                db: 3,
+                in_multi: true,
+            },
+            Event::Node { node: NodeId(1), event: NodeEvent::Stopped(StopReason::Killed) },
+            Event::Notice { level: NoticeLevel::Error, node: None, text: "what failed".into() },
+        ]
+        .into_iter()
+        .enumerate()
+        .map(|(n, event)| Arc::new(Entry { seq: n as u64 * 3, at: Duration::from_micros(n as u64), event }))
+        .collect()
+    }
+
+    fn written(lines: &str) -> (tempfile::TempDir, PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.repliscope");
+        fs::write(&path, lines).unwrap();
+        (folder, path)
+    }
+
+    #[test]
+    fn a_recording_reads_back_as_it_was_written_with_the_gaps_closed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.repliscope");
+        let story = story();
+        assert_eq!(write_recording(&path, &story).unwrap(), story.len());
+        let read = read_recording(&path).unwrap();
+        assert_eq!(read.len(), story.len());
+        for (n, (read, written)) in read.iter().zip(&story).enumerate() {
+            assert_eq!(read.seq, n as u64);
+            assert_eq!((read.at, &read.event), (written.at, &written.event));
+        }
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "no temporary file stays");
+    }
+
+    #[test]
+    fn an_old_recording_is_replaced_and_stays_when_the_new_one_fails() {
+        let (folder, path) = written("old");
+        write_recording(&path, &story()).unwrap();
+        assert!(read_recording(&path).is_ok());
+
+        let nowhere = folder.path().join("no such folder").join("b");
+        let error = write_recording(&nowhere, &story()).unwrap_err();
+        assert!(matches!(&error, RecordingError::Write { path, .. } if *path == nowhere), "{error}");
+    }
+
+    #[test]
+    fn each_defect_of_a_file_is_told_with_file_and_line() {
+        let header = r#"{"format":"repliscope-journal","version":1}"#;
+        let entry = r#"{"seq":0,"at":{"secs":1,"nanos":0},"event":"ClusterStopped"}"#;
+        for (text, expected) in [
+            (String::new(), "is not a recording of Repliscope"),
+            ("hello\n".into(), "is not a recording of Repliscope"),
+            (r#"{"format":"other","version":1}"#.into(), "is not a recording of Repliscope"),
+            (r#"{"format":"repliscope-journal","version":2}"#.into(), "has format version 2"),
+            (format!("{header}\n{{"), "line 2: EOF"),
+            (format!("{header}\n{entry}\n{entry}\n"), "line 3: entry 0 where 1 is due"),
+            (
+                format!(
+                    "{header}\n{entry}\n{}\n",
+                    r#"{"seq":1,"at":{"secs":0,"nanos":5},"event":"ClusterStopped"}"#
+                ),
+                "line 3: the entry is older",
+            ),
+            (
+                format!("{header}\n{}\n", r#"{"seq":0,"at":{"secs":0,"nanos":5},"event":{"Teleported":1}}"#),
+                "line 2: unknown variant `Teleported`",
+            ),
+        ] {
+            let (_folder, path) = written(&text);
+            let message = read_recording(&path).unwrap_err().to_string();
+            assert!(message.contains(expected) && message.contains("a.repliscope"), "{text:?}: {message}");
+        }
+        let error = read_recording(Path::new("/no/such/file")).unwrap_err();
+        assert!(matches!(error, RecordingError::Open { .. }));
+    }
+}
