@@ -6,6 +6,7 @@
 mod command;
 mod event;
 pub mod journal;
+pub mod ports;
 mod recorder;
 pub mod recording;
 
