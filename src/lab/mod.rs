@@ -3,12 +3,14 @@
 //! The user's wishes come in as [`LabCommand`], everything that happens goes out as [`Entry`] of the journal,
 //! and what is shown is a fold of that journal. Must not know egui.
 
+mod client;
 mod command;
 mod event;
 pub mod journal;
 pub mod ports;
 mod recorder;
 pub mod recording;
+mod words;
 
 
 pub use command::{ConsoleTarget, LabCommand, Preset, WorkloadSettings};
