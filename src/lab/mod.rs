@@ -6,7 +6,9 @@
 mod client;
 mod command;
 mod event;
+mod info;
 pub mod journal;
+mod observer;
 pub mod ports;
 mod recorder;
 pub mod recording;
