@@ -5,6 +5,7 @@
 
 mod client;
 mod command;
+mod console;
 mod event;
 mod info;
 pub mod journal;
