@@ -14,6 +14,7 @@ pub mod ports;
 mod recorder;
 pub mod recording;
 mod words;
+mod workload;
 
 
 pub use command::{ConsoleTarget, LabCommand, Preset, WorkloadSettings};
