@@ -4,15 +4,22 @@
 //! and what is shown is a fold of that journal. Must not know egui.
 
 mod client;
+mod cluster;
 mod command;
 mod console;
 mod event;
+mod folder;
 mod info;
 pub mod journal;
+mod lifecycle;
+mod member;
 mod observer;
 pub mod ports;
 mod recorder;
 pub mod recording;
+mod runner;
+mod thread;
+mod topology;
 mod words;
 mod workload;
 
@@ -22,3 +29,4 @@ pub use event::{
     Entry, Event, NodeId, NodePlan, NodeSample, NoticeLevel, PromotionStep, ReplicaSample, ReplyValue,
     WorkloadSample,
 };
+pub use thread::{LabClientParts, LabHandle, LabOptions, start};
