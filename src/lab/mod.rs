@@ -23,6 +23,10 @@ mod topology;
 mod words;
 mod workload;
 
+#[cfg(test)]
+mod process;
+#[cfg(test)]
+mod tests;
 
 pub use command::{ConsoleTarget, LabCommand, Preset, WorkloadSettings};
 pub use event::{
