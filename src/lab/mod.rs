@@ -9,6 +9,7 @@ mod command;
 mod console;
 mod event;
 mod folder;
+pub mod headless;
 mod info;
 pub mod journal;
 mod lifecycle;
