@@ -163,6 +163,7 @@ impl Lab {
         if let Some((same_preset, same_port, at)) = state.planned
             && (same_preset, same_port) == (preset, port)
             && at.elapsed() < DOUBLE_CLICK
+            && state.members.values().any(|member| member.run != Run::Off)
         {
             return Err(Refusal::already(None, "This cluster is starting already"));
         }
@@ -255,6 +256,10 @@ impl Lab {
             let master_port = node.master.map(|NodeId(master)| port + master - 1);
             if let Err(refusal) = self.prepare_folder(node.node, node.port, master_port) {
                 return self.recorder.notice(refusal.level, refusal.node, refusal.text);
+            }
+            if NodeFolder::new(&self.options.data_dir, node.port).has_data() {
+                let text = format!("{} starts with the data that its folder holds", node.node);
+                self.recorder.notice(NoticeLevel::Info, Some(node.node), text);
             }
         }
         let mut state = self.state.borrow_mut();

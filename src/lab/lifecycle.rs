@@ -351,8 +351,11 @@ impl Lab {
                     format!("{node} (port {port}) crashed: {why}. Start it again to load what it last saved");
                 self.recorder.notice(NoticeLevel::Error, Some(node), text);
             }
-            StopReason::Shutdown if restart => self.launch(node),
             StopReason::Shutdown | StopReason::Killed => {}
+        }
+        // A node that cannot start would be started for ever.
+        if restart && !matches!(reason, StopReason::FailedToStart(_)) {
+            self.launch(node);
         }
     }
 }

@@ -140,3 +140,41 @@ impl Drop for Process {
         }
     }
 }
+
+/// One redis-server on its own, without a lab.
+pub(super) struct PlainServer {
+    child: Child,
+    pub(super) port: u16,
+}
+
+impl PlainServer {
+    pub(super) fn start() -> Self {
+        let port = super::ports::tests::free_block(1);
+        let child = Command::new("redis-server")
+            .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""])
+            .stdout(Stdio::null())
+            .spawn()
+            .expect("redis-server starts");
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
+            assert!(Instant::now() < deadline, "redis-server does not listen");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        Self { child, port }
+    }
+
+    pub(super) fn addr(&self) -> std::net::SocketAddr {
+        ([127, 0, 0, 1], self.port).into()
+    }
+
+    pub(super) fn kill(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Drop for PlainServer {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}

@@ -57,7 +57,12 @@ impl Lab {
 
     async fn run_promotion(self: &Rc<Self>, node: NodeId, asked: Instant) {
         let Some((addr, old)) = self.addr_and_master(node) else { return };
-        if let Err(why) = order(addr, &["REPLICAOF", "NO", "ONE"]).await {
+        let cluster = self.state.borrow().cluster;
+        let ordered = order(addr, &["REPLICAOF", "NO", "ONE"]).await;
+        if !self.is_still(cluster) {
+            return; // node names now mean others
+        }
+        if let Err(why) = ordered {
             self.promotion_failed(node, asked, &format!("{node} was not promoted: {why}"));
             return;
         }
@@ -89,6 +94,12 @@ impl Lab {
         });
         steps.join_all().await;
         self.rewrite_config(node, addr).await;
+    }
+
+    /// The cluster that an order was given to still runs.
+    fn is_still(&self, cluster: u64) -> bool {
+        let state = self.state.borrow();
+        state.cluster == cluster && state.ending.is_none() && !state.closing
     }
 
     fn addr_and_master(&self, node: NodeId) -> Option<(SocketAddr, Option<NodeId>)> {
@@ -135,7 +146,9 @@ impl Lab {
     /// Makes a running node follow another; on failure the debt is kept and told.
     async fn reparent(&self, node: NodeId, addr: SocketAddr, master: NodeId) -> bool {
         let Some(port) = self.state.borrow().port_of(Some(master)) else { return false };
+        let cluster = self.state.borrow().cluster;
         match order(addr, &["REPLICAOF", "127.0.0.1", &port.to_string()]).await {
+            _ if !self.is_still(cluster) => false,
             Ok(()) => {
                 self.update(node, |member| {
                     (member.master, member.outside, member.owed) = (Some(master), false, None);
