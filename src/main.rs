@@ -1,1 +1,103 @@
-fn main() {}
+//! Repliscope: parses the arguments and chooses the entry point.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use repliscope::lab::headless::{UpOptions, up};
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// A scope for Redis replication: a real replicated cluster, made visible.
+#[derive(Debug, Parser)]
+#[command(version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Entry>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Entry {
+    /// Start a replicated cluster in the terminal, until Ctrl-C.
+    Up(Up),
+    /// Run one node with Redis' own command line: [redis.conf] [--name value …].
+    #[command(disable_help_flag = true)]
+    Server {
+        /// Path of a redis.conf, then directives as `--name value`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+    /// Open a recording in the window.
+    #[cfg(feature = "app")]
+    Replay {
+        /// A file that *Save recording…* wrote.
+        file: PathBuf,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+struct Up {
+    /// Replicas of the one master.
+    #[arg(long, default_value_t = 2)]
+    replicas: u16,
+    /// Port of the master; the replicas' follow.
+    #[arg(long, default_value_t = 7001)]
+    port: u16,
+    /// Folder that holds a folder for each node.
+    #[arg(long)]
+    dir: Option<PathBuf>,
+    /// Load the data that the folders hold, instead of setting it aside.
+    #[arg(long)]
+    keep_data: bool,
+    /// Print the journal as JSON lines.
+    #[arg(long)]
+    json: bool,
+}
+
+impl Default for Up {
+    fn default() -> Self {
+        Self { replicas: 2, port: 7001, dir: None, keep_data: false, json: false }
+    }
+}
+
+fn main() -> ExitCode {
+    let mut args = std::env::args();
+    let program = args.next().unwrap_or_default();
+    // Scripts that start `redis-server` find one here.
+    if PathBuf::from(&program).file_stem().is_some_and(|name| name == "redis-server") {
+        return repliscope::node::serve(&args.collect::<Vec<_>>());
+    }
+    match Cli::parse().command {
+        Some(Entry::Server { args }) => repliscope::node::serve(&args),
+        Some(Entry::Up(options)) => in_terminal(options),
+        #[cfg(feature = "app")]
+        Some(Entry::Replay { file }) => in_window(Some(file)),
+        #[cfg(feature = "app")]
+        None => in_window(None),
+        #[cfg(not(feature = "app"))]
+        None => in_terminal(Up::default()),
+    }
+}
+
+fn in_terminal(options: Up) -> ExitCode {
+    let Up { replicas, port, dir, keep_data, json } = options;
+    report(up(UpOptions { replicas, port, dir, keep_data, json }).map_err(anyhow::Error::from))
+}
+
+#[cfg(feature = "app")]
+fn in_window(recording: Option<PathBuf>) -> ExitCode {
+    let _ = recording;
+    in_terminal(Up::default())
+}
+
+fn report(result: anyhow::Result<()>) -> ExitCode {
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "repliscope: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

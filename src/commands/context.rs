@@ -94,6 +94,12 @@ impl Effects {
         })
     }
 
+    /// Whether the last command left anything at all.
+    #[inline]
+    pub fn has_any(&self) -> bool {
+        self.dirty > 0 || !self.commands.is_empty() || !self.keys.is_empty()
+    }
+
     /// Whether the command itself goes into the stream, after [`Effects::sent`].
     pub fn sends_itself(&self) -> bool {
         self.dirty > 0 && !self.replaced

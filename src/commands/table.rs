@@ -185,7 +185,6 @@ pub enum NodeCommand {
     Discard,
     Echo,
     Exec,
-    Failover,
     Hello,
     Info,
     Lastsave,

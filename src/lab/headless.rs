@@ -19,7 +19,7 @@ use tokio::time::{Instant, sleep_until};
 use super::runner::{Embedded, Runner};
 use super::thread::start_with;
 use super::{Entry, Event, LabClientParts, LabCommand, LabOptions, NodePlan, Preset};
-use crate::node::{NodeEvent, StopReason};
+use crate::node::{NodeEvent, StopReason, asked_to_end};
 use status::Status;
 
 /// How long a fresh cluster may take until every node answers, before the endpoints are printed anyway.
@@ -151,40 +151,6 @@ fn up_with<F: Future<Output = ()>>(
     result
 }
 
-/// Ctrl-C, SIGTERM, and a console window or session that closes.
-async fn asked_to_end() {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        let ctrl_c = tokio::signal::ctrl_c();
-        match (signal(SignalKind::terminate()), signal(SignalKind::hangup())) {
-            (Ok(mut terminate), Ok(mut hangup)) => {
-                tokio::select! {
-                    _ = ctrl_c => {}
-                    _ = terminate.recv() => {}
-                    _ = hangup.recv() => {}
-                }
-            }
-            _ => drop(ctrl_c.await),
-        }
-    }
-    #[cfg(windows)]
-    {
-        use tokio::signal::windows::{ctrl_close, ctrl_logoff, ctrl_shutdown};
-        let ctrl_c = tokio::signal::ctrl_c();
-        match (ctrl_close(), ctrl_logoff(), ctrl_shutdown()) {
-            (Ok(mut close), Ok(mut logoff), Ok(mut shutdown)) => {
-                tokio::select! {
-                    _ = ctrl_c => {}
-                    _ = close.recv() => {}
-                    _ = logoff.recv() => {}
-                    _ = shutdown.recv() => {}
-                }
-            }
-            _ => drop(ctrl_c.await),
-        }
-    }
-}
 
 /// One endpoint as `--json` prints it.
 #[derive(Serialize)]

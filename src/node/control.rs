@@ -1,7 +1,12 @@
 //! The handle by which a lab or `main` starts, breaks and ends a node.
 
 use std::path::PathBuf;
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::mpsc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use tokio::sync::Notify;
 
 use super::NodeEvent;
 
@@ -16,10 +21,25 @@ pub struct NodeOptions {
     pub log_to_stdout: bool,
 }
 
+/// What a handle asks of its node.
+#[derive(Debug)]
+pub(super) enum Message {
+    Stop,
+    Kill,
+    Freeze,
+    Thaw,
+    CutLink(bool),
+}
+
+/// Wakes the node's thread when a message is there.
+pub(super) type Wake = Arc<Notify>;
+
 /// A started node. Dropping it kills the node.
 #[derive(Debug)]
 pub struct NodeHandle {
-    _private: (),
+    messages: mpsc::Sender<Message>,
+    wake: Wake,
+    thread: Option<JoinHandle<()>>,
 }
 
 impl NodeHandle {
@@ -34,30 +54,68 @@ impl NodeHandle {
         options: NodeOptions,
         on_event: impl FnMut(NodeEvent) + Send + 'static,
     ) -> std::io::Result<Self> {
-        let _ = (options, on_event);
-        Err(std::io::ErrorKind::Unsupported.into())
+        let (sender, messages) = mpsc::channel();
+        let wake = Wake::default();
+        let woken = Arc::clone(&wake);
+        let port = options.directives.iter().rev().find(|(name, _)| name == "port");
+        let name = port.map_or_else(|| "node".to_owned(), |(_, port)| format!("node-{port}"));
+        let thread = std::thread::Builder::new()
+            .name(name)
+            .spawn(move || super::runtime::run(options, messages, &woken, Box::new(on_event)))?;
+        Ok(Self { messages: sender, wake, thread: Some(thread) })
+    }
+
+    fn send(&self, message: Message) {
+        // A node that is gone needs no message.
+        if self.messages.send(message).is_ok() {
+            self.wake.notify_one();
+        }
     }
 
     /// Asks for an orderly end, as SIGTERM does; [`NodeEvent::Stopped`] tells when it is done.
-    pub fn stop(&self) {}
+    pub fn stop(&self) {
+        self.send(Message::Stop);
+    }
 
     /// Ends the node as SIGKILL would, also a frozen one: nothing is flushed, sockets are reset.
-    pub fn kill(&self) {}
+    pub fn kill(&self) {
+        self.send(Message::Kill);
+    }
 
     /// Stops the thread from serving while its sockets stay open, as SIGSTOP does.
-    pub fn freeze(&self) {}
+    pub fn freeze(&self) {
+        self.send(Message::Freeze);
+    }
 
     /// Undoes [`NodeHandle::freeze`].
-    pub fn thaw(&self) {}
+    pub fn thaw(&self) {
+        self.send(Message::Thaw);
+    }
 
     /// Cuts (or heals) the link to this node's master: the socket is dropped and connects fail.
     pub fn cut_link(&self, cut: bool) {
-        let _ = cut;
+        self.send(Message::CutLink(cut));
     }
 
     /// Waits until the thread is gone; `false` if `timeout` passed first.
     pub fn join(&mut self, timeout: Duration) -> bool {
-        let _ = timeout;
+        let deadline = Instant::now() + timeout;
+        while self.thread.as_ref().is_some_and(|thread| !thread.is_finished()) {
+            if Instant::now() >= deadline {
+                return false;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        if let Some(thread) = self.thread.take() {
+            // A panic was told as an event already.
+            let _ = thread.join();
+        }
         true
+    }
+}
+
+impl Drop for NodeHandle {
+    fn drop(&mut self) {
+        self.kill();
     }
 }

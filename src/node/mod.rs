@@ -1,13 +1,53 @@
 //! One running server: its thread, listener, connections, replication drivers, config and INFO.
 //!
-//! Must not know other nodes, the lab or egui.
+//! Must not know other nodes, the lab or egui. A node is owned by one thread; its tasks share it as
+//! `Rc<RefCell<Node>>`, never borrowed across an `.await`. The files:
+//!
+//! | file | owns |
+//! |---|---|
+//! | `control` | the handle: start, stop, kill, freeze, cut |
+//! | `runtime` | the thread: start, messages, how it ends |
+//! | `state` | everything a node owns |
+//! | `listener`, `connection`, `session`, `client` | clients, from accept to close |
+//! | `dispatch`, `transaction` | from a read buffer to replies: checks, MULTI, what goes into the stream |
+//! | `server_commands`, `replication_commands`, `persistence_commands`, `debug`, `info` | commands that need the node |
+//! | `feed`, `snapshot` | master side: the stream and snapshots on their way to replicas |
+//! | `upstream`, `apply` | replica side: the link to the master, its stream executed |
+//! | `cron`, `clock`, `lag`, `stats`, `log` | timers, time, figures, log |
+//! | `standalone` | one node as a program of its own |
+//! | `config` | redis.conf and CONFIG |
+//! | `event` | what a node tells its observer |
 
+mod apply;
+mod client;
+mod clock;
 pub mod config;
+mod connection;
 mod control;
+mod cron;
+mod debug;
+mod dispatch;
 mod event;
+mod feed;
+mod info;
+mod lag;
+mod listener;
+mod log;
+mod persistence_commands;
+mod replication_commands;
+mod runtime;
+mod server_commands;
+mod session;
+mod snapshot;
+mod state;
+mod standalone;
+mod stats;
+mod transaction;
+mod upstream;
 
 pub use config::Config;
 pub use control::{NodeHandle, NodeOptions};
+pub use standalone::{asked_to_end, serve};
 pub use event::{
     FeedPhase, LinkPhase, LogLevel, NodeEvent, NodeRole, SnapshotTarget, StopReason, SyncOutcome,
 };

@@ -187,6 +187,11 @@ impl MasterFeed {
         self.is_online() && !self.stream_on_ack && !self.options.rdb_only
     }
 
+    /// Whether it came by PSYNC: it knows offsets and acknowledges them.
+    pub fn by_psync(&self) -> bool {
+        self.acknowledges
+    }
+
     /// Its position in the stream, once its snapshot has begun; dropped with the feed.
     pub fn cursor(&self) -> Option<&Cursor> {
         self.cursor.as_ref()

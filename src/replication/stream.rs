@@ -36,6 +36,12 @@ impl StreamWriter {
         feed(history, backlog, args);
     }
 
+    /// Writes one command that is encoded already.
+    pub fn encoded(&mut self, history: &mut History, backlog: &mut Backlog, db: u16, command: &[u8]) {
+        self.select(history, backlog, db);
+        relay(history, backlog, command);
+    }
+
     /// Opens a transaction; its first command's SELECT goes before MULTI, as Redis has it.
     pub fn multi(&mut self, history: &mut History, backlog: &mut Backlog, db: u16) {
         self.command(history, backlog, db, &[b"MULTI"]);

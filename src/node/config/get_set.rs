@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use crate::commands::{Case, glob_matches};
+
 use super::params::{self, Access, Param};
 use super::table::TABLE;
 use super::{Config, ProtectedAction};
@@ -176,27 +178,7 @@ fn words(value: &str) -> Vec<String> {
     if value.is_empty() { Vec::new() } else { value.split(' ').map(str::to_owned).collect() }
 }
 
-/// Whether `name` matches a pattern of `*` and `?`, whatever the case.
+/// Whether `name` matches a glob pattern, whatever the case.
 pub(super) fn matches_pattern(pattern: &[u8], name: &[u8]) -> bool {
-    let (mut at, mut position) = (0, 0);
-    // After the last `*`, and how much of the name it has swallowed: the only place worth returning to.
-    let mut star: Option<(usize, usize)> = None;
-    while position < name.len() {
-        match pattern.get(at) {
-            Some(b'*') => {
-                at += 1;
-                star = Some((at, position));
-            }
-            Some(byte) if *byte == b'?' || byte.eq_ignore_ascii_case(&name[position]) => {
-                at += 1;
-                position += 1;
-            }
-            _ => {
-                let Some((after_star, swallowed)) = star else { return false };
-                star = Some((after_star, swallowed + 1));
-                (at, position) = (after_star, swallowed + 1);
-            }
-        }
-    }
-    pattern[at..].iter().all(|byte| *byte == b'*')
+    glob_matches(pattern, name, Case::Ignored)
 }

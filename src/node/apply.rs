@@ -1,0 +1,184 @@
+//! Replica side: the master's stream is executed, counted, and passed on byte for byte.
+
+use std::time::Instant;
+
+use super::dispatch::args_of;
+use super::session::{Session, Transaction};
+use super::state::Node;
+use super::upstream::Upstream;
+use crate::commands::{Command, ExpiryMode, NodeCommand, Run};
+use crate::protocol::{Args, Body, strict_i64};
+use crate::replication::{LinkAction, LinkEvent, relay};
+
+/// Commands applied before other tasks get their turn.
+const TURN_COMMANDS: usize = 2000;
+
+impl Upstream {
+    /// A command was executed or queued: counts it, and answers GETACK. `true` if all bytes up to its end are
+    /// applied now: not so inside a transaction.
+    fn note_applied(
+        &mut self,
+        now: std::time::Duration,
+        args: &Args<'_>,
+        bytes: usize,
+        actions: &mut Vec<LinkAction>,
+    ) -> bool {
+        if args.is(0, "replconf") && args.is(1, "getack") {
+            // The answer excludes the bytes of the question.
+            self.link.on_event(now, LinkEvent::GetAck, actions);
+        }
+        let applied = self.applied.command(&[args.get(0), args.get(1)], bytes as u64);
+        if applied > 0 {
+            self.link.on_event(now, LinkEvent::Applied(applied), actions);
+        }
+        applied > 0
+    }
+}
+
+impl Node {
+    /// Applies whole commands from the front of `buffer` and takes them off it; `true` if there may be more.
+    ///
+    /// # Errors
+    /// Why the stream cannot be applied: unknown command, refused command, no RESP array. Going on after that
+    /// would let the data sets drift apart unnoticed.
+    pub(super) fn apply_batch(
+        &mut self,
+        session: &mut Session,
+        buffer: &mut Vec<u8>,
+        actions: &mut Vec<LinkAction>,
+    ) -> Result<bool, String> {
+        let mut decoder = std::mem::take(&mut session.decoder);
+        let mut pending = std::mem::take(&mut session.pending);
+        let begun = Instant::now();
+        self.clock.tick(begun);
+        let now = self.clock.since_start();
+        let mut count = 0;
+        let mut due = 0;
+        let mut result = Ok(());
+        'turn: while count < TURN_COMMANDS {
+            if let Err(error) = self.parse_group(session, &mut decoder, &mut pending, buffer) {
+                result = Err(format!("protocol error: {error}"));
+            }
+            if pending.is_empty() {
+                break;
+            }
+            while let Some(request) = pending.pop_front() {
+                let args = args_of(&request.body, buffer, &decoder);
+                let outcome = match (&request.body, &request.command) {
+                    (Body::Inline(_), _) => Err("an inline command".to_owned()),
+                    (_, Err(error)) => Err(error.to_string()),
+                    (_, Ok(command)) => self.apply(session, command, &args),
+                };
+                if let Err(reason) = outcome {
+                    result = Err(format!("'{}': {reason}", args.name().escape_ascii()));
+                    break 'turn;
+                }
+                count += 1;
+                let (from, to) = request.range;
+                let Some(upstream) = &mut self.upstream else { break 'turn };
+                if upstream.note_applied(now, &args, to - from, actions) {
+                    due = to;
+                }
+            }
+            if result.is_err() {
+                break;
+            }
+        }
+        let consumed = decoder.consume();
+        self.pass_on(&buffer[..consumed], due);
+        buffer.drain(..consumed);
+        session.decoder = decoder;
+        session.out.truncate(0);
+        self.stats.commands += count as u64;
+        if !self.garbage.is_empty() {
+            self.free_garbage();
+        }
+        self.wake_feeds();
+        self.lag.record(begun);
+        self.check_held()?;
+        result.map(|()| count >= TURN_COMMANDS)
+    }
+
+    /// Passes applied bytes on to the own backlog; those of an open transaction are held until its end.
+    fn pass_on(&mut self, bytes: &[u8], due: usize) {
+        let Some(upstream) = &mut self.upstream else { return };
+        if due == 0 {
+            upstream.held.extend_from_slice(bytes);
+            return;
+        }
+        let Some(backlog) = &mut self.backlog else { return };
+        if !upstream.held.is_empty() {
+            relay(&mut self.history, backlog, &upstream.held);
+            upstream.held.clear();
+        }
+        relay(&mut self.history, backlog, &bytes[..due]);
+        upstream.held.extend_from_slice(&bytes[due..]);
+    }
+
+    /// A transaction without end would take all memory.
+    fn check_held(&self) -> Result<(), String> {
+        let held = self.upstream.as_ref().map_or(0, |upstream| upstream.held.len() as u64);
+        if held > self.config.client_query_buffer_limit {
+            return Err(format!("a transaction of more than {held} bytes (client-query-buffer-limit)"));
+        }
+        Ok(())
+    }
+
+    /// Executes one command of the stream, or queues it inside a transaction.
+    fn apply(&mut self, session: &mut Session, command: &'static Command, args: &Args<'_>) -> Result<(), String> {
+        if let Some(transaction) = &mut session.transaction
+            && !matches!(command.run, Run::Node(NodeCommand::Exec | NodeCommand::Discard))
+        {
+            transaction.commands.push((command, args.to_owned_args()));
+            return Ok(());
+        }
+        match command.run {
+            Run::Data(run) => {
+                self.effects.clear();
+                let mut ctx = self.ctx(session.db, &mut session.out);
+                ctx.expiry = ExpiryMode::Visible;
+                run(&mut ctx, args).map_err(|error| error.to_string())?;
+                session.out.truncate(0);
+                self.save.dirty += self.effects.dirty;
+                if self.effects.watching {
+                    self.mark_watchers();
+                }
+                Ok(())
+            }
+            Run::Node(command) => self.apply_node_command(session, command, args),
+            Run::Container(_) => Err("a container without subcommand".to_owned()),
+        }
+    }
+
+    fn apply_node_command(
+        &mut self,
+        session: &mut Session,
+        command: NodeCommand,
+        args: &Args<'_>,
+    ) -> Result<(), String> {
+        match command {
+            NodeCommand::Ping | NodeCommand::Replconf => Ok(()),
+            NodeCommand::Select => {
+                let db = strict_i64(args.get(1)).and_then(|db| usize::try_from(db).ok());
+                let db = db.filter(|db| *db < self.store.databases());
+                session.db = db.ok_or("no such database")?;
+                session.client.db.set(session.db);
+                Ok(())
+            }
+            NodeCommand::Multi => {
+                session.transaction = Some(Transaction::default());
+                Ok(())
+            }
+            NodeCommand::Discard => {
+                session.transaction = None;
+                Ok(())
+            }
+            NodeCommand::Exec => {
+                let transaction = session.transaction.take().ok_or("EXEC without MULTI")?;
+                let queued = transaction.commands;
+                queued.iter().try_for_each(|(command, args)| self.apply(session, command, &args.args()))
+            }
+            other => Err(format!("{other:?} does not belong into a replication stream")),
+        }
+    }
+}

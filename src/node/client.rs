@@ -1,0 +1,139 @@
+//! What a node knows of a connected client beside the connection's own task.
+
+use std::cell::{Cell, RefCell};
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::task::AbortHandle;
+
+/// Number of a connection; never used twice in a node's life.
+pub(super) type ClientId = u64;
+
+/// What a connection is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ClientKind {
+    Normal,
+    Replica,
+    Master,
+}
+
+impl ClientKind {
+    /// The word of `CLIENT KILL TYPE`.
+    pub(super) fn parse(word: &[u8]) -> Option<Self> {
+        match word.to_ascii_lowercase().as_slice() {
+            b"normal" => Some(Self::Normal),
+            b"replica" | b"slave" => Some(Self::Replica),
+            b"master" => Some(Self::Master),
+            _ => None,
+        }
+    }
+}
+
+/// One connected client. The node lists it, its own task updates it: hence the cells.
+#[derive(Debug)]
+pub(super) struct Client {
+    pub(super) id: ClientId,
+    pub(super) addr: SocketAddr,
+    pub(super) local: SocketAddr,
+    pub(super) since: Duration,
+    pub(super) name: RefCell<String>,
+    pub(super) kind: Cell<ClientKind>,
+    pub(super) db: Cell<usize>,
+    pub(super) resp: Cell<u8>,
+    pub(super) last_command: Cell<&'static str>,
+    pub(super) last_active: Cell<Duration>,
+    /// Commands queued by MULTI, -1 outside a transaction.
+    pub(super) queued: Cell<i64>,
+    pub(super) watching: Cell<usize>,
+    /// A watched key was changed: EXEC will refuse.
+    pub(super) dirty_cas: Cell<bool>,
+    pub(super) blocked: Cell<bool>,
+    /// Waits for the reply of an operation that another task runs (WAIT, BGSAVE-like); then woken.
+    pub(super) wake: Notify,
+    pub(super) wake_value: Cell<Option<i64>>,
+    pub(super) query_bytes: Cell<usize>,
+    pub(super) output_bytes: Cell<usize>,
+    /// Its task, to be ended from outside (CLIENT KILL).
+    pub(super) task: RefCell<Option<AbortHandle>>,
+}
+
+impl Client {
+    pub(super) fn new(id: ClientId, addr: SocketAddr, local: SocketAddr, now: Duration) -> Self {
+        Self {
+            id,
+            addr,
+            local,
+            since: now,
+            name: RefCell::default(),
+            kind: Cell::new(ClientKind::Normal),
+            db: Cell::new(0),
+            resp: Cell::new(2),
+            last_command: Cell::new("NULL"),
+            last_active: Cell::new(now),
+            queued: Cell::new(-1),
+            watching: Cell::new(0),
+            dirty_cas: Cell::new(false),
+            blocked: Cell::new(false),
+            wake: Notify::new(),
+            wake_value: Cell::new(None),
+            query_bytes: Cell::new(0),
+            output_bytes: Cell::new(0),
+            task: RefCell::new(None),
+        }
+    }
+
+    /// Ends the connection from outside its own task.
+    pub(super) fn kill(&self) {
+        if let Some(task) = &*self.task.borrow() {
+            task.abort();
+        }
+    }
+
+    fn flags(&self) -> String {
+        let mut flags = String::new();
+        match self.kind.get() {
+            ClientKind::Replica => flags.push('S'),
+            ClientKind::Master => flags.push('M'),
+            ClientKind::Normal => {}
+        }
+        for (set, letter) in [
+            (self.queued.get() >= 0, 'x'),
+            (self.blocked.get(), 'b'),
+            (self.dirty_cas.get(), 'd'),
+        ] {
+            if set {
+                flags.push(letter);
+            }
+        }
+        if flags.is_empty() { "N".to_owned() } else { flags }
+    }
+
+    /// The client's line in CLIENT LIST.
+    pub(super) fn describe(&self, now: Duration) -> String {
+        let mut line = String::with_capacity(256);
+        // Writing to a String cannot fail.
+        let _ = write!(
+            line,
+            "id={} addr={} laddr={} fd=-1 name={} age={} idle={} flags={} db={} sub=0 psub=0 ssub=0 multi={} \
+             qbuf={} qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl={} oll=0 omem=0 tot-mem={} events=r cmd={} \
+             user=default redir=-1 resp={}",
+            self.id,
+            self.addr,
+            self.local,
+            self.name.borrow(),
+            (now.saturating_sub(self.since)).as_secs(),
+            (now.saturating_sub(self.last_active.get())).as_secs(),
+            self.flags(),
+            self.db.get(),
+            self.queued.get(),
+            self.query_bytes.get(),
+            self.output_bytes.get(),
+            self.query_bytes.get() + self.output_bytes.get() + size_of::<Self>(),
+            self.last_command.get(),
+            self.resp.get(),
+        );
+        line
+    }
+}

@@ -1,0 +1,206 @@
+//! One client's connection: read, execute what is complete, write the replies with one write.
+
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use socket2::SockRef;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use super::dispatch::Flow;
+use super::runtime::Exit;
+use super::session::Session;
+use super::state::Shared;
+
+/// Room for one read.
+const READ: usize = 16 * 1024;
+/// Room is made at once for a big argument that has been announced, up to this much.
+const READ_MAX: usize = 1024 * 1024;
+/// How long a request may stay unfinished.
+const UNFINISHED_MAX: Duration = Duration::from_secs(30);
+
+/// A connection and the task that serves it. Dropping it closes the socket and forgets the client.
+pub(super) struct Connection {
+    shared: Shared,
+    stream: TcpStream,
+    session: Session,
+    buffer: Vec<u8>,
+    exit: Rc<Exit>,
+}
+
+impl Connection {
+    pub(super) fn new(shared: Shared, stream: TcpStream, session: Session, exit: Rc<Exit>) -> Self {
+        Self { shared, stream, session, buffer: Vec::new(), exit }
+    }
+
+    /// Serves the client until it goes.
+    pub(super) async fn run(mut self) {
+        while self.fill().await {
+            if !self.execute().await {
+                return;
+            }
+        }
+    }
+
+    /// Reads what has come; `false` at the end of the connection.
+    async fn fill(&mut self) -> bool {
+        let missing = self.session.decoder.missing(&self.buffer);
+        self.buffer.reserve(READ.max(missing.min(READ_MAX)));
+        let midway = !self.buffer.is_empty();
+        let read = if midway {
+            match tokio::time::timeout(UNFINISHED_MAX, self.stream.read_buf(&mut self.buffer)).await {
+                Ok(read) => read,
+                Err(_) => return false,
+            }
+        } else {
+            self.stream.read_buf(&mut self.buffer).await
+        };
+        let Ok(count) = read else { return false };
+        if count == 0 {
+            return false;
+        }
+        let mut node = self.shared.borrow_mut();
+        node.stats.net_input += count as u64;
+        node.stats.reads += 1;
+        if self.buffer.len() as u64 > node.config.client_query_buffer_limit {
+            let line = self.session.client.describe(node.clock.since_start());
+            node.warning(format!("Closing client that reached max query buffer length: {line}"));
+            return false;
+        }
+        true
+    }
+
+    /// Executes all that is complete; `false` if the connection is to be closed.
+    async fn execute(&mut self) -> bool {
+        loop {
+            let flow = self.shared.borrow_mut().run_batch(&mut self.session, &self.buffer);
+            if self.session.pending.is_empty() {
+                let consumed = self.session.decoder.consume();
+                if consumed == self.buffer.len() {
+                    self.buffer.clear();
+                    self.buffer.shrink_to(READ_MAX);
+                } else {
+                    self.buffer.drain(..consumed);
+                }
+            }
+            if flow == Flow::Drop {
+                return false;
+            }
+            if !self.flush().await {
+                return false;
+            }
+            match flow {
+                Flow::Next => return true,
+                Flow::More => tokio::task::yield_now().await,
+                Flow::Close => {
+                    let _ = self.stream.shutdown().await;
+                    return false;
+                }
+                Flow::Drop => return false,
+                Flow::Wait(limit) => {
+                    if !self.wait(limit).await {
+                        return false;
+                    }
+                }
+                Flow::Paused(left) => {
+                    let unpause = Rc::clone(&self.shared.borrow().unpause);
+                    self.session.client.blocked.set(true);
+                    let _ = tokio::time::timeout(left, unpause.notified()).await;
+                    self.session.client.blocked.set(false);
+                }
+                Flow::Feed => {
+                    super::feed::run(&self.shared, &mut self.stream, &mut self.session, &mut self.buffer).await;
+                    return false;
+                }
+                Flow::Sleep(time) => {
+                    // Like Redis the whole node stands still: that is what DEBUG SLEEP is for.
+                    let begun = Instant::now();
+                    std::thread::sleep(time);
+                    self.shared.borrow_mut().lag.record(begun);
+                }
+            }
+        }
+    }
+
+    /// Writes the replies; `false` if that is not possible, or too much waits for this client.
+    async fn flush(&mut self) -> bool {
+        let len = self.session.out.len();
+        if len == 0 {
+            return true;
+        }
+        let limit = self.shared.borrow().config.client_output_buffer_limit.normal.hard;
+        if limit > 0 && len as u64 > limit {
+            let mut node = self.shared.borrow_mut();
+            let line = self.session.client.describe(node.clock.since_start());
+            node.warning(format!("Client {line} closed for overcoming of output buffer limits."));
+            return false;
+        }
+        self.session.client.output_bytes.set(len);
+        let written = self.stream.write_all(self.session.out.bytes()).await;
+        self.session.client.output_bytes.set(0);
+        self.session.out.sent();
+        let mut node = self.shared.borrow_mut();
+        node.stats.net_output += len as u64;
+        node.stats.writes += 1;
+        written.is_ok()
+    }
+
+    /// WAIT: until enough replicas have acknowledged, or the time is over, or the client is gone.
+    async fn wait(&mut self, limit: Option<Duration>) -> bool {
+        let client = Rc::clone(&self.session.client);
+        client.blocked.set(true);
+        let deadline = limit.map(|limit| tokio::time::Instant::now() + limit);
+        let alive = loop {
+            if self.buffer.len() >= READ_MAX {
+                // More requests than a waiting client should send: they wait in its socket.
+                self.buffer.reserve(1);
+            }
+            let expired = async {
+                match deadline {
+                    Some(deadline) => tokio::time::sleep_until(deadline).await,
+                    None => std::future::pending().await,
+                }
+            };
+            let room = self.buffer.len() < READ_MAX;
+            tokio::select! {
+                biased;
+                () = client.wake.notified() => break true,
+                () = expired => break true,
+                read = self.stream.read_buf(&mut self.buffer), if room => match read {
+                    Ok(count) if count > 0 => {}
+                    _ => break false,
+                },
+            }
+        };
+        client.blocked.set(false);
+        let mut node = self.shared.borrow_mut();
+        let was_waiting = node.waits.remove(client.id);
+        match client.wake_value.take() {
+            Some(acked) => self.session.out.integer(acked),
+            None if was_waiting => {
+                let acked = node.acked_by(self.session.last_write);
+                self.session.out.integer(acked as i64);
+            }
+            // An AUTH that was answered late.
+            None => {}
+        }
+        alive
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        if self.exit.reset_sockets.get() {
+            // The node dies as a crashed process does: its peers see a reset.
+            let _ = SockRef::from(&self.stream).set_linger(Some(Duration::ZERO));
+        }
+        // A crash can drop this while the node is borrowed; then nobody will ask for the client any more.
+        if let Ok(mut node) = self.shared.try_borrow_mut() {
+            let id = self.session.client.id;
+            node.clients.remove(&id);
+            node.waits.remove(id);
+            node.feeds.remove(&id);
+            node.unwatch(&mut self.session);
+        }
+    }
+}

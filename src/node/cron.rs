@@ -1,0 +1,148 @@
+//! What a node does by the clock: ten times a second, and once a second.
+
+use std::time::{Duration, Instant};
+
+use super::state::{Node, Shared};
+
+/// The faster timer.
+const TENTH: Duration = Duration::from_millis(100);
+/// Expired keys deleted in one turn of the thread.
+const EXPIRE_PER_TURN: usize = 500;
+/// Time that one round of expiry may take, however many keys are due: a quarter of the node's time.
+const EXPIRE_TIME: Duration = Duration::from_millis(25);
+
+/// Runs until the node ends.
+pub(super) async fn run(shared: Shared) {
+    let mut ticks: u64 = 0;
+    let mut timer = tokio::time::interval(TENTH);
+    timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        timer.tick().await;
+        let begun = Instant::now();
+        {
+            let mut node = shared.borrow_mut();
+            node.clock.resync();
+            node.tenth();
+            ticks += 1;
+            if ticks.is_multiple_of(10) {
+                node.second();
+            }
+            node.lag.record(begun);
+        }
+        while shared.borrow_mut().expire_some() && begun.elapsed() < EXPIRE_TIME {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+impl Node {
+    fn tenth(&mut self) {
+        let now = self.clock.since_start();
+        self.stats.sample_rates(now);
+        self.stats.peak_memory = self.stats.peak_memory.max(self.used_memory());
+        if self.pause.is_some_and(|pause| pause.until <= now) {
+            self.pause = None;
+            self.unpause.notify_waiters();
+        }
+    }
+
+    /// Redis' `replicationCron`, as one list of everything that happens by the second.
+    fn second(&mut self) {
+        let now = self.clock.since_start();
+        // Not while clients are paused: a PING moves the offset that everybody waits for.
+        let ping_due = now.saturating_sub(self.last_ping) >= self.config.repl_ping_replica_period;
+        if self.upstream.is_none() && !self.feeds.is_empty() && ping_due && self.pause.is_none() {
+            self.last_ping = now;
+            if let Some(backlog) = &mut self.backlog {
+                self.writer.ping(&mut self.history, backlog);
+            }
+            self.wake_feeds();
+        }
+        self.tick_feeds();
+        self.tick_sync();
+        self.free_old_backlog(now);
+        self.save_if_due(now);
+    }
+
+    /// A master that nobody follows any more frees its backlog, and changes its name: a replica that returns
+    /// after that must not continue a history whose end nobody kept.
+    fn free_old_backlog(&mut self, now: Duration) {
+        let ttl = self.config.repl_backlog_ttl;
+        if self.upstream.is_some() || ttl.is_zero() || !self.feeds.is_empty() || self.backlog.is_none() {
+            return;
+        }
+        let since = *self.without_replicas_since.get_or_insert(now);
+        if now.saturating_sub(since) > ttl {
+            let id = self.random_replid();
+            self.history.reset(id);
+            self.backlog = None;
+            self.update_streaming();
+            self.notice(format!("Replication backlog freed after {} seconds without connected replicas.", ttl.as_secs()));
+            self.emit_role();
+        }
+    }
+
+    /// The save points of the configuration.
+    fn save_if_due(&mut self, now: Duration) {
+        if self.save.running.is_some() {
+            return;
+        }
+        let since_save = self.clock.unix().as_secs().saturating_sub(self.save.last_save);
+        // After a failure not at once again: a full disk would be tried every second.
+        let may_retry = self.save.last_ok || now.saturating_sub(self.save.last_try) >= Duration::from_secs(5);
+        let due = self.config.save.iter().find(|(seconds, changes)| {
+            self.save.dirty >= *changes && since_save > *seconds && may_retry
+        });
+        if let Some((seconds, changes)) = due.copied() {
+            self.notice(format!("{changes} changes in {seconds} seconds. Saving..."));
+            let _ = self.save_in_background();
+        }
+    }
+
+    /// Deletes some keys whose time has come; `true` if there may be more. A replica waits for its master.
+    fn expire_some(&mut self) -> bool {
+        let paused = self.pause.is_some_and(|pause| pause.until > self.clock.since_start());
+        if self.upstream.is_some() || !self.active_expire || paused {
+            return false;
+        }
+        let begun = Instant::now();
+        self.clock.tick(begun);
+        let now = self.clock.millis();
+        let mut more = false;
+        for db in 0..self.store.databases() {
+            if self.store.db(db).expires() == 0 {
+                continue;
+            }
+            let mut due: Vec<Vec<u8>> = Vec::new();
+            self.store.db_mut(db).due(now, EXPIRE_PER_TURN, |key| due.push(key.to_vec()));
+            more |= due.len() >= EXPIRE_PER_TURN;
+            if !due.is_empty() {
+                self.delete_due(db, &due);
+            }
+        }
+        self.lag.record(begun);
+        more
+    }
+
+    fn delete_due(&mut self, db: usize, due: &[Vec<u8>]) {
+        self.effects.clear();
+        let mut replies = crate::protocol::Replies::new();
+        let mut ctx = self.ctx(db, &mut replies);
+        for key in due {
+            let hash = ctx.hash(key);
+            ctx.delete_expired(db, hash, key);
+        }
+        if self.effects.watching {
+            self.mark_watchers();
+        }
+        if let Some(backlog) = &mut self.backlog
+            && self.effects.streaming
+        {
+            for (db, command) in self.effects.sent() {
+                self.writer.encoded(&mut self.history, backlog, db as u16, command);
+            }
+        }
+        self.effects.clear();
+        self.wake_feeds();
+    }
+}

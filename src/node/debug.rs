@@ -1,0 +1,141 @@
+//! DEBUG: what tests and the curious need.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use super::config::ProtectedAction;
+use super::dispatch::Flow;
+use super::server_commands::help;
+use super::session::Session;
+use super::state::Node;
+use crate::commands::{CmdError, CmdResult};
+use crate::protocol::{Args, strict_i64};
+use crate::store::{Ttl, dataset_digest, value_digest};
+
+impl Node {
+    fn allows_debug(&self, session: &Session) -> bool {
+        match self.config.enable_debug_command {
+            ProtectedAction::Yes => true,
+            ProtectedAction::Local => session.client.addr.ip().is_loopback(),
+            ProtectedAction::No => false,
+        }
+    }
+
+    pub(super) fn debug(&mut self, session: &mut Session, args: &Args<'_>) -> CmdResult<Flow> {
+        if !self.allows_debug(session) {
+            return Err(CmdError::text(
+                "ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can \
+                 run it from a local connection, otherwise you need to set this option in the configuration file, \
+                 and then restart the server.",
+            ));
+        }
+        match args.get(1).to_ascii_lowercase().as_slice() {
+            b"sleep" if args.len() == 3 => {
+                let text = std::str::from_utf8(args.get(2)).ok();
+                let seconds: f64 = text.and_then(|text| text.parse().ok()).ok_or(CmdError::NotAFloat)?;
+                session.out.ok();
+                return Ok(Flow::Sleep(Duration::try_from_secs_f64(seconds).unwrap_or_default()));
+            }
+            b"digest" if args.len() == 2 => {
+                let digest = hex(&dataset_digest(&self.store));
+                session.out.simple(&digest);
+            }
+            b"digest-value" if args.len() >= 3 => {
+                session.out.array(args.len() - 2);
+                for key in args.from(2) {
+                    let keyspace = self.store.db(session.db);
+                    let entry = keyspace.get(keyspace.hash(key), key);
+                    let digest = entry.map(|entry| value_digest(entry.value(), entry.expire())).unwrap_or_default();
+                    session.out.bulk(hex(&digest).as_bytes());
+                }
+            }
+            b"object" if args.len() == 3 => return self.debug_object(session, args.get(2)),
+            b"reload" => return self.debug_reload(session, args),
+            b"set-active-expire" if args.len() == 3 => {
+                self.active_expire = args.get(2) != b"0";
+                session.out.ok();
+            }
+            b"populate" if (3..=5).contains(&args.len()) => return self.populate(session, args),
+            b"log" if args.len() == 3 => {
+                let text = String::from_utf8_lossy(args.get(2)).into_owned();
+                self.warning(format!("DEBUG LOG: {text}"));
+                session.out.ok();
+            }
+            b"jmap" | b"segfault" | b"panic" if args.len() == 2 => {
+                return Err(CmdError::text("ERR this node has no such DEBUG subcommand on purpose"));
+            }
+            b"help" => help(session, "DEBUG", &HELP),
+            _ => {
+                let word = String::from_utf8_lossy(args.get(1)).into_owned();
+                return Err(CmdError::from(format!(
+                    "ERR unknown subcommand or wrong number of arguments for '{word}'. Try DEBUG HELP."
+                )));
+            }
+        }
+        Ok(Flow::Next)
+    }
+
+    fn debug_object(&mut self, session: &mut Session, key: &[u8]) -> CmdResult<Flow> {
+        let keyspace = self.store.db(session.db);
+        let entry = keyspace.get(keyspace.hash(key), key).ok_or(CmdError::NoSuchKey)?;
+        let lru = entry.access().load(std::sync::atomic::Ordering::Relaxed);
+        let mut line = String::new();
+        // Writing to a String cannot fail.
+        let _ = write!(
+            line,
+            "Value at:0x0 refcount:1 encoding:{} serializedlength:{} lru:{lru} lru_seconds_idle:{}",
+            entry.string_encoding().name(),
+            entry.value().as_str().map_or(0, <[u8]>::len) + 1,
+            ((self.clock.millis() / 1000) & 0xFF_FFFF).wrapping_sub(i64::from(lru)).max(0),
+        );
+        session.out.simple(&line);
+        Ok(Flow::Next)
+    }
+
+    /// `DEBUG POPULATE count [prefix] [size]`: keys that are there already are kept; not propagated.
+    fn populate(&mut self, session: &mut Session, args: &Args<'_>) -> CmdResult<Flow> {
+        let count = strict_i64(args.get(2)).filter(|count| *count >= 0).ok_or(CmdError::NotAnInteger)?;
+        let prefix = if args.len() > 3 { args.get(3) } else { b"key" };
+        let size = match args.len() {
+            5 => Some(strict_i64(args.get(4)).ok_or(CmdError::NotAnInteger)?),
+            _ => None,
+        };
+        let size = size.and_then(|size| usize::try_from(size).ok());
+        let access = self.ctx(0, &mut crate::protocol::Replies::new()).fresh_access();
+        let keyspace = self.store.db_mut(session.db);
+        let mut digits = itoa::Buffer::new();
+        for index in 0..count {
+            let index = digits.format(index).as_bytes();
+            let key = [prefix, b":", index].concat();
+            let hash = keyspace.hash(&key);
+            if keyspace.get(hash, &key).is_some() {
+                continue;
+            }
+            let mut value = [b"value:", index].concat();
+            if let Some(size) = size {
+                value.resize(size, 0);
+            }
+            keyspace.set(hash, &key, &value, Ttl::Clear, access);
+        }
+        session.out.ok();
+        Ok(Flow::Next)
+    }
+}
+
+const HELP: [&str; 8] = [
+    "DIGEST -- a digest of the whole data set, equal to Redis' own",
+    "DIGEST-VALUE <key> … -- a digest of each value",
+    "LOG <text> -- write a line to the log",
+    "OBJECT <key> -- encoding and size of a value",
+    "POPULATE <count> [<prefix>] [<size>] -- make keys, without propagating them",
+    "RELOAD -- save, empty and load the data set",
+    "SET-ACTIVE-EXPIRE 0|1 -- whether expired keys are collected in the background",
+    "SLEEP <seconds> -- let the node stand still",
+];
+
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

@@ -1,0 +1,464 @@
+//! From a read buffer to replies: parse a group of requests, touch their keys, check and execute each.
+
+use std::time::{Duration, Instant};
+
+use super::client::ClientKind;
+use super::session::{Pending, ReplyMode, Session};
+use super::state::Node;
+use crate::commands::{CmdError, CmdResult, Command, Flags, NodeCommand, Run, check};
+use crate::protocol::{Args, Body, Decoder, Limits, OwnedArgs, ProtocolError};
+
+/// Requests parsed before the first of them is executed: their keys are touched together, so that the cache
+/// misses overlap.
+const GROUP: usize = 16;
+/// A connection gives way to the others after this many requests, …
+const TURN_REQUESTS: usize = 1000;
+/// … after this time, …
+const TURN_TIME: Duration = Duration::from_micros(200);
+/// … and when this many bytes of replies wait.
+const TURN_REPLIES: usize = 1024 * 1024;
+
+/// How a connection goes on after a batch, or after one command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Flow {
+    /// Go on with the next command; for a batch: all was executed, read more.
+    Next,
+    /// The turn is over, but requests are left.
+    More,
+    /// Close once the replies are out.
+    Close,
+    /// Close at once, without a reply.
+    Drop,
+    /// Wait until the client is woken with a number (WAIT), at most this long.
+    Wait(Option<Duration>),
+    /// Clients are paused: try again when that ends.
+    Paused(Duration),
+    /// The connection is a replica's from now on.
+    Feed,
+    /// DEBUG SLEEP: the node stands still, as Redis does.
+    Sleep(Duration),
+}
+
+impl Node {
+    /// Executes what is complete in `buffer`, up to the bounds of one turn.
+    pub(super) fn run_batch(&mut self, session: &mut Session, buffer: &[u8]) -> Flow {
+        let mut decoder = std::mem::take(&mut session.decoder);
+        let mut pending = std::mem::take(&mut session.pending);
+        let begun = Instant::now();
+        self.clock.tick(begun);
+        let flow = self.run_requests(session, &mut decoder, &mut pending, buffer, begun);
+        session.decoder = decoder;
+        session.pending = pending;
+        session.client.last_active.set(self.clock.since_start());
+        if !self.garbage.is_empty() {
+            self.free_garbage();
+        }
+        self.wake_feeds();
+        self.lag.record(begun);
+        flow
+    }
+
+    fn run_requests(
+        &mut self,
+        session: &mut Session,
+        decoder: &mut Decoder,
+        pending: &mut std::collections::VecDeque<Pending>,
+        buffer: &[u8],
+        begun: Instant,
+    ) -> Flow {
+        let mut executed = 0;
+        loop {
+            let mut failed = None;
+            if pending.is_empty() {
+                failed = self.parse_group(session, decoder, pending, buffer).err();
+            }
+            if pending.is_empty() {
+                return match failed {
+                    Some(error) => self.refuse_protocol(session, &error),
+                    None => Flow::Next,
+                };
+            }
+            let timed = Instant::now();
+            let mut run = (None, 0);
+            let mut flow = Flow::Next;
+            while let Some(request) = pending.pop_front() {
+                let args = args_of(&request.body, buffer, decoder);
+                flow = self.execute(session, &request.command, &args);
+                executed += 1;
+                if let Ok(command) = request.command
+                    && run.0.is_none_or(|last: &Command| std::ptr::eq(last, command))
+                {
+                    run = (Some(command), run.1 + 1);
+                } else {
+                    self.account(run, timed);
+                    run = (request.command.as_ref().ok().copied(), 1);
+                }
+                if flow != Flow::Next {
+                    if matches!(flow, Flow::Paused(_)) {
+                        pending.push_front(request);
+                    }
+                    break;
+                }
+            }
+            self.account(run, timed);
+            if flow != Flow::Next {
+                return flow;
+            }
+            if let Some(error) = failed {
+                return self.refuse_protocol(session, &error);
+            }
+            if executed >= TURN_REQUESTS || session.out.len() >= TURN_REPLIES || begun.elapsed() >= TURN_TIME {
+                return Flow::More;
+            }
+        }
+    }
+
+    /// Adds a run of calls of one command to its statistics: one clock reading for all of them.
+    fn account(&mut self, (command, calls): (Option<&'static Command>, u64), begun: Instant) {
+        let Some(command) = command else { return };
+        self.stats.commands += calls;
+        let stats = self.stats.by_command.entry(command.full_name).or_default();
+        stats.calls += calls;
+        stats.nanos += begun.elapsed().as_nanos() as u64;
+    }
+
+    /// Parses up to [`GROUP`] requests and touches their keys.
+    pub(super) fn parse_group(
+        &mut self,
+        session: &mut Session,
+        decoder: &mut Decoder,
+        pending: &mut std::collections::VecDeque<Pending>,
+        buffer: &[u8],
+    ) -> Result<(), ProtocolError> {
+        let limits = Limits { bulk: self.config.proto_max_bulk_len as i64, authenticated: session.authenticated };
+        let mut result = Ok(());
+        while pending.len() < GROUP {
+            match decoder.next(buffer, &limits) {
+                Ok(Some(request)) => {
+                    let command = find(session, &args_of(&request.body, buffer, decoder));
+                    pending.push_back(Pending { body: request.body, command, range: (request.start, request.end) });
+                }
+                Ok(None) => break,
+                Err(error) => {
+                    result = Err(error);
+                    break;
+                }
+            }
+        }
+        if pending.len() > 1 {
+            let keyspace = self.store.db(session.db);
+            for request in &*pending {
+                if let Ok(command) = request.command
+                    && command.keys.first > 0
+                {
+                    let key = args_of(&request.body, buffer, decoder).get(command.keys.first as usize);
+                    keyspace.touch(keyspace.hash(key));
+                }
+            }
+        }
+        result
+    }
+
+    fn refuse_protocol(&mut self, session: &mut Session, error: &ProtocolError) -> Flow {
+        if *error == ProtocolError::ForeignProtocol {
+            return self.refuse_stranger(session);
+        }
+        let line = error.to_string();
+        self.stats.count_error(&line);
+        session.out.error(line.as_bytes());
+        Flow::Close
+    }
+
+    /// A browser or another program that must not get its bytes executed.
+    pub(super) fn refuse_stranger(&mut self, session: &mut Session) -> Flow {
+        let addr = session.client.addr;
+        self.warning(format!(
+            "Possible SECURITY ATTACK detected. It looks like somebody is sending POST or Host: commands to Redis. \
+             This is likely due to an attacker attempting to use Cross Protocol Scripting to compromise your Redis \
+             instance. Connection from {addr} aborted."
+        ));
+        Flow::Drop
+    }
+
+    /// Executes one request of a client, or queues it, or refuses it.
+    fn execute(
+        &mut self,
+        session: &mut Session,
+        command: &Result<&'static Command, CmdError>,
+        args: &Args<'_>,
+    ) -> Flow {
+        let mark = session.out.len();
+        let flow = match command {
+            Ok(command) => self.admit_and_run(session, command, args),
+            Err(error) => {
+                if args.name().eq_ignore_ascii_case(b"post") || args.name().eq_ignore_ascii_case(b"host:") {
+                    return self.refuse_stranger(session);
+                }
+                self.refuse(session, error);
+                Flow::Next
+            }
+        };
+        if session.reply != ReplyMode::On {
+            session.out.truncate(mark);
+            session.reply = match session.reply {
+                ReplyMode::SkipNext => ReplyMode::SkipThis,
+                ReplyMode::SkipThis => ReplyMode::On,
+                mode => mode,
+            };
+        }
+        flow
+    }
+
+    fn admit_and_run(&mut self, session: &mut Session, command: &'static Command, args: &Args<'_>) -> Flow {
+        session.client.last_command.set(command.full_name);
+        if let Err(error) = self.admit(session, command) {
+            self.stats.by_command.entry(command.full_name).or_default().rejected += 1;
+            if matches!(command.run, Run::Node(NodeCommand::Exec)) {
+                self.discard(session);
+                let text = error.to_string();
+                let reason = text.split_once(' ').map_or(text.as_str(), |(_, rest)| rest);
+                let line = format!("EXECABORT Transaction discarded because of: {reason}");
+                self.stats.count_error(&line);
+                session.out.error(line.as_bytes());
+            } else {
+                self.refuse(session, &error);
+            }
+            return Flow::Next;
+        }
+        if let Some(transaction) = &mut session.transaction
+            && !runs_inside_multi(command)
+        {
+            if command.flags.has(Flags::NO_MULTI) {
+                self.refuse(session, &CmdError::text("ERR Command not allowed inside a transaction"));
+                return Flow::Next;
+            }
+            transaction.commands.push((command, args.to_owned_args()));
+            session.client.queued.set(transaction.commands.len() as i64);
+            session.out.simple("QUEUED");
+            return Flow::Next;
+        }
+        if let Some(wait) = self.paused_for(session, command) {
+            return Flow::Paused(wait);
+        }
+        match self.call(session, command, args) {
+            Ok(flow) => flow,
+            Err(error) => {
+                self.stats.by_command.entry(command.full_name).or_default().failed += 1;
+                self.reply_error(session, &error);
+                Flow::Next
+            }
+        }
+    }
+
+    /// A command that cannot even be queued: a transaction under way is spoilt by it.
+    fn refuse(&mut self, session: &mut Session, error: &CmdError) {
+        if let Some(transaction) = &mut session.transaction {
+            transaction.failed = true;
+        }
+        self.reply_error(session, error);
+    }
+
+    pub(super) fn reply_error(&mut self, session: &mut Session, error: &CmdError) {
+        let line = error.to_string();
+        self.stats.count_error(&line);
+        session.out.error(line.as_bytes());
+    }
+
+    /// The checks before a command, in Redis' order.
+    fn admit(&mut self, session: &Session, command: &Command) -> CmdResult {
+        if !session.authenticated && !command.flags.has(Flags::NO_AUTH) {
+            return Err(CmdError::text("NOAUTH Authentication required."));
+        }
+        let writes = command.flags.has(Flags::WRITE)
+            || (matches!(command.run, Run::Node(NodeCommand::Exec)) && transaction_writes(session));
+        if writes {
+            self.admit_write(session)?;
+        }
+        if let Some(upstream) = &self.upstream {
+            if !upstream.is_up() && !self.config.replica_serve_stale_data && !command.flags.has(Flags::STALE) {
+                return Err(CmdError::text(
+                    "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
+                ));
+            }
+        }
+        if session.client.kind.get() == ClientKind::Replica && command.keys.first > 0 {
+            return Err(CmdError::text("ERR Replica can't interact with the keyspace"));
+        }
+        Ok(())
+    }
+
+    fn admit_write(&self, session: &Session) -> CmdResult {
+        let is_master = self.upstream.is_none();
+        if is_master
+            && self.config.stop_writes_on_bgsave_error
+            && !self.config.save.is_empty()
+            && !self.save.last_ok
+        {
+            return Err(CmdError::text(
+                "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. \
+                 Commands that may modify the data set are disabled, because this instance is configured to report \
+                 errors during writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check \
+                 the Redis logs for details about the RDB error.",
+            ));
+        }
+        if is_master && !self.enough_good_replicas() {
+            return Err(CmdError::text("NOREPLICAS Not enough good replicas to write."));
+        }
+        if !is_master && self.config.replica_read_only && session.client.kind.get() != ClientKind::Master {
+            return Err(CmdError::text("READONLY You can't write against a read only replica."));
+        }
+        Ok(())
+    }
+
+    /// How long this command has to wait because clients are paused.
+    fn paused_for(&mut self, session: &Session, command: &Command) -> Option<Duration> {
+        let pause = self.pause?;
+        let left = pause.until.saturating_sub(self.clock.since_start());
+        if left.is_zero() {
+            self.pause = None;
+            return None;
+        }
+        let exempt = session.client.kind.get() != ClientKind::Normal
+            || matches!(command.run, Run::Node(NodeCommand::ClientUnpause));
+        let writes = command.flags.has(Flags::WRITE)
+            || command.flags.has(Flags::MAY_REPLICATE)
+            || (matches!(command.run, Run::Node(NodeCommand::Exec)) && transaction_writes(session));
+        (!exempt && (!pause.writes_only || writes)).then_some(left)
+    }
+
+    /// Runs one command and sends what it changed into the stream.
+    pub(super) fn call(
+        &mut self,
+        session: &mut Session,
+        command: &'static Command,
+        args: &Args<'_>,
+    ) -> CmdResult<Flow> {
+        match command.run {
+            Run::Data(run) => {
+                self.effects.clear();
+                let mut ctx = self.ctx(session.db, &mut session.out);
+                let result = run(&mut ctx, args);
+                if self.effects.has_any() {
+                    self.after_write(session, args);
+                }
+                result.map(|()| Flow::Next)
+            }
+            Run::Node(command) => self.run_node_command(session, command, args),
+            Run::Container(_) => Err(CmdError::Syntax),
+        }
+    }
+
+    /// A command changed something: watchers, save points and replicas hear of it.
+    pub(super) fn after_write(&mut self, session: &mut Session, args: &Args<'_>) {
+        self.save.dirty += self.effects.dirty;
+        if self.effects.watching {
+            self.mark_watchers();
+        }
+        if self.effects.streaming {
+            self.propagate(session.db, args);
+            session.last_write = self.history.offset();
+        }
+    }
+
+    /// Sends the effects of a command into the stream: as one transaction if there is more than one.
+    fn propagate(&mut self, db: usize, args: &Args<'_>) {
+        let own = self.effects.sends_itself();
+        if let Some(collected) = &mut self.collected {
+            collected.extend(self.effects.sent().map(|(db, command)| (db, command.to_vec())));
+            if own {
+                collected.push((db, encode(args)));
+            }
+            return;
+        }
+        let Some(backlog) = &mut self.backlog else { return };
+        let (history, writer) = (&mut self.history, &mut self.writer);
+        let sent = self.effects.sent();
+        if sent.len() == 0 {
+            if own {
+                with_parts(args, |parts| writer.command(history, backlog, db as u16, parts));
+            }
+            return;
+        }
+        let wrap = sent.len() + usize::from(own) > 1;
+        for (index, (db, command)) in sent.enumerate() {
+            if wrap && index == 0 {
+                writer.multi(history, backlog, db as u16);
+            }
+            writer.encoded(history, backlog, db as u16, command);
+        }
+        if own {
+            with_parts(args, |parts| writer.command(history, backlog, db as u16, parts));
+        }
+        if wrap {
+            writer.exec(history, backlog);
+        }
+    }
+
+    /// Sends commands that were collected during EXEC, or made by the node itself.
+    pub(super) fn propagate_collected(&mut self, commands: &[(usize, Vec<u8>)]) {
+        let Some(backlog) = &mut self.backlog else { return };
+        let Some((first_db, _)) = commands.first() else { return };
+        let (history, writer) = (&mut self.history, &mut self.writer);
+        if commands.len() > 1 {
+            writer.multi(history, backlog, *first_db as u16);
+        }
+        for (db, command) in commands {
+            writer.encoded(history, backlog, *db as u16, command);
+        }
+        if commands.len() > 1 {
+            writer.exec(history, backlog);
+        }
+    }
+}
+
+/// The arguments of a parsed request.
+pub(super) fn args_of<'a>(body: &'a Body, buffer: &'a [u8], decoder: &'a Decoder) -> Args<'a> {
+    match body {
+        Body::Spans { first, count } => Args::new(buffer, &decoder.spans()[*first..*first + *count]),
+        Body::Inline(args) => args.args(),
+    }
+}
+
+/// The command of a request; the one found last is tried first.
+fn find(session: &mut Session, args: &Args<'_>) -> Result<&'static Command, CmdError> {
+    if let Some((name, command)) = &session.last_found
+        && name == args.name()
+        && command.accepts(args.len())
+    {
+        return Ok(command);
+    }
+    let command = check(args)?;
+    if !command.full_name.contains('|') {
+        session.last_found = Some((args.name().to_vec(), command));
+    }
+    Ok(command)
+}
+
+/// Commands that act on the transaction instead of joining it.
+fn runs_inside_multi(command: &Command) -> bool {
+    use NodeCommand as N;
+    matches!(command.run, Run::Node(N::Exec | N::Discard | N::Multi | N::Watch | N::Quit | N::Reset))
+}
+
+fn transaction_writes(session: &Session) -> bool {
+    let commands = session.transaction.iter().flat_map(|transaction| &transaction.commands);
+    commands.into_iter().any(|(command, _)| command.flags.has(Flags::WRITE))
+}
+
+/// Hands the arguments over as a slice; on the stack for all but the longest commands.
+fn with_parts<R>(args: &Args<'_>, use_them: impl FnOnce(&[&[u8]]) -> R) -> R {
+    let mut on_stack: [&[u8]; 8] = [&[]; 8];
+    if let Some(parts) = on_stack.get_mut(..args.len()) {
+        parts.iter_mut().zip(args.from(0)).for_each(|(part, arg)| *part = arg);
+        return use_them(parts);
+    }
+    let parts: Vec<&[u8]> = args.from(0).collect();
+    use_them(&parts)
+}
+
+fn encode(args: &Args<'_>) -> Vec<u8> {
+    with_parts(args, crate::replication::encode_command)
+}
+
+/// What a queued command is run with.
+pub(super) type Queued = (&'static Command, OwnedArgs);

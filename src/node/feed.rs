@@ -1,0 +1,393 @@
+//! Master side: what goes to each replica, and the task that sends it.
+//!
+//! One connection carries, in this order: the line that answers PSYNC, perhaps a snapshot, then the stream.
+//! The stream is read in place from the shared backlog, so a replica costs no copy.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::net::tcp::{ReadHalf, WriteHalf};
+use tokio::sync::{Notify, mpsc};
+
+use super::client::{Client, ClientId};
+use super::dispatch::Flow;
+use super::event::{FeedPhase, NodeEvent};
+use super::session::Session;
+use super::snapshot::Progress;
+use super::state::{Node, Shared};
+use crate::replication::{FeedAction, FeedLimits, FeedState, MasterFeed, Transport};
+
+/// Bytes of the stream that one system call sends at most.
+const SEND_MAX: usize = 256 * 1024;
+/// Pieces of the backlog that one system call sends at most.
+const PIECES: usize = 16;
+/// How often the progress of a transfer is told.
+const PROGRESS_EVERY: Duration = Duration::from_millis(100);
+
+/// One replica, as its master sees it.
+#[derive(Debug)]
+pub(super) struct Feed {
+    pub(super) core: MasterFeed,
+    pub(super) client: Rc<Client>,
+    /// There is something to send.
+    pub(super) wake: Rc<Notify>,
+    /// Bytes that go out before anything else.
+    outbox: Vec<u8>,
+    transfer: Option<Transfer>,
+    close: Option<String>,
+}
+
+/// A snapshot on its way to one replica.
+#[derive(Debug)]
+pub(super) struct Transfer {
+    pub(super) chunks: mpsc::Receiver<Bytes>,
+    pub(super) transport: Transport,
+    pub(super) total: Option<u64>,
+    pub(super) progress: Progress,
+}
+
+enum Work {
+    Bytes(Vec<u8>),
+    Transfer(Transfer),
+    Close(String),
+    Stream,
+}
+
+impl Feed {
+    pub(super) fn new(core: MasterFeed, client: Rc<Client>, first: Vec<u8>) -> Self {
+        Self { core, client, wake: Rc::new(Notify::new()), outbox: first, transfer: None, close: None }
+    }
+
+    /// Address that INFO and ROLE show.
+    pub(super) fn ip(&self) -> String {
+        self.core.options().ip_address.clone().unwrap_or_else(|| self.client.addr.ip().to_string())
+    }
+
+    /// Port that INFO and ROLE show.
+    pub(super) fn port(&self) -> u16 {
+        self.core.options().listening_port.unwrap_or(0)
+    }
+
+    /// Sends bytes ahead of the stream.
+    pub(super) fn send(&mut self, bytes: &[u8]) {
+        self.outbox.extend_from_slice(bytes);
+        self.wake.notify_one();
+    }
+
+    /// Begins to send a snapshot.
+    pub(super) fn send_snapshot(&mut self, transfer: Transfer) {
+        self.transfer = Some(transfer);
+        self.wake.notify_one();
+    }
+
+    pub(super) fn end(&mut self, reason: &str) {
+        self.close.get_or_insert_with(|| reason.to_owned());
+        self.wake.notify_one();
+    }
+
+    fn work(&mut self) -> Work {
+        if let Some(reason) = &self.close {
+            return Work::Close(reason.clone());
+        }
+        if !self.outbox.is_empty() {
+            return Work::Bytes(std::mem::take(&mut self.outbox));
+        }
+        self.transfer.take().map_or(Work::Stream, Work::Transfer)
+    }
+}
+
+impl Node {
+    pub(super) fn feed_limits(&self) -> FeedLimits {
+        let limit = self.config.client_output_buffer_limit.replica;
+        FeedLimits {
+            timeout: self.config.repl_timeout,
+            hard: limit.hard,
+            soft: limit.soft,
+            soft_for: limit.soft_for,
+        }
+    }
+
+    /// After a batch of writes: replicas that stream are told, those that lag too far are dropped.
+    #[inline]
+    pub(super) fn wake_feeds(&mut self) {
+        if self.feeds.is_empty() {
+            return;
+        }
+        let limits = self.feed_limits();
+        let Some(backlog) = &self.backlog else { return };
+        let now = self.clock.since_start();
+        let mut dropped = Vec::new();
+        for (id, feed) in &mut self.feeds {
+            if feed.core.bytes_behind(backlog) == 0 {
+                continue;
+            }
+            if let Err(fault) = feed.core.check_buffer(now, &limits, backlog) {
+                dropped.push((*id, fault.to_string()));
+            } else if feed.core.streams() {
+                feed.wake.notify_one();
+            }
+        }
+        for (id, reason) in dropped {
+            self.warning(format!(
+                "Client id={id} scheduled to be closed ASAP for overcoming of output buffer limits: {reason}"
+            ));
+            self.close_feed(id, &reason);
+        }
+    }
+
+    pub(super) fn close_feed(&mut self, id: ClientId, reason: &str) {
+        if let Some(feed) = self.feeds.get_mut(&id) {
+            feed.end(reason);
+        }
+    }
+
+    pub(super) fn drop_all_feeds(&mut self, reason: &str) {
+        for feed in self.feeds.values_mut() {
+            feed.end(reason);
+        }
+    }
+
+    /// The replica streams from now on.
+    pub(super) fn feed_online(&mut self, id: ClientId) {
+        let Some(port) = self.feeds.get(&id).map(Feed::port) else { return };
+        self.emit(NodeEvent::Feed { replica_port: port, phase: FeedPhase::Online });
+    }
+
+    /// Once a second: keep-alives, time-outs.
+    pub(super) fn tick_feeds(&mut self) {
+        let limits = self.feed_limits();
+        let Some(backlog) = &mut self.backlog else { return };
+        backlog.trim();
+        let backlog = &*backlog;
+        let now = self.clock.since_start();
+        let mut dropped = Vec::new();
+        for feed in self.feeds.values_mut() {
+            match feed.core.on_tick(now, &limits, backlog) {
+                Some(FeedAction::SendKeepAlive) => feed.send(b"\n"),
+                Some(FeedAction::Drop(fault)) => {
+                    let reason = fault.to_string();
+                    feed.end(&reason);
+                    dropped.push((feed.port(), reason));
+                }
+                None => {}
+            }
+        }
+        for (port, reason) in dropped {
+            self.warning(format!("Disconnecting timedout replica (streaming sync): 127.0.0.1:{port}: {reason}"));
+        }
+    }
+}
+
+/// Runs a replica's connection from its PSYNC to its end; `buffer` holds what was read but not yet executed.
+pub(super) async fn run(shared: &Shared, stream: &mut TcpStream, session: &mut Session, buffer: &mut Vec<u8>) {
+    let id = session.client.id;
+    let (reader, writer) = stream.split();
+    let reason = tokio::select! {
+        reason = listen(shared, reader, session, buffer) => reason,
+        reason = send(shared, writer, id) => reason,
+    };
+    let mut node = shared.borrow_mut();
+    let node = &mut *node;
+    if let Some(feed) = node.feeds.remove(&id) {
+        let port = feed.port();
+        if feed.core.state() != FeedState::Online {
+            node.sync_abandoned();
+        }
+        node.emit(NodeEvent::ReplicaGone { replica_port: port, reason: reason.clone() });
+        node.notice(format!("Connection with replica 127.0.0.1:{port} lost: {reason}"));
+    }
+    if node.feeds.is_empty() {
+        node.without_replicas_since = Some(node.clock.since_start());
+    }
+    node.wake_waits();
+}
+
+/// Reads ACKs and whatever else the replica says; returns why the connection ended.
+async fn listen(
+    shared: &Shared,
+    mut reader: ReadHalf<'_>,
+    session: &mut Session,
+    buffer: &mut Vec<u8>,
+) -> String {
+    let id = session.client.id;
+    loop {
+        let flow = {
+            let mut node = shared.borrow_mut();
+            let node = &mut *node;
+            let flow = node.run_batch(session, buffer);
+            if session.pending.is_empty() {
+                let consumed = session.decoder.consume();
+                buffer.drain(..consumed);
+            }
+            if let Some(feed) = node.feeds.get_mut(&id) {
+                if !session.out.is_empty() {
+                    feed.send(session.out.bytes());
+                    session.out.sent();
+                }
+            }
+            flow
+        };
+        match flow {
+            Flow::Close | Flow::Drop => return "the replica's connection was closed by a command".to_owned(),
+            Flow::More => {
+                tokio::task::yield_now().await;
+                continue;
+            }
+            _ => {}
+        }
+        match reader.read_buf(buffer).await {
+            Ok(0) => return "the replica closed the connection".to_owned(),
+            Ok(count) => {
+                let mut node = shared.borrow_mut();
+                let node = &mut *node;
+                node.stats.repl_input += count as u64;
+                node.stats.net_input += count as u64;
+                let now = std::time::Instant::now();
+                node.clock.tick(now);
+                let now = node.clock.since_start();
+                if let Some(feed) = node.feeds.get_mut(&id) {
+                    feed.core.on_sign_of_life(now);
+                }
+            }
+            Err(error) => return format!("reading from the replica failed: {error}"),
+        }
+    }
+}
+
+/// Sends lines, snapshots and the stream; returns why it ended.
+async fn send(shared: &Shared, mut writer: WriteHalf<'_>, id: ClientId) -> String {
+    loop {
+        let (work, wake) = {
+            let mut node = shared.borrow_mut();
+            let Some(feed) = node.feeds.get_mut(&id) else { return "the feed ended".to_owned() };
+            (feed.work(), Rc::clone(&feed.wake))
+        };
+        let result = match work {
+            Work::Close(reason) => {
+                let _ = tokio::time::timeout(Duration::from_millis(100), writer.shutdown()).await;
+                return reason;
+            }
+            Work::Bytes(bytes) => writer.write_all(&bytes).await.map(|()| count_sent(shared, bytes.len())),
+            Work::Transfer(transfer) => match send_transfer(shared, &mut writer, id, transfer).await {
+                Ok(true) => Ok(()),
+                Ok(false) => return "the snapshot for the replica failed".to_owned(),
+                Err(error) => Err(error),
+            },
+            Work::Stream => match send_stream(shared, &mut writer, id) {
+                Sent::Some => Ok(()),
+                Sent::CaughtUp => {
+                    wake.notified().await;
+                    Ok(())
+                }
+                Sent::Full => writer.writable().await,
+                Sent::Failed(error) => Err(error),
+            },
+        };
+        if let Err(error) = result {
+            return format!("writing to the replica failed: {error}");
+        }
+    }
+}
+
+fn count_sent(shared: &Shared, bytes: usize) {
+    let mut node = shared.borrow_mut();
+    node.stats.net_output += bytes as u64;
+}
+
+enum Sent {
+    Some,
+    CaughtUp,
+    Full,
+    Failed(std::io::Error),
+}
+
+/// Writes what the socket takes straight out of the backlog.
+fn send_stream(shared: &Shared, writer: &mut WriteHalf<'_>, id: ClientId) -> Sent {
+    let mut node = shared.borrow_mut();
+    let node = &mut *node;
+    let (Some(feed), Some(backlog)) = (node.feeds.get_mut(&id), &node.backlog) else { return Sent::CaughtUp };
+    if !feed.core.streams() {
+        return Sent::CaughtUp;
+    }
+    let Some(cursor) = feed.core.cursor_mut() else { return Sent::CaughtUp };
+    let mut pieces = [std::io::IoSlice::new(&[]); PIECES];
+    let mut count = 0;
+    for (slot, piece) in pieces.iter_mut().zip(backlog.slices(cursor, SEND_MAX)) {
+        *slot = std::io::IoSlice::new(piece);
+        count += 1;
+    }
+    if count == 0 {
+        return Sent::CaughtUp;
+    }
+    match writer.try_write_vectored(&pieces[..count]) {
+        Ok(bytes) => {
+            backlog.consume(cursor, bytes as u64);
+            node.stats.repl_output += bytes as u64;
+            node.stats.net_output += bytes as u64;
+            Sent::Some
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => Sent::Full,
+        Err(error) => Sent::Failed(error),
+    }
+}
+
+/// Sends one snapshot; `false` if its source gave up.
+async fn send_transfer(
+    shared: &Shared,
+    writer: &mut WriteHalf<'_>,
+    id: ClientId,
+    mut transfer: Transfer,
+) -> std::io::Result<bool> {
+    let mut sent = 0;
+    let mut told: Option<std::time::Instant> = None;
+    {
+        let mut node = shared.borrow_mut();
+        let now = node.clock.since_start();
+        if let Some(feed) = node.feeds.get_mut(&id) {
+            feed.core.transfer_begun(transfer.transport, now);
+        }
+    }
+    while let Some(chunk) = transfer.chunks.recv().await {
+        writer.write_all(&chunk).await?;
+        sent += chunk.len() as u64;
+        let now = std::time::Instant::now();
+        let mut node = shared.borrow_mut();
+        let node = &mut *node;
+        node.clock.tick(now);
+        node.stats.net_output += chunk.len() as u64;
+        node.stats.repl_output += chunk.len() as u64;
+        let since_start = node.clock.since_start();
+        let Some(feed) = node.feeds.get_mut(&id) else { return Ok(false) };
+        feed.core.transfer_went_on(since_start);
+        if told.is_none_or(|told| now - told >= PROGRESS_EVERY) {
+            told = Some(now);
+            let port = feed.port();
+            let (keys, keys_total) = transfer.progress.keys();
+            let phase = FeedPhase::SendSnapshot { sent, total: transfer.total, keys, keys_total };
+            node.emit(NodeEvent::Feed { replica_port: port, phase });
+        }
+    }
+    if !transfer.progress.is_complete() {
+        return Ok(false);
+    }
+    let mut node = shared.borrow_mut();
+    let node = &mut *node;
+    let now = node.clock.since_start();
+    let Some(feed) = node.feeds.get_mut(&id) else { return Ok(false) };
+    let port = feed.port();
+    let (keys, keys_total) = transfer.progress.keys();
+    feed.core.transfer_done(now);
+    let streams = feed.core.streams();
+    node.emit(NodeEvent::Feed {
+        replica_port: port,
+        phase: FeedPhase::SendSnapshot { sent, total: Some(sent), keys, keys_total },
+    });
+    node.notice(format!("Synchronization with replica 127.0.0.1:{port} succeeded"));
+    if streams {
+        node.feed_online(id);
+    }
+    Ok(true)
+}

@@ -1,0 +1,374 @@
+//! INFO: every section that Redis 7.0 has, in its order, plus the node's own loop lag.
+
+use std::fmt::Write as _;
+
+use super::state::Node;
+use crate::replication::MasterFeed;
+
+pub(super) use super::config::REDIS_VERSION;
+
+/// Sections, in the order of INFO; the last ones come only when asked for.
+const DEFAULT: [&str; 11] = [
+    "server", "clients", "memory", "persistence", "stats", "replication", "cpu", "modules", "errorstats", "cluster",
+    "keyspace",
+];
+const ALL_EXTRA: [&str; 2] = ["commandstats", "latencystats"];
+
+/// A section under construction. Writing to a String cannot fail.
+struct Section<'a>(&'a mut String);
+
+impl Section<'_> {
+    fn add(&mut self, name: &str, value: impl std::fmt::Display) {
+        let _ = write!(self.0, "{name}:{value}\r\n");
+    }
+
+    fn flag(&mut self, name: &str, yes: bool) {
+        self.add(name, u8::from(yes));
+    }
+}
+
+impl Node {
+    /// The text of INFO for these sections; none means the default ones. Unknown names are passed over.
+    pub(super) fn info(&self, sections: &[&[u8]]) -> String {
+        let asked: Vec<String> =
+            sections.iter().map(|name| String::from_utf8_lossy(name).to_ascii_lowercase()).collect();
+        let has = |name: &str| asked.iter().any(|asked| asked == name);
+        let everything = has("all") || has("everything");
+        let default = asked.is_empty() || has("default");
+        let mut text = String::with_capacity(4096);
+        let order = ["server", "clients", "memory", "persistence", "stats", "replication", "cpu", "modules"];
+        let rest = ["commandstats", "errorstats", "latencystats", "cluster", "keyspace"];
+        for name in order.into_iter().chain(rest) {
+            let by_default = DEFAULT.contains(&name) && (default || everything);
+            let wanted = has(name) || by_default || (everything && ALL_EXTRA.contains(&name));
+            if wanted && !(name == "modules" && everything && !has("everything") && !has("modules")) {
+                if !text.is_empty() {
+                    text.push_str("\r\n");
+                }
+                self.info_section(name, &mut text);
+            }
+        }
+        text
+    }
+
+    fn info_section(&self, name: &str, text: &mut String) {
+        let title = match name {
+            "cpu" => "CPU".to_owned(),
+            other => other[..1].to_ascii_uppercase() + &other[1..],
+        };
+        let _ = write!(text, "# {title}\r\n");
+        let mut section = Section(text);
+        match name {
+            "server" => self.info_server(&mut section),
+            "clients" => self.info_clients(&mut section),
+            "memory" => self.info_memory(&mut section),
+            "persistence" => self.info_persistence(&mut section),
+            "stats" => self.info_stats(&mut section),
+            "replication" => self.info_replication(&mut section),
+            "cpu" => info_cpu(&mut section),
+            "commandstats" => self.info_commandstats(&mut section),
+            "errorstats" => {
+                for (code, count) in &self.stats.errors {
+                    section.add(&format!("errorstat_{code}"), format_args!("count={count}"));
+                }
+            }
+            "cluster" => section.add("cluster_enabled", 0),
+            "keyspace" => self.info_keyspace(&mut section),
+            _ => {}
+        }
+    }
+
+    fn info_server(&self, info: &mut Section<'_>) {
+        let uptime = self.clock.since_start().as_secs();
+        info.add("redis_version", REDIS_VERSION);
+        info.add("redis_git_sha1", "00000000");
+        info.add("redis_git_dirty", 0);
+        info.add("redis_build_id", "0");
+        info.add("redis_mode", "standalone");
+        info.add("os", format_args!("{} {}", std::env::consts::OS, std::env::consts::ARCH));
+        info.add("arch_bits", usize::BITS);
+        info.add("monotonic_clock", "POSIX clock_gettime");
+        info.add("multiplexing_api", "tokio");
+        info.add("process_id", std::process::id());
+        info.add("process_supervised", "no");
+        info.add("run_id", &self.run_id);
+        info.add("tcp_port", self.config.port);
+        info.add("server_time_usec", self.clock.unix().as_micros());
+        info.add("uptime_in_seconds", uptime);
+        info.add("uptime_in_days", uptime / 86_400);
+        info.add("hz", self.config.hz);
+        info.add("configured_hz", self.config.hz);
+        info.add("lru_clock", (self.clock.unix().as_secs()) & 0xFF_FFFF);
+        info.add("executable", std::env::current_exe().unwrap_or_default().display());
+        let file = self.config_file.as_ref().map(|path| path.display().to_string());
+        info.add("config_file", file.unwrap_or_default());
+        info.add("repliscope_version", env!("CARGO_PKG_VERSION"));
+    }
+
+    fn info_clients(&self, info: &mut Section<'_>) {
+        use super::client::ClientKind;
+        let normal = self.clients.values().filter(|client| client.kind.get() == ClientKind::Normal);
+        let blocked = self.clients.values().filter(|client| client.blocked.get()).count();
+        let largest = |of: fn(&super::client::Client) -> usize| {
+            self.clients.values().map(|client| of(client)).max().unwrap_or(0)
+        };
+        info.add("connected_clients", normal.count());
+        info.add("cluster_connections", 0);
+        info.add("maxclients", self.config.maxclients);
+        info.add("client_recent_max_input_buffer", largest(|client| client.query_bytes.get()));
+        info.add("client_recent_max_output_buffer", largest(|client| client.output_bytes.get()));
+        info.add("blocked_clients", blocked);
+        info.add("tracking_clients", 0);
+        info.add("clients_in_timeout_table", blocked);
+    }
+
+    fn info_memory(&self, info: &mut Section<'_>) {
+        let used = self.used_memory();
+        let data = self.store.memory();
+        let backlog = self.backlog.as_ref().map_or(0, |backlog| backlog.memory() as u64);
+        let backlog_own = backlog.min(self.config.repl_backlog_size);
+        let peak = self.stats.peak_memory.max(used);
+        let rss = resident_bytes();
+        info.add("used_memory", used);
+        info.add("used_memory_human", human(used));
+        info.add("used_memory_rss", rss);
+        info.add("used_memory_rss_human", human(rss));
+        info.add("used_memory_peak", peak);
+        info.add("used_memory_peak_human", human(peak));
+        info.add("used_memory_peak_perc", format_args!("{:.2}%", used as f64 * 100.0 / peak.max(1) as f64));
+        info.add("used_memory_overhead", used - data);
+        info.add("used_memory_startup", super::stats::BASE_MEMORY);
+        info.add("used_memory_dataset", data);
+        let share = data as f64 * 100.0 / used.saturating_sub(super::stats::BASE_MEMORY).max(1) as f64;
+        info.add("used_memory_dataset_perc", format_args!("{:.2}%", share.min(100.0)));
+        info.add("maxmemory", self.config.maxmemory);
+        info.add("maxmemory_human", human(self.config.maxmemory));
+        info.add("maxmemory_policy", self.config.value_of("maxmemory-policy").unwrap_or_default());
+        info.add("mem_fragmentation_ratio", format_args!("{:.2}", rss as f64 / used.max(1) as f64));
+        info.add("mem_not_counted_for_evict", 0);
+        info.add("mem_replication_backlog", backlog_own);
+        info.add("mem_total_replication_buffers", backlog);
+        info.add("mem_clients_slaves", backlog - backlog_own);
+        info.add("mem_clients_normal", self.clients.len() * 1024);
+        info.add("mem_cluster_links", 0);
+        info.add("mem_aof_buffer", 0);
+        info.add("mem_allocator", "mimalloc");
+        info.add("active_defrag_running", 0);
+        info.add("lazyfree_pending_objects", 0);
+        info.add("lazyfreed_objects", 0);
+    }
+
+    fn info_persistence(&self, info: &mut Section<'_>) {
+        let now = self.clock.since_start();
+        info.flag("loading", false);
+        info.flag("async_loading", self.upstream.as_ref().is_some_and(|upstream| upstream.transfer.is_some()));
+        info.add("current_cow_peak", 0);
+        info.add("current_cow_size", 0);
+        info.add("current_cow_size_age", 0);
+        let (done, total) = self.save.running.as_ref().map_or((0, 0), |saving| saving.progress.keys());
+        info.add("current_fork_perc", format_args!("{:.2}", done as f64 * 100.0 / total.max(1) as f64));
+        info.add("current_save_keys_processed", done);
+        info.add("current_save_keys_total", total);
+        info.add("rdb_changes_since_last_save", self.save.dirty);
+        info.flag("rdb_bgsave_in_progress", self.save.running.is_some() || self.snapshot.is_running());
+        info.add("rdb_last_save_time", self.save.last_save);
+        info.add("rdb_last_bgsave_status", if self.save.last_ok { "ok" } else { "err" });
+        info.add("rdb_last_bgsave_time_sec", self.save.last_took.map_or(-1, |took| took.as_secs() as i64));
+        let running = self.save.running.as_ref().map_or(-1, |saving| (now - saving.begun).as_secs() as i64);
+        info.add("rdb_current_bgsave_time_sec", running);
+        info.add("rdb_saves", self.save.saves);
+        info.add("rdb_last_cow_size", 0);
+        info.add("rdb_last_load_keys_expired", self.stats.load_keys_expired);
+        info.add("rdb_last_load_keys_loaded", self.stats.load_keys_loaded);
+        info.add("aof_enabled", 0);
+        info.add("aof_rewrite_in_progress", 0);
+        info.add("aof_rewrite_scheduled", 0);
+        info.add("aof_last_rewrite_time_sec", -1);
+        info.add("aof_current_rewrite_time_sec", -1);
+        info.add("aof_last_bgrewrite_status", "ok");
+        info.add("aof_rewrites", 0);
+        info.add("aof_last_write_status", "ok");
+        info.add("aof_last_cow_size", 0);
+        info.add("module_fork_in_progress", 0);
+        info.add("module_fork_last_cow_size", 0);
+    }
+
+    fn info_stats(&self, info: &mut Section<'_>) {
+        let stats = &self.stats;
+        info.add("total_connections_received", stats.connections);
+        info.add("total_commands_processed", stats.commands);
+        info.add("instantaneous_ops_per_sec", stats.ops.per_second().round() as u64);
+        info.add("total_net_input_bytes", stats.net_input);
+        info.add("total_net_output_bytes", stats.net_output);
+        info.add("total_net_repl_input_bytes", stats.repl_input);
+        info.add("total_net_repl_output_bytes", stats.repl_output);
+        info.add("instantaneous_input_kbps", format_args!("{:.2}", stats.input_rate.per_second() / 1024.0));
+        info.add("instantaneous_output_kbps", format_args!("{:.2}", stats.output_rate.per_second() / 1024.0));
+        info.add("instantaneous_input_repl_kbps", format_args!("{:.2}", stats.repl_input_rate.per_second() / 1024.0));
+        info.add("instantaneous_output_repl_kbps", format_args!("{:.2}", stats.repl_output_rate.per_second() / 1024.0));
+        info.add("rejected_connections", stats.rejected_connections);
+        info.add("sync_full", stats.sync_full);
+        info.add("sync_partial_ok", stats.sync_partial_ok);
+        info.add("sync_partial_err", stats.sync_partial_err);
+        info.add("expired_keys", self.data_stats.expired);
+        info.add("expired_stale_perc", "0.00");
+        info.add("expired_time_cap_reached_count", 0);
+        info.add("expire_cycle_cpu_milliseconds", 0);
+        info.add("evicted_keys", 0);
+        info.add("evicted_clients", 0);
+        info.add("total_eviction_exceeded_time", 0);
+        info.add("current_eviction_exceeded_time", 0);
+        info.add("keyspace_hits", self.data_stats.hits);
+        info.add("keyspace_misses", self.data_stats.misses);
+        info.add("pubsub_channels", 0);
+        info.add("pubsub_patterns", 0);
+        info.add("pubsubshard_channels", 0);
+        info.add("latest_fork_usec", 0);
+        info.add("total_forks", 0);
+        info.add("migrate_cached_sockets", 0);
+        info.add("slave_expires_tracked_keys", 0);
+        info.add("active_defrag_hits", 0);
+        info.add("active_defrag_misses", 0);
+        info.add("active_defrag_key_hits", 0);
+        info.add("active_defrag_key_misses", 0);
+        info.add("total_active_defrag_time", 0);
+        info.add("current_active_defrag_time", 0);
+        info.add("tracking_total_keys", 0);
+        info.add("tracking_total_items", 0);
+        info.add("tracking_total_prefixes", 0);
+        info.add("unexpected_error_replies", 0);
+        info.add("total_error_replies", stats.error_replies);
+        info.add("dump_payload_sanitizations", 0);
+        info.add("total_reads_processed", stats.reads);
+        info.add("total_writes_processed", stats.writes);
+        info.add("io_threaded_reads_processed", 0);
+        info.add("io_threaded_writes_processed", 0);
+        info.add("reply_buffer_shrinks", 0);
+        info.add("reply_buffer_expands", 0);
+        info.add("loop_lag_max_usec", self.lag.max().as_micros());
+        info.add("loop_lag_p99_usec", self.lag.p99_us());
+        info.add("loop_lag_p50_usec", self.lag.p50_us());
+        info.add("loop_steps", self.lag.count());
+    }
+
+    fn info_replication(&self, info: &mut Section<'_>) {
+        let now = self.clock.since_start();
+        info.add("role", if self.upstream.is_some() { "slave" } else { "master" });
+        if let Some(upstream) = &self.upstream {
+            let up = upstream.is_up();
+            info.add("master_host", &upstream.host);
+            info.add("master_port", upstream.port);
+            info.add("master_link_status", if up { "up" } else { "down" });
+            let last_io = if up { now.saturating_sub(upstream.heard()).as_secs() as i64 } else { -1 };
+            info.add("master_last_io_seconds_ago", last_io);
+            info.flag("master_sync_in_progress", upstream.is_syncing());
+            let applied = upstream.applied_offset();
+            info.add("slave_read_repl_offset", if up { upstream.read_offset() } else { applied.unwrap_or(0) });
+            info.add("slave_repl_offset", applied.unwrap_or(0));
+            if let Some(transfer) = &upstream.transfer {
+                let total = transfer.total.unwrap_or(0);
+                let perc = if total == 0 { 0.0 } else { transfer.received as f64 * 100.0 / total as f64 };
+                info.add("master_sync_total_bytes", total);
+                info.add("master_sync_read_bytes", transfer.received);
+                info.add("master_sync_left_bytes", total.saturating_sub(transfer.received));
+                info.add("master_sync_perc", format_args!("{perc:.2}"));
+                info.add("master_sync_last_io_seconds_ago", now.saturating_sub(transfer.last_io).as_secs());
+            }
+            if !up {
+                let since = upstream.down_since.map_or(-1, |since| now.saturating_sub(since).as_secs() as i64);
+                info.add("master_link_down_since_seconds", since);
+            }
+            info.add("slave_priority", self.config.replica_priority);
+            info.flag("slave_read_only", self.config.replica_read_only);
+            info.flag("replica_announced", self.config.replica_announced);
+        }
+        info.add("connected_slaves", self.feeds.len());
+        if self.min_replicas().is_active() {
+            info.add("min_slaves_good_slaves", self.good_replicas());
+        }
+        for (index, feed) in self.feeds.values().enumerate() {
+            let core: &MasterFeed = &feed.core;
+            info.add(
+                &format!("slave{index}"),
+                format_args!(
+                    "ip={},port={},state={},offset={},lag={}",
+                    feed.ip(),
+                    feed.port(),
+                    core.state().word(),
+                    core.acked(),
+                    core.lag_seconds(now)
+                ),
+            );
+        }
+        let none = "0".repeat(40);
+        info.add("master_failover_state", "no-failover");
+        info.add("master_replid", self.history.replid());
+        info.add("master_replid2", self.history.replid2().map_or(none, |id| id.to_string()));
+        info.add("master_repl_offset", self.history.offset());
+        let second = self.history.second_offset().map_or(-1, |offset| offset as i64);
+        info.add("second_repl_offset", second);
+        info.flag("repl_backlog_active", self.backlog.is_some());
+        info.add("repl_backlog_size", self.config.repl_backlog_size);
+        let (first, len) = self.backlog.as_ref().map_or((0, 0), |backlog| (backlog.first(), backlog.histlen()));
+        info.add("repl_backlog_first_byte_offset", first);
+        info.add("repl_backlog_histlen", len);
+    }
+
+    fn info_commandstats(&self, info: &mut Section<'_>) {
+        for (name, stats) in &self.stats.by_command {
+            let usec = stats.nanos / 1000;
+            let per_call = stats.nanos as f64 / 1000.0 / stats.calls.max(1) as f64;
+            info.add(
+                &format!("cmdstat_{name}"),
+                format_args!(
+                    "calls={},usec={usec},usec_per_call={per_call:.2},rejected_calls={},failed_calls={}",
+                    stats.calls, stats.rejected, stats.failed
+                ),
+            );
+        }
+    }
+
+    fn info_keyspace(&self, info: &mut Section<'_>) {
+        for db in 0..self.store.databases() {
+            let keyspace = self.store.db(db);
+            if !keyspace.is_empty() {
+                let (keys, expires) = (keyspace.len(), keyspace.expires());
+                info.add(&format!("db{db}"), format_args!("keys={keys},expires={expires},avg_ttl=0"));
+            }
+        }
+    }
+}
+
+fn info_cpu(info: &mut Section<'_>) {
+    let (system, user) = cpu_seconds();
+    info.add("used_cpu_sys", format_args!("{system:.6}"));
+    info.add("used_cpu_user", format_args!("{user:.6}"));
+    info.add("used_cpu_sys_children", "0.000000");
+    info.add("used_cpu_user_children", "0.000000");
+}
+
+/// Resident bytes of the process (all nodes in it), 0 where the system does not tell.
+fn resident_bytes() -> u64 {
+    let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    let pages: Option<u64> = statm.split_whitespace().nth(1).and_then(|pages| pages.parse().ok());
+    pages.unwrap_or(0) * 4096
+}
+
+/// Seconds that this thread spent in the system and in user code, 0 where the system does not tell.
+fn cpu_seconds() -> (f64, f64) {
+    const TICKS_PER_SECOND: f64 = 100.0;
+    let stat = std::fs::read_to_string("/proc/thread-self/stat").unwrap_or_default();
+    // The name, in parentheses, may hold spaces: count fields from behind it.
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+    let ticks = |index: usize| fields.get(index).and_then(|ticks| ticks.parse::<f64>().ok()).unwrap_or(0.0);
+    (ticks(12) / TICKS_PER_SECOND, ticks(11) / TICKS_PER_SECOND)
+}
+
+/// Bytes as INFO's `_human` fields print them.
+fn human(bytes: u64) -> String {
+    let units = [(1u64 << 40, "T"), (1 << 30, "G"), (1 << 20, "M"), (1 << 10, "K")];
+    units.iter().find(|(unit, _)| bytes >= *unit).map_or_else(
+        || format!("{bytes}B"),
+        |(unit, name)| format!("{:.2}{name}", bytes as f64 / *unit as f64),
+    )
+}

@@ -1,0 +1,55 @@
+//! How long single steps of the node's thread take: while one runs, every client waits.
+
+use std::time::{Duration, Instant};
+
+use hdrhistogram::Histogram;
+
+/// Histogram of step durations in microseconds, from 1 us to one minute at two digits.
+#[derive(Debug)]
+pub(super) struct LoopLag {
+    steps: Histogram<u32>,
+    max: Duration,
+}
+
+const MINUTE_US: u64 = 60_000_000;
+
+impl LoopLag {
+    pub(super) fn new() -> Self {
+        let steps = Histogram::new_with_bounds(1, MINUTE_US, 2).expect("the bounds are constants in range");
+        Self { steps, max: Duration::ZERO }
+    }
+
+    /// A step that began at `begun` is over.
+    #[inline]
+    pub(super) fn record(&mut self, begun: Instant) {
+        let took = begun.elapsed();
+        self.max = self.max.max(took);
+        self.steps.saturating_record(took.as_micros() as u64);
+    }
+
+    /// Forgets all (CONFIG RESETSTAT).
+    pub(super) fn reset(&mut self) {
+        self.steps.reset();
+        self.max = Duration::ZERO;
+    }
+
+    /// The longest step.
+    pub(super) fn max(&self) -> Duration {
+        self.max
+    }
+
+    /// The step that 99 % of all were shorter than, in microseconds.
+    pub(super) fn p99_us(&self) -> u64 {
+        self.steps.value_at_quantile(0.99)
+    }
+
+    /// The median step in microseconds.
+    pub(super) fn p50_us(&self) -> u64 {
+        self.steps.value_at_quantile(0.5)
+    }
+
+    /// How many steps there were.
+    pub(super) fn count(&self) -> u64 {
+        self.steps.len()
+    }
+}

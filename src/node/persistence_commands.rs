@@ -1,0 +1,178 @@
+//! SAVE, BGSAVE, SHUTDOWN, DEBUG RELOAD, and the RDB file at the start.
+
+use std::ops::ControlFlow;
+
+use super::client::ClientKind;
+use super::dispatch::Flow;
+use super::event::StopReason;
+use super::session::Session;
+use super::state::Node;
+use crate::commands::{CmdError, CmdResult};
+use crate::persistence::{Checksum, Ending, LoadOptions, Loaded, load};
+use crate::protocol::Args;
+use crate::replication::History;
+
+impl Node {
+    pub(super) fn save_command(&mut self, session: &mut Session) -> CmdResult<Flow> {
+        match self.save_now() {
+            Ok(_) => {
+                session.out.ok();
+                Ok(Flow::Next)
+            }
+            Err(error) if error.starts_with("ERR ") => Err(CmdError::from(error)),
+            Err(error) => Err(CmdError::from(format!("ERR saving failed: {error}"))),
+        }
+    }
+
+    pub(super) fn bgsave_command(&mut self, session: &mut Session, args: &Args<'_>) -> CmdResult<Flow> {
+        let schedule = match args.len() {
+            1 => false,
+            2 if args.is(1, "schedule") => true,
+            _ => return Err(CmdError::Syntax),
+        };
+        if self.save.running.is_some() && schedule {
+            self.save.scheduled = true;
+            session.out.simple("Background saving scheduled");
+            return Ok(Flow::Next);
+        }
+        self.save_in_background()?;
+        session.out.simple("Background saving started");
+        Ok(Flow::Next)
+    }
+
+    /// `SHUTDOWN [NOSAVE | SAVE] [NOW] [FORCE] [ABORT]`
+    pub(super) fn shutdown_command(&mut self, session: &mut Session, args: &Args<'_>) -> CmdResult<Flow> {
+        if session.client.kind.get() != ClientKind::Normal {
+            return Err(CmdError::Syntax);
+        }
+        let (mut save, mut nosave, mut force, mut abort, mut now) = (false, false, false, false, false);
+        for option in args.from(1) {
+            match option.to_ascii_lowercase().as_slice() {
+                b"nosave" => nosave = true,
+                b"save" => save = true,
+                b"now" => now = true,
+                b"force" => force = true,
+                b"abort" => abort = true,
+                _ => return Err(CmdError::Syntax),
+            }
+        }
+        if (save && nosave) || (abort && (save || nosave || force || now)) {
+            return Err(CmdError::Syntax);
+        }
+        if abort {
+            return Err(CmdError::text("ERR No shutdown in progress."));
+        }
+        let wants_file = save || (!nosave && !self.config.save.is_empty());
+        match self.shut_down(wants_file, force) {
+            Ok(()) => Ok(Flow::Drop),
+            Err(_) => Err(CmdError::text("ERR Errors trying to SHUTDOWN. Check logs.")),
+        }
+    }
+
+    /// Ends the node in good order, with a last save if one is wanted.
+    pub(super) fn shut_down(&mut self, wants_file: bool, force: bool) -> Result<(), String> {
+        if wants_file {
+            self.notice("Saving the final RDB snapshot before exiting.");
+            if let Err(error) = self.save_now()
+                && !force
+            {
+                self.warning(format!("Error trying to save the DB, can't exit: {error}"));
+                return Err(error);
+            }
+        }
+        self.warning("Redis is now ready to exit, bye bye...");
+        self.exit.stop(StopReason::Shutdown);
+        Ok(())
+    }
+
+    pub(super) fn debug_reload(&mut self, session: &mut Session, args: &Args<'_>) -> CmdResult<Flow> {
+        let (mut save, mut flush) = (true, true);
+        for option in args.from(2) {
+            match option.to_ascii_lowercase().as_slice() {
+                b"nosave" => save = false,
+                b"noflush" => flush = false,
+                b"merge" => {}
+                _ => return Err(CmdError::Syntax),
+            }
+        }
+        if save {
+            self.save_now().map_err(|error| CmdError::from(format!("ERR {error}")))?;
+        }
+        if !flush {
+            return Err(CmdError::text("ERR DEBUG RELOAD NOFLUSH is not supported by this node"));
+        }
+        match self.load_file() {
+            Ok(Some(loaded)) => {
+                self.store = loaded.store;
+                self.mark_all_watchers();
+                session.out.ok();
+                Ok(Flow::Next)
+            }
+            Ok(None) => Err(CmdError::text("ERR Error trying to load the RDB dump, check server logs.")),
+            Err(error) => {
+                self.warning(error);
+                Err(CmdError::text("ERR Error trying to load the RDB dump, check server logs."))
+            }
+        }
+    }
+
+    /// Loads the RDB file, if there is one.
+    ///
+    /// # Errors
+    /// The file is there and cannot be served whole: what is wrong with it, and where.
+    fn load_file(&mut self) -> Result<Option<Loaded>, String> {
+        let path = self.rdb_path();
+        let file = match std::fs::File::open(&path) {
+            Ok(file) => file,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(format!("{}: {error}", path.display())),
+        };
+        let options = LoadOptions {
+            databases: self.config.databases as usize,
+            seed: self.random(),
+            now: self.clock.millis(),
+            keep_expired: self.is_replica() || self.config.replicaof.is_some(),
+            verify_checksum: self.config.rdbchecksum,
+            max_string: self.config.proto_max_bulk_len,
+            access: self.access(),
+            ending: Ending::File,
+        };
+        let loaded = load(file, &options, |_| ControlFlow::Continue(()))
+            .map_err(|error| format!("{}: {error}", path.display()))?;
+        self.stats.load_keys_loaded = loaded.keys_loaded;
+        self.stats.load_keys_expired = loaded.keys_expired;
+        Ok(Some(loaded))
+    }
+
+    /// At the start: data and history from the RDB file. Returns the keys loaded.
+    ///
+    /// # Errors
+    /// The file is refused; the node must not start, because it would overwrite it later.
+    pub(super) fn load_at_start(&mut self) -> Result<u64, String> {
+        let begun = std::time::Instant::now();
+        let Some(loaded) = self.load_file()? else { return Ok(0) };
+        if loaded.checksum == Checksum::Absent {
+            self.warning("RDB file was saved with checksum disabled: no check performed.");
+        }
+        self.notice(format!(
+            "Done loading RDB, keys loaded: {}, keys expired: {}.",
+            loaded.keys_loaded, loaded.keys_expired
+        ));
+        self.notice(format!("DB loaded from disk: {:.3} seconds", begun.elapsed().as_secs_f64()));
+        let id = loaded.aux.repl_id.as_ref().and_then(|id| crate::replication::ReplId::parse(id));
+        if let (Some(id), Some(offset)) = (id, loaded.aux.repl_offset) {
+            if self.config.replicaof.is_some() {
+                self.history = History::restored_as_replica(id, offset);
+            } else {
+                let new = self.random_replid();
+                self.history = History::restored_as_master(new, id, offset);
+            }
+            let db = loaded.aux.repl_stream_db.unwrap_or(0);
+            self.writer = crate::replication::StreamWriter::new(u16::try_from(db).ok());
+            self.restored = true;
+            self.open_backlog();
+        }
+        self.store = loaded.store;
+        Ok(loaded.keys_loaded)
+    }
+}

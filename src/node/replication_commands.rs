@@ -1,0 +1,308 @@
+//! REPLICAOF, ROLE, REPLCONF, PSYNC, WAIT: what a node answers about replication.
+
+use std::time::Duration;
+
+use super::client::ClientKind;
+use super::dispatch::Flow;
+use super::event::NodeEvent;
+use super::feed::Feed;
+use super::session::Session;
+use super::state::Node;
+use crate::commands::{CmdError, CmdResult};
+use crate::protocol::{Args, strict_i64};
+use crate::replication::{
+    Acked, Backlog, History, MasterFeed, MinReplicas, PsyncRequest, PsyncVerdict, Replconf, StreamWriter,
+    continue_line, count_acked, count_good, judge,
+};
+
+impl Node {
+    pub(super) fn min_replicas(&self) -> MinReplicas {
+        MinReplicas {
+            to_write: self.config.min_replicas_to_write as usize,
+            max_lag: self.config.min_replicas_max_lag,
+        }
+    }
+
+    pub(super) fn enough_good_replicas(&self) -> bool {
+        let rule = self.min_replicas();
+        !rule.is_active() || rule.allow_write(self.feeds.values().map(|feed| &feed.core), self.clock.since_start())
+    }
+
+    pub(super) fn good_replicas(&self) -> usize {
+        let max_lag = self.min_replicas().max_lag;
+        count_good(self.feeds.values().map(|feed| &feed.core), self.clock.since_start(), max_lag)
+    }
+
+    pub(super) fn acked_by(&self, offset: u64) -> usize {
+        count_acked(self.feeds.values().map(|feed| &feed.core), offset)
+    }
+
+    /// The stream is written only by a master that has a backlog.
+    pub(super) fn update_streaming(&mut self) {
+        self.effects.streaming = self.upstream.is_none() && self.backlog.is_some();
+    }
+
+    pub(super) fn role_command(&mut self, session: &mut Session) {
+        let out = &mut session.out;
+        if let Some(upstream) = &self.upstream {
+            out.array(5);
+            out.bulk(b"slave");
+            out.bulk(upstream.host.as_bytes());
+            out.integer(i64::from(upstream.port));
+            out.bulk(upstream.role_word().as_bytes());
+            out.integer(upstream.applied_offset().map_or(-1, |offset| offset as i64));
+            return;
+        }
+        let online: Vec<_> = self.feeds.values().filter(|feed| feed.core.is_online()).collect();
+        out.array(3);
+        out.bulk(b"master");
+        out.integer(self.history.offset() as i64);
+        out.array(online.len());
+        for feed in online {
+            out.array(3);
+            out.bulk(feed.ip().as_bytes());
+            out.bulk(feed.port().to_string().as_bytes());
+            out.bulk(feed.core.acked().to_string().as_bytes());
+        }
+    }
+
+    pub(super) fn replicaof_command(&mut self, session: &mut Session, args: &Args<'_>) -> CmdResult<Flow> {
+        if session.client.kind.get() == ClientKind::Replica {
+            return Err(CmdError::text("ERR Command is not valid when client is a replica."));
+        }
+        if args.is(1, "no") && args.is(2, "one") {
+            if self.upstream.is_some() {
+                let client = session.client.addr;
+                self.promote();
+                self.notice(format!("MASTER MODE enabled (user request from '{client}')"));
+            }
+            session.out.ok();
+            return Ok(Flow::Next);
+        }
+        let invalid = || CmdError::text("ERR Invalid master port");
+        let number = strict_i64(args.get(2)).ok_or_else(invalid)?;
+        let port = u16::try_from(number).map_err(|_| invalid())?;
+        let host = std::str::from_utf8(args.get(1)).map_err(|_| CmdError::Syntax)?.to_owned();
+        if self.upstream.as_ref().is_some_and(|upstream| upstream.host == host && upstream.port == port) {
+            session.out.simple("OK Already connected to specified master");
+            return Ok(Flow::Next);
+        }
+        if port == self.config.port && is_own_address(&host) {
+            return Err(CmdError::text("ERR a node cannot replicate from itself"));
+        }
+        self.follow(host.clone(), port);
+        let client = session.client.addr;
+        self.notice(format!("REPLICAOF {host}:{port} enabled (user request from '{client}')"));
+        session.out.ok();
+        Ok(Flow::Next)
+    }
+
+    /// `REPLICAOF NO ONE`: the history forks here, under a new name.
+    pub(super) fn promote(&mut self) {
+        let Some(upstream) = self.upstream.take() else { return };
+        upstream.end();
+        let id = self.random_replid();
+        self.history.promote(id);
+        self.config.replicaof = None;
+        if self.backlog.is_none() {
+            self.open_backlog();
+        }
+        self.writer.force_select();
+        self.without_replicas_since = self.feeds.is_empty().then(|| self.clock.since_start());
+        // Sub-replicas hear of the new name when they come back, which costs them a partial resync.
+        self.drop_all_feeds("the node was promoted: reconnect to learn the new replid");
+        self.update_streaming();
+        self.emit_role();
+    }
+
+    /// `REPLICAOF host port`.
+    pub(super) fn follow(&mut self, host: String, port: u16) {
+        self.config.replicaof = Some((host.clone(), port));
+        let held = match self.upstream.take() {
+            Some(upstream) => upstream.end(),
+            // A master tries to continue its own history on the new master.
+            None => self.backlog.is_some().then(|| (self.history.replid(), self.history.offset())),
+        };
+        for client in self.waits.drain() {
+            if let Some(client) = self.clients.get(&client) {
+                client.kill();
+            }
+        }
+        self.start_upstream(host, port, held);
+        self.update_streaming();
+        self.emit_role();
+    }
+
+    pub(super) fn open_backlog(&mut self) {
+        self.backlog = Some(Backlog::new(self.config.repl_backlog_size, self.history.offset() + 1));
+        self.update_streaming();
+    }
+
+    pub(super) fn replconf_command(&mut self, session: &mut Session, args: &Args<'_>) -> CmdResult<Flow> {
+        let words: Vec<&[u8]> = args.from(1).collect();
+        let now = self.clock.since_start();
+        let outcome = match self.feeds.get_mut(&session.client.id) {
+            Some(feed) => feed.core.options_mut().apply(&words),
+            None => session.replica_options.apply(&words),
+        };
+        match outcome.map_err(|error| CmdError::from(error.to_string()))? {
+            Replconf::Ok => session.out.ok(),
+            Replconf::Ignored => {}
+            Replconf::GetAck => {
+                if let Some(upstream) = &mut self.upstream {
+                    upstream.want_ack();
+                }
+            }
+            Replconf::Ack(offset) => {
+                let written = self.history.offset();
+                let Some(feed) = self.feeds.get_mut(&session.client.id) else { return Ok(Flow::Next) };
+                match feed.core.on_ack(offset, written, now) {
+                    Ok(Acked::StreamStarts) => {
+                        feed.wake.notify_one();
+                        self.feed_online(session.client.id);
+                        self.wake_waits();
+                    }
+                    Ok(Acked::Further) => self.wake_waits(),
+                    Ok(Acked::Alive) => {}
+                    Err(fault) => {
+                        self.close_feed(session.client.id, &fault.to_string());
+                        return Ok(Flow::Close);
+                    }
+                }
+            }
+        }
+        Ok(Flow::Next)
+    }
+
+    pub(super) fn wake_waits(&mut self) {
+        if self.waits.is_empty() {
+            return;
+        }
+        let feeds = &self.feeds;
+        let done = self.waits.satisfied(|offset| count_acked(feeds.values().map(|feed| &feed.core), offset));
+        for wait in done {
+            if let Some(client) = self.clients.get(&wait.who) {
+                client.wake_value.set(Some(wait.acked as i64));
+                client.wake.notify_one();
+            }
+        }
+    }
+
+    pub(super) fn wait_command(&mut self, session: &mut Session, args: &Args<'_>) -> CmdResult<Flow> {
+        if self.is_replica() {
+            return Err(CmdError::text(
+                "ERR WAIT cannot be used with replica instances. Please also note that since Redis 4.0 if a replica \
+                 is configured to be writable (which is not the default) writes to replicas are just local and are \
+                 not propagated.",
+            ));
+        }
+        let replicas = strict_i64(args.get(1)).ok_or(CmdError::NotAnInteger)?;
+        let millis =
+            strict_i64(args.get(2)).ok_or(CmdError::text("ERR timeout is not an integer or out of range"))?;
+        let millis = u64::try_from(millis).map_err(|_| CmdError::text("ERR timeout is negative"))?;
+        let acked = self.acked_by(session.last_write);
+        let inside_multi = self.collected.is_some();
+        let replicas = usize::try_from(replicas).unwrap_or(0);
+        if acked >= replicas || inside_multi {
+            session.out.integer(acked as i64);
+            return Ok(Flow::Next);
+        }
+        self.waits.add(session.client.id, session.last_write, replicas, None);
+        if self.waits.take_ask()
+            && let Some(backlog) = &mut self.backlog
+        {
+            self.writer.get_ack(&mut self.history, backlog);
+        }
+        session.client.wake_value.set(None);
+        Ok(Flow::Wait((millis > 0).then(|| Duration::from_millis(millis))))
+    }
+
+    /// `PSYNC replid offset` and `SYNC`.
+    pub(super) fn psync_command(
+        &mut self,
+        session: &mut Session,
+        args: &Args<'_>,
+        is_psync: bool,
+    ) -> CmdResult<Flow> {
+        if session.client.kind.get() == ClientKind::Replica {
+            return Ok(Flow::Next);
+        }
+        if args.len() > 3 && args.is(3, "failover") {
+            return Err(CmdError::text("ERR PSYNC FAILOVER can't be sent to a master."));
+        }
+        if self.upstream.as_ref().is_some_and(|upstream| !upstream.is_up()) {
+            return Err(CmdError::text("NOMASTERLINK Can't SYNC while not connected with my master"));
+        }
+        if !session.out.is_empty() {
+            return Err(CmdError::text("ERR SYNC and PSYNC are invalid with pending output"));
+        }
+        let asked = if is_psync {
+            PsyncRequest::parse(args.get(1), args.get(2)).ok_or(CmdError::NotAnInteger)?
+        } else {
+            PsyncRequest::Fresh
+        };
+        let verdict = judge(&self.history, self.backlog.as_ref(), asked);
+        let port = session.replica_options.listening_port.unwrap_or(0);
+        self.emit(NodeEvent::Psync { replica_port: port, asked: asked.asked(), verdict: verdict.clone() });
+        session.client.kind.set(ClientKind::Replica);
+        let options = session.replica_options.clone();
+        let now = self.clock.since_start();
+        self.without_replicas_since = None;
+        if let PsyncVerdict::Continue { from, bytes, .. } = verdict
+            && let Some(cursor) = self.backlog.as_ref().and_then(|backlog| backlog.open(from))
+        {
+            self.stats.sync_partial_ok += 1;
+            let line = continue_line(self.history.replid(), options.capa_psync2);
+            let core = MasterFeed::continuing(options, cursor, now);
+            self.add_feed(session, core, line.into_bytes());
+            self.notice(format!(
+                "Partial resynchronization request from 127.0.0.1:{port} accepted. Sending {bytes} bytes of \
+                 backlog starting from offset {from}."
+            ));
+            self.feed_online(session.client.id);
+            return Ok(Flow::Feed);
+        }
+        if asked.hoped_for_partial() {
+            self.stats.sync_partial_err += 1;
+        }
+        self.stats.sync_full += 1;
+        let text = format!("Replica 127.0.0.1:{port} asks for synchronization: {}", crate::replication::explain(&verdict));
+        self.notice(text);
+        if self.backlog.is_none() {
+            // Without a backlog nobody can have followed this history, so it gets a new name: a replica of an
+            // older one must not be granted a partial sync by accident.
+            let id = self.random_replid();
+            self.history.reset(id);
+            self.open_backlog();
+            self.emit_role();
+        }
+        let core = MasterFeed::waiting(options, is_psync, now);
+        self.add_feed(session, core, Vec::new());
+        self.sync_wanted();
+        Ok(Flow::Feed)
+    }
+
+    fn add_feed(&mut self, session: &Session, core: MasterFeed, first: Vec<u8>) {
+        let feed = Feed::new(core, std::rc::Rc::clone(&session.client), first);
+        self.feeds.insert(session.client.id, feed);
+    }
+
+    /// The data set is another master's now: adopt its history, and tell nobody below that nothing changed.
+    pub(super) fn adopt_full_sync(&mut self, replid: Option<crate::replication::ReplId>, offset: u64) {
+        match replid {
+            Some(replid) => self.history.adopt_full(replid, offset),
+            None => {
+                let id = self.random_replid();
+                self.history = History::new(id);
+            }
+        }
+        self.drop_all_feeds("the node has a new data set after a full sync");
+        self.backlog = Some(Backlog::new(self.config.repl_backlog_size, self.history.offset() + 1));
+        self.writer = StreamWriter::new(None);
+        self.update_streaming();
+    }
+}
+
+fn is_own_address(host: &str) -> bool {
+    matches!(host, "localhost" | "127.0.0.1" | "::1")
+}

@@ -1,0 +1,303 @@
+//! The node's thread: start, timers, and how it ends.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::rc::{Rc, Weak};
+use std::sync::mpsc as std_mpsc;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+
+use tokio::sync::Notify;
+use tokio::task::LocalSet;
+
+use super::clock::Clock;
+use super::config::Config;
+use super::control::{Message, NodeOptions, Wake};
+use super::event::{NodeEvent, StopReason};
+use super::lag::LoopLag;
+use super::log::Log;
+use super::state::{Node, SaveState, Shared};
+use super::stats::NodeStats;
+use crate::commands::{Effects, Stats};
+use crate::replication::{History, ReplId, StreamWriter, Waits};
+use crate::store::Store;
+
+/// How the node is to end, once somebody has decided that.
+#[derive(Debug, Default)]
+pub(super) struct Exit {
+    reason: RefCell<Option<StopReason>>,
+    notify: Notify,
+    /// Sockets are to be reset instead of closed.
+    pub(super) reset_sockets: Cell<bool>,
+}
+
+impl Exit {
+    /// Ends the node; the first reason counts.
+    pub(super) fn stop(&self, reason: StopReason) {
+        if matches!(reason, StopReason::Killed | StopReason::Crashed(_)) {
+            self.reset_sockets.set(true);
+        }
+        self.reason.borrow_mut().get_or_insert(reason);
+        self.notify.notify_one();
+    }
+
+    async fn wait(&self) -> StopReason {
+        loop {
+            if let Some(reason) = self.reason.borrow().clone() {
+                return reason;
+            }
+            self.notify.notified().await;
+        }
+    }
+}
+
+/// A task whose panic ends the node as a crash, instead of leaving it half dead.
+struct Guarded<F> {
+    task: Pin<Box<F>>,
+    exit: Rc<Exit>,
+}
+
+/// Lets a panic inside `task` end the node.
+pub(super) fn guarded<F: Future<Output = ()>>(exit: Rc<Exit>, task: F) -> impl Future<Output = ()> {
+    Guarded { task: Box::pin(task), exit }
+}
+
+impl<F: Future<Output = ()>> Future for Guarded<F> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let this = &mut *self;
+        match catch_unwind(AssertUnwindSafe(|| this.task.as_mut().poll(context))) {
+            Ok(poll) => poll,
+            Err(payload) => {
+                this.exit.stop(StopReason::Crashed(panic_text(&*payload)));
+                Poll::Ready(())
+            }
+        }
+    }
+}
+
+/// What a panic said.
+pub(super) fn panic_text(payload: &(dyn std::any::Any + Send)) -> String {
+    let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_else(|| "panic".to_owned())
+}
+
+/// Runs a node on this thread until it ends.
+pub(super) fn run(
+    options: NodeOptions,
+    messages: std_mpsc::Receiver<Message>,
+    wake: &Wake,
+    on_event: Box<dyn FnMut(NodeEvent)>,
+) {
+    let on_event = Rc::new(RefCell::new(on_event));
+    let events = Rc::clone(&on_event);
+    let begun = Instant::now();
+    let outcome = catch_unwind(AssertUnwindSafe(|| {
+        let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+            Ok(runtime) => runtime,
+            Err(error) => return StopReason::FailedToStart(format!("no runtime: {error}")),
+        };
+        let local = LocalSet::new();
+        let exit = Rc::new(Exit::default());
+        let emit = Box::new(move |event| (events.borrow_mut())(event));
+        // The set is dropped before the runtime, and with it every task: sockets close or reset in their drop.
+        local.block_on(&runtime, live(options, messages, wake, emit, exit, begun))
+    }));
+    let reason = outcome.unwrap_or_else(|payload| StopReason::Crashed(panic_text(&*payload)));
+    (on_event.borrow_mut())(NodeEvent::Stopped(reason));
+}
+
+async fn live(
+    options: NodeOptions,
+    messages: std_mpsc::Receiver<Message>,
+    wake: &Wake,
+    events: Box<dyn FnMut(NodeEvent)>,
+    exit: Rc<Exit>,
+    begun: Instant,
+) -> StopReason {
+    let shared = match create(&options, events, &exit) {
+        Ok(shared) => shared,
+        Err(error) => return StopReason::FailedToStart(error),
+    };
+    let listeners = match super::listener::bind(&shared.borrow().config) {
+        Ok(listeners) => listeners,
+        Err(error) => {
+            let mut node = shared.borrow_mut();
+            node.warning(error.log_line());
+            return StopReason::FailedToStart(error.to_string());
+        }
+    };
+    let loaded = shared.borrow_mut().load_at_start();
+    let keys_loaded = match loaded {
+        Ok(keys) => keys,
+        Err(error) => {
+            shared.borrow_mut().warning(format!("Fatal error loading the DB, check server logs. Exiting. {error}"));
+            return StopReason::FailedToStart(error);
+        }
+    };
+    for listener in listeners {
+        let task = super::listener::accept(Rc::clone(&shared), listener);
+        tokio::task::spawn_local(guarded(Rc::clone(&exit), task));
+    }
+    {
+        let mut node = shared.borrow_mut();
+        let (port, run_id) = (node.config.port, node.run_id.clone());
+        node.notice("Ready to accept connections");
+        node.emit(NodeEvent::Ready { port, run_id, keys_loaded, took: begun.elapsed() });
+        node.emit_role();
+        if let Some((host, port)) = node.config.replicaof.clone() {
+            let held = node.restored.then(|| (node.history.replid(), node.history.offset()));
+            node.start_upstream(host, port, held);
+            node.update_streaming();
+            node.emit_role();
+        }
+    }
+    tokio::task::spawn_local(guarded(Rc::clone(&exit), super::cron::run(Rc::clone(&shared))));
+    tokio::select! {
+        biased;
+        reason = exit.wait() => reason,
+        reason = obey(&shared, &messages, wake, &exit) => reason,
+    }
+}
+
+/// Does what the handle asks.
+async fn obey(shared: &Shared, messages: &std_mpsc::Receiver<Message>, wake: &Wake, exit: &Exit) -> StopReason {
+    loop {
+        let mut message = messages.try_recv().ok();
+        while let Some(asked) = message {
+            match asked {
+                Message::Kill => {
+                    exit.reset_sockets.set(true);
+                    return StopReason::Killed;
+                }
+                Message::Stop => {
+                    let mut node = shared.borrow_mut();
+                    node.warning("Received a request to stop, scheduling shutdown...");
+                    let wants_file = !node.config.save.is_empty();
+                    let _ = node.shut_down(wants_file, false);
+                }
+                Message::CutLink(cut) => shared.borrow_mut().set_link_cut(cut),
+                Message::Freeze => {
+                    shared.borrow_mut().emit(NodeEvent::Frozen);
+                    // The whole thread waits: nothing is served, all sockets stay open.
+                    let mut later = Vec::new();
+                    loop {
+                        match messages.recv() {
+                            Ok(Message::Thaw) => break,
+                            Ok(Message::Kill) | Err(_) => {
+                                exit.reset_sockets.set(true);
+                                return StopReason::Killed;
+                            }
+                            Ok(other) => later.push(other),
+                        }
+                    }
+                    shared.borrow_mut().emit(NodeEvent::Thawed);
+                    for other in later {
+                        match other {
+                            Message::CutLink(cut) => shared.borrow_mut().set_link_cut(cut),
+                            Message::Stop => {
+                                let _ = shared.borrow_mut().shut_down(false, true);
+                            }
+                            _ => {}
+                        }
+                    }
+                }
+                Message::Thaw => {}
+            }
+            message = messages.try_recv().ok();
+        }
+        wake.notified().await;
+    }
+}
+
+fn create(
+    options: &NodeOptions,
+    events: Box<dyn FnMut(NodeEvent)>,
+    exit: &Rc<Exit>,
+) -> Result<Shared, String> {
+    let config = Config::load(options.config_file.as_deref(), &options.directives).map_err(|errors| errors.to_string())?;
+    if !config.dir.as_os_str().is_empty() && !config.dir.is_dir() {
+        return Err(format!("dir '{}': no such directory", config.dir.display()));
+    }
+    let logfile = if config.logfile.is_empty() { None } else { Some(config.dir.join(&config.logfile)) };
+    let log = Log::open(config.loglevel, options.log_to_stdout, logfile.as_deref())
+        .map_err(|error| format!("logfile '{}': {error}", config.logfile))?;
+    let mut random = rand::random::<u64>();
+    let mut new_id = || {
+        let mut bytes = [0; 20];
+        rand::fill(&mut bytes);
+        ReplId::from_bytes(bytes)
+    };
+    let (run_id, replid) = (new_id().to_string(), new_id());
+    let clock = Clock::start();
+    random ^= clock.millis() as u64;
+    let last_save = clock.unix().as_secs();
+    let store = Store::new(config.databases as usize, random);
+    let node = Node {
+        me: Weak::new(),
+        config,
+        config_file: options.config_file.clone(),
+        clock,
+        run_id,
+        store,
+        effects: Effects::default(),
+        data_stats: Stats::default(),
+        stats: NodeStats::default(),
+        lag: LoopLag::new(),
+        random,
+        garbage: Vec::new(),
+        active_expire: true,
+        history: History::new(replid),
+        restored: false,
+        backlog: None,
+        writer: StreamWriter::default(),
+        without_replicas_since: None,
+        last_ping: Duration::ZERO,
+        feeds: BTreeMap::new(),
+        snapshot: super::snapshot::SyncState::default(),
+        upstream: None,
+        link_cut: false,
+        clients: BTreeMap::new(),
+        next_client: 1,
+        waits: Waits::default(),
+        watched: BTreeMap::new(),
+        pause: None,
+        unpause: Rc::new(Notify::new()),
+        save: SaveState {
+            dirty: 0,
+            last_save,
+            last_ok: true,
+            last_took: None,
+            last_try: Duration::ZERO,
+            running: None,
+            scheduled: false,
+            saves: 0,
+        },
+        collected: None,
+        log,
+        events,
+        exit: Rc::clone(exit),
+    };
+    let shared = Rc::new(RefCell::new(node));
+    {
+        let mut node = shared.borrow_mut();
+        node.me = Rc::downgrade(&shared);
+        if options.log_to_stdout {
+            let pid = std::process::id();
+            let port = node.config.port;
+            node.log.raw(&format!(
+                "\n   Repliscope {} (Redis {} compatible)\n   Running in standalone mode\n   Port: {port}\n   PID: {pid}\n\n",
+                env!("CARGO_PKG_VERSION"),
+                super::info::REDIS_VERSION,
+            ));
+        }
+        for sentence in node.config.unsupported() {
+            node.warning(sentence);
+        }
+    }
+    Ok(shared)
+}

@@ -1,0 +1,510 @@
+//! Commands that need the node and not only its data: connection, administration, persistence.
+
+use std::time::Duration;
+
+use super::client::{Client, ClientKind};
+use super::config::Caller;
+use super::dispatch::Flow;
+use super::session::{ReplyMode, Session};
+use super::state::{Node, Pause};
+use crate::commands::{CmdError, CmdResult, NodeCommand};
+use crate::protocol::{Args, strict_i64};
+
+/// Wrong passwords after which each further one is answered late.
+const FREE_WRONG_AUTHS: u32 = 5;
+
+impl Node {
+    pub(super) fn run_node_command(
+        &mut self,
+        session: &mut Session,
+        command: NodeCommand,
+        args: &Args<'_>,
+    ) -> CmdResult<Flow> {
+        use NodeCommand as N;
+        match command {
+            N::Ping => match args.len() {
+                1 => session.out.simple("PONG"),
+                2 => session.out.bulk(args.get(1)),
+                _ => return Err(CmdError::Arity("ping".into())),
+            },
+            N::Echo => session.out.bulk(args.get(1)),
+            N::Select => return self.select(session, args),
+            N::Auth => return self.auth(session, args),
+            N::Hello => return self.hello(session, args),
+            N::Quit => {
+                session.out.ok();
+                return Ok(Flow::Close);
+            }
+            N::Reset => return Ok(self.reset(session)),
+            N::Time => {
+                let unix = self.clock.unix();
+                session.out.array(2);
+                session.out.bulk(unix.as_secs().to_string().as_bytes());
+                session.out.bulk(unix.subsec_micros().to_string().as_bytes());
+            }
+            N::Multi => return Self::multi(session),
+            N::Exec => return self.exec(session),
+            N::Discard => {
+                if !self.discard(session) {
+                    return Err(CmdError::text("ERR DISCARD without MULTI"));
+                }
+                session.out.ok();
+            }
+            N::Watch => return self.watch(session, args),
+            N::Unwatch => {
+                self.unwatch(session);
+                session.out.ok();
+            }
+            N::ClientId => session.out.integer(session.client.id as i64),
+            N::ClientGetname => {
+                let name = session.client.name.borrow();
+                session.out.bulk_or_null((!name.is_empty()).then_some(name.as_bytes()));
+            }
+            N::ClientSetname => return set_name(session, args.get(2)),
+            N::ClientInfo => {
+                let line = session.client.describe(self.clock.since_start()) + "\n";
+                session.out.verbatim("txt", line.as_bytes());
+            }
+            N::ClientList => return self.client_list(session, args),
+            N::ClientKill => return self.client_kill(session, args),
+            N::ClientPause => return self.client_pause(session, args),
+            N::ClientUnpause => {
+                self.pause = None;
+                self.unpause.notify_waiters();
+                session.out.ok();
+            }
+            N::ClientReply => return client_reply(session, args),
+            N::ClientHelp => help(session, "CLIENT", &CLIENT_HELP),
+            N::ConfigGet => return self.config_get(session, args),
+            N::ConfigSet => return self.config_set(session, args),
+            N::ConfigRewrite => return self.config_rewrite(session),
+            N::ConfigResetstat => {
+                self.reset_stats();
+                session.out.ok();
+            }
+            N::ConfigHelp => help(session, "CONFIG", &CONFIG_HELP),
+            N::Info => {
+                let sections: Vec<&[u8]> = args.from(1).collect();
+                let text = self.info(&sections);
+                session.out.verbatim("txt", text.as_bytes());
+            }
+            N::Debug => return self.debug(session, args),
+            N::Save => return self.save_command(session),
+            N::Bgsave => return self.bgsave_command(session, args),
+            N::Lastsave => session.out.integer(self.save.last_save as i64),
+            N::Shutdown => return self.shutdown_command(session, args),
+            N::Role => self.role_command(session),
+            N::Replicaof => return self.replicaof_command(session, args),
+            N::Replconf => return self.replconf_command(session, args),
+            N::Psync | N::Sync => return self.psync_command(session, args, command == N::Psync),
+            N::Wait => return self.wait_command(session, args),
+        }
+        Ok(Flow::Next)
+    }
+
+    fn select(&mut self, session: &mut Session, args: &Args<'_>) -> CmdResult<Flow> {
+        let index = strict_i64(args.get(1)).ok_or(CmdError::text("ERR invalid DB index"))?;
+        let index = usize::try_from(index).ok().filter(|db| *db < self.store.databases());
+        session.db = index.ok_or(CmdError::DbOutOfRange)?;
+        session.client.db.set(session.db);
+        session.out.ok();
+        Ok(Flow::Next)
+    }
+
+    fn auth(&mut self, session: &mut Session, args: &Args<'_>) -> CmdResult<Flow> {
+        let (user, password) = match args.len() {
+            2 => (&b"default"[..], args.get(1)),
+            3 => (args.get(1), args.get(2)),
+            _ => return Err(CmdError::Syntax),
+        };
+        if args.len() == 2 && self.config.requirepass.is_none() {
+            return Err(CmdError::text(
+                "ERR AUTH <password> called without any password configured for the default user. Are you sure \
+                 your configuration is correct?",
+            ));
+        }
+        if self.login(session, user, password) {
+            session.out.ok();
+            return Ok(Flow::Next);
+        }
+        self.reply_error(session, &wrong_password());
+        session.failed_auths += 1;
+        // Guessing must not be fast; an honest mistake or two costs nothing.
+        let over = session.failed_auths.saturating_sub(FREE_WRONG_AUTHS);
+        Ok(if over == 0 { Flow::Next } else { Flow::Wait(Some(Duration::from_millis(200))) })
+    }
+
+    fn login(&self, session: &mut Session, user: &[u8], password: &[u8]) -> bool {
+        let expected = self.config.requirepass.as_deref().map(str::as_bytes);
+        let matches = user == b"default" && expected.is_none_or(|expected| same_bytes(expected, password));
+        session.authenticated |= matches;
+        matches
+    }
+
+    fn hello(&mut self, session: &mut Session, args: &Args<'_>) -> CmdResult<Flow> {
+        let mut resp3 = session.out.is_resp3();
+        if args.len() > 1 {
+            let version = strict_i64(args.get(1))
+                .ok_or(CmdError::text("ERR Protocol version is not an integer or out of range"))?;
+            if !(2..=3).contains(&version) {
+                return Err(CmdError::text("NOPROTO unsupported protocol version"));
+            }
+            resp3 = version == 3;
+        }
+        let mut at = 2;
+        let mut name = None;
+        while at < args.len() {
+            let left = args.len() - at - 1;
+            if args.is(at, "auth") && left >= 2 {
+                if !self.login(session, args.get(at + 1), args.get(at + 2)) {
+                    return Err(wrong_password());
+                }
+                at += 3;
+            } else if args.is(at, "setname") && left >= 1 {
+                name = Some(client_name(args.get(at + 1))?);
+                at += 2;
+            } else {
+                let option = String::from_utf8_lossy(args.get(at)).into_owned();
+                return Err(CmdError::from(format!("ERR Syntax error in HELLO option '{option}'")));
+            }
+        }
+        if !session.authenticated {
+            return Err(CmdError::text(
+                "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> \
+                 AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol \
+                 version at the same time",
+            ));
+        }
+        if let Some(name) = name {
+            *session.client.name.borrow_mut() = name;
+        }
+        session.out.set_resp3(resp3);
+        session.client.resp.set(if resp3 { 3 } else { 2 });
+        let out = &mut session.out;
+        out.map(7);
+        out.bulk(b"server");
+        out.bulk(b"redis");
+        out.bulk(b"version");
+        out.bulk(super::info::REDIS_VERSION.as_bytes());
+        out.bulk(b"proto");
+        out.integer(if resp3 { 3 } else { 2 });
+        out.bulk(b"id");
+        out.integer(session.client.id as i64);
+        out.bulk(b"mode");
+        out.bulk(b"standalone");
+        out.bulk(b"role");
+        out.bulk(if self.upstream.is_some() { b"replica" } else { b"master" });
+        out.bulk(b"modules");
+        out.array(0);
+        Ok(Flow::Next)
+    }
+
+    fn reset(&mut self, session: &mut Session) -> Flow {
+        self.discard(session);
+        session.db = 0;
+        session.client.db.set(0);
+        session.authenticated = self.config.requirepass.is_none();
+        session.reply = ReplyMode::On;
+        session.out.set_resp3(false);
+        session.client.resp.set(2);
+        session.client.name.borrow_mut().clear();
+        session.out.simple("RESET");
+        Flow::Next
+    }
+
+    fn client_list(&mut self, session: &mut Session, args: &Args<'_>) -> CmdResult<Flow> {
+        let mut kind = None;
+        let mut ids = None;
+        match args.len() {
+            2 => {}
+            4 if args.is(2, "type") => {
+                kind = Some(parse_kind(args.get(3))?);
+            }
+            n if n > 3 && args.is(2, "id") => {
+                let parse = |id| strict_i64(id).filter(|id| *id > 0).map(|id| id as u64);
+                let parsed: Option<Vec<u64>> = args.from(3).map(parse).collect();
+                ids = Some(parsed.ok_or(CmdError::text("ERR Invalid client ID"))?);
+            }
+            _ => return Err(CmdError::Syntax),
+        }
+        let now = self.clock.since_start();
+        let mut text = String::new();
+        for client in self.clients.values() {
+            let wanted = kind.is_none_or(|kind| kind == Kind::Is(client.kind.get()))
+                && ids.as_ref().is_none_or(|ids| ids.contains(&client.id));
+            if wanted {
+                text.push_str(&client.describe(now));
+                text.push('\n');
+            }
+        }
+        session.out.verbatim("txt", text.as_bytes());
+        Ok(Flow::Next)
+    }
+
+    fn client_kill(&mut self, session: &mut Session, args: &Args<'_>) -> CmdResult<Flow> {
+        let mut filter = KillFilter { skip_me: true, ..KillFilter::default() };
+        if args.len() == 3 {
+            filter.addr = Some(String::from_utf8_lossy(args.get(2)).into_owned());
+            filter.skip_me = false;
+        } else {
+            filter.parse(args)?;
+        }
+        let mut killed = 0;
+        let mut me = false;
+        let mut victims = Vec::new();
+        for client in self.clients.values().filter(|client| filter.matches(client)) {
+            if client.id == session.client.id {
+                if filter.skip_me {
+                    continue;
+                }
+                me = true;
+            } else {
+                victims.push(std::rc::Rc::clone(client));
+            }
+            killed += 1;
+        }
+        for victim in victims {
+            match (victim.kind.get(), &mut self.upstream) {
+                // The link's task lives on, to connect again.
+                (ClientKind::Master, Some(upstream)) => upstream.drop_connection("killed by CLIENT KILL"),
+                _ => victim.kill(),
+            }
+        }
+        if args.len() == 3 {
+            if killed == 0 {
+                return Err(CmdError::text("ERR No such client"));
+            }
+            session.out.ok();
+        } else {
+            session.out.integer(killed);
+        }
+        Ok(if me { Flow::Close } else { Flow::Next })
+    }
+
+    fn client_pause(&mut self, session: &mut Session, args: &Args<'_>) -> CmdResult<Flow> {
+        let writes_only = match args.len() {
+            3 => false,
+            4 if args.is(3, "write") => true,
+            4 if args.is(3, "all") => false,
+            4 => return Err(CmdError::text("ERR CLIENT PAUSE mode must be WRITE or ALL")),
+            _ => return Err(CmdError::Syntax),
+        };
+        let millis =
+            strict_i64(args.get(2)).ok_or(CmdError::text("ERR timeout is not an integer or out of range"))?;
+        let millis = u64::try_from(millis).map_err(|_| CmdError::text("ERR timeout is negative"))?;
+        let until = self.clock.since_start().saturating_add(Duration::from_millis(millis));
+        // A pause is never shortened or weakened by another one.
+        let before = self.pause.filter(|pause| pause.until > self.clock.since_start());
+        self.pause = Some(Pause {
+            until: before.map_or(until, |pause| pause.until.max(until)),
+            writes_only: writes_only && before.is_none_or(|pause| pause.writes_only),
+        });
+        session.out.ok();
+        Ok(Flow::Next)
+    }
+
+    fn config_get(&mut self, session: &mut Session, args: &Args<'_>) -> CmdResult<Flow> {
+        let patterns: Vec<&[u8]> = args.from(2).collect();
+        let pairs = self.config.get(&patterns);
+        session.out.map(pairs.len());
+        for (name, value) in pairs {
+            session.out.bulk(name.as_bytes());
+            session.out.bulk(value.as_bytes());
+        }
+        Ok(Flow::Next)
+    }
+
+    fn config_set(&mut self, session: &mut Session, args: &Args<'_>) -> CmdResult<Flow> {
+        let words: Vec<&[u8]> = args.from(2).collect();
+        if words.is_empty() || words.len() % 2 == 1 {
+            return Err(CmdError::Arity("config|set".into()));
+        }
+        let pairs: Vec<(&[u8], &[u8])> = words.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect();
+        let caller = Caller { is_local: session.client.addr.ip().is_loopback(), while_loading: false };
+        let changed = self.config.set_for(caller, &pairs).map_err(CmdError::from)?;
+        self.apply_config(&changed);
+        session.out.ok();
+        Ok(Flow::Next)
+    }
+
+    /// Brings the running node in line with parameters that CONFIG SET changed.
+    fn apply_config(&mut self, changed: &[&'static str]) {
+        for name in changed {
+            match *name {
+                "repl-backlog-size" => {
+                    if let Some(backlog) = &mut self.backlog {
+                        backlog.set_size(self.config.repl_backlog_size);
+                    }
+                }
+                "loglevel" => self.log.set_level(self.config.loglevel),
+                _ => {}
+            }
+        }
+    }
+
+    fn config_rewrite(&mut self, session: &mut Session) -> CmdResult<Flow> {
+        let Some(path) = self.config_file.clone() else {
+            return Err(CmdError::text("ERR The server is running without a config file"));
+        };
+        match self.config.rewrite(&path) {
+            Ok(()) => {
+                self.notice("CONFIG REWRITE executed with success.");
+                session.out.ok();
+                Ok(Flow::Next)
+            }
+            Err(error) => {
+                self.warning(format!("CONFIG REWRITE failed: {error}"));
+                Err(CmdError::from(format!("ERR Rewriting config file: {error}")))
+            }
+        }
+    }
+
+    fn reset_stats(&mut self) {
+        let peak_memory = self.used_memory();
+        self.stats = super::stats::NodeStats { peak_memory, ..Default::default() };
+        self.data_stats = crate::commands::Stats::default();
+        self.lag.reset();
+    }
+}
+
+/// `CLIENT KILL` with filters.
+#[derive(Debug, Default)]
+struct KillFilter {
+    id: Option<u64>,
+    addr: Option<String>,
+    laddr: Option<String>,
+    kind: Option<Kind>,
+    user: Option<Vec<u8>>,
+    skip_me: bool,
+}
+
+/// A client kind as CLIENT LIST and KILL name it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Is(ClientKind),
+    /// `pubsub`: no connection is one yet.
+    Nobody,
+}
+
+fn parse_kind(word: &[u8]) -> CmdResult<Kind> {
+    if word.eq_ignore_ascii_case(b"pubsub") {
+        return Ok(Kind::Nobody);
+    }
+    ClientKind::parse(word).map(Kind::Is).ok_or_else(|| {
+        CmdError::from(format!("ERR Unknown client type '{}'", String::from_utf8_lossy(word)))
+    })
+}
+
+impl KillFilter {
+    fn parse(&mut self, args: &Args<'_>) -> CmdResult {
+        let mut at = 2;
+        while at + 1 < args.len() {
+            let value = args.get(at + 1);
+            let text = || String::from_utf8_lossy(value).into_owned();
+            if args.is(at, "id") {
+                let id = strict_i64(value).filter(|id| *id > 0);
+                self.id = Some(id.ok_or(CmdError::text("ERR client-id should be greater than 0"))? as u64);
+            } else if args.is(at, "addr") {
+                self.addr = Some(text());
+            } else if args.is(at, "laddr") {
+                self.laddr = Some(text());
+            } else if args.is(at, "type") {
+                self.kind = Some(parse_kind(value)?);
+            } else if args.is(at, "user") {
+                if value != b"default" {
+                    return Err(CmdError::from(format!("ERR No such user '{}'", text())));
+                }
+                self.user = Some(value.to_vec());
+            } else if args.is(at, "skipme") {
+                self.skip_me = match value.to_ascii_lowercase().as_slice() {
+                    b"yes" => true,
+                    b"no" => false,
+                    _ => return Err(CmdError::Syntax),
+                };
+            } else {
+                return Err(CmdError::Syntax);
+            }
+            at += 2;
+        }
+        if at == args.len() { Ok(()) } else { Err(CmdError::Syntax) }
+    }
+
+    fn matches(&self, client: &Client) -> bool {
+        self.id.is_none_or(|id| id == client.id)
+            && self.addr.as_ref().is_none_or(|addr| *addr == client.addr.to_string())
+            && self.laddr.as_ref().is_none_or(|addr| *addr == client.local.to_string())
+            && self.kind.is_none_or(|kind| kind == Kind::Is(client.kind.get()))
+    }
+}
+
+fn wrong_password() -> CmdError {
+    CmdError::text("WRONGPASS invalid username-password pair or user is disabled.")
+}
+
+/// Compares in a time that does not tell how many bytes match.
+fn same_bytes(expected: &[u8], given: &[u8]) -> bool {
+    let differing = (0..expected.len().max(given.len())).fold(0, |differing, index| {
+        let (a, b) = (expected.get(index).copied().unwrap_or(0), given.get(index).copied().unwrap_or(0));
+        differing | (a ^ b)
+    });
+    differing == 0 && expected.len() == given.len()
+}
+
+fn client_name(name: &[u8]) -> CmdResult<String> {
+    if !name.iter().all(u8::is_ascii_graphic) {
+        return Err(CmdError::text(
+            "ERR Client names cannot contain spaces, newlines or special characters.",
+        ));
+    }
+    Ok(String::from_utf8_lossy(name).into_owned())
+}
+
+fn set_name(session: &mut Session, name: &[u8]) -> CmdResult<Flow> {
+    *session.client.name.borrow_mut() = client_name(name)?;
+    session.out.ok();
+    Ok(Flow::Next)
+}
+
+fn client_reply(session: &mut Session, args: &Args<'_>) -> CmdResult<Flow> {
+    session.reply = match args.get(2).to_ascii_lowercase().as_slice() {
+        b"on" => ReplyMode::On,
+        b"off" => ReplyMode::Off,
+        // A client that is muted already stays muted.
+        b"skip" if session.reply == ReplyMode::Off => ReplyMode::Off,
+        b"skip" => ReplyMode::SkipNext,
+        _ => return Err(CmdError::Syntax),
+    };
+    if session.reply == ReplyMode::On {
+        session.out.ok();
+    }
+    Ok(Flow::Next)
+}
+
+const CLIENT_HELP: [&str; 9] = [
+    "GETNAME -- the name of this connection",
+    "ID -- the number of this connection",
+    "INFO -- what CLIENT LIST says of this connection",
+    "KILL <ip:port> | <option> <value> … -- end connections; options: ADDR, ID, LADDR, SKIPME (yes|no), TYPE, USER",
+    "LIST [TYPE normal|master|replica|pubsub] [ID <id> …] -- one line for each connection",
+    "PAUSE <milliseconds> [WRITE|ALL] -- hold clients back",
+    "REPLY on|off|skip -- which replies this connection wants",
+    "SETNAME <name> -- name this connection",
+    "UNPAUSE -- end a pause",
+];
+
+const CONFIG_HELP: [&str; 4] = [
+    "GET <pattern> … -- parameters and their values",
+    "SET <parameter> <value> … -- change parameters, all or none",
+    "RESETSTAT -- begin the statistics of INFO anew",
+    "REWRITE -- bring the configuration file up to date",
+];
+
+/// What `… HELP` answers: a title, the lines, and how to get them.
+pub(super) fn help(session: &mut Session, command: &str, lines: &[&str]) {
+    session.out.array(lines.len() + 2);
+    session.out.simple(&format!("{command} <subcommand> [<argument> …]. Subcommands are"));
+    for line in lines {
+        session.out.simple(line);
+    }
+    session.out.simple("HELP -- this text");
+}

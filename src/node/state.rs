@@ -1,0 +1,211 @@
+//! Everything that one node owns, on its one thread.
+
+use std::collections::BTreeMap;
+use std::rc::{Rc, Weak};
+use std::cell::RefCell;
+use std::time::Duration;
+
+use tokio::sync::Notify;
+
+use super::client::{Client, ClientId};
+use super::clock::Clock;
+use super::config::{Config, MaxmemoryPolicy};
+use super::event::{LogLevel, NodeEvent, NodeRole};
+use super::feed::Feed;
+use super::lag::LoopLag;
+use super::log::Log;
+use super::runtime::Exit;
+use super::stats::NodeStats;
+use super::upstream::Upstream;
+use crate::commands::{Access, Ctx, Effects, ExpiryMode, Stats};
+use crate::protocol::Replies;
+use crate::replication::{Backlog, History, ReplId, StreamWriter, Waits};
+use crate::store::{Keyspace, Store};
+
+/// The node as its tasks share it. Never borrowed across an `.await`.
+pub(super) type Shared = Rc<RefCell<Node>>;
+
+/// Which clients wait until CLIENT PAUSE ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Pause {
+    pub(super) until: Duration,
+    pub(super) writes_only: bool,
+}
+
+/// What is known of saving to the RDB file.
+#[derive(Debug)]
+pub(super) struct SaveState {
+    /// Changes since the last save.
+    pub(super) dirty: u64,
+    /// Unix time in seconds of the last success.
+    pub(super) last_save: u64,
+    pub(super) last_ok: bool,
+    pub(super) last_took: Option<Duration>,
+    pub(super) last_try: Duration,
+    /// A background save, and when it began.
+    pub(super) running: Option<Saving>,
+    /// One more save is wanted when the present one ends (BGSAVE SCHEDULE).
+    pub(super) scheduled: bool,
+    pub(super) saves: u64,
+}
+
+/// A background save under way.
+#[derive(Debug)]
+pub(super) struct Saving {
+    pub(super) begun: Duration,
+    pub(super) keys: u64,
+    pub(super) progress: super::snapshot::Progress,
+    /// Changes at its begin: they are in the file.
+    pub(super) dirty_before: u64,
+}
+
+/// One running server.
+pub(super) struct Node {
+    pub(super) me: Weak<RefCell<Node>>,
+    pub(super) config: Config,
+    pub(super) config_file: Option<std::path::PathBuf>,
+    pub(super) clock: Clock,
+    pub(super) run_id: String,
+    pub(super) store: Store,
+    pub(super) effects: Effects,
+    pub(super) data_stats: Stats,
+    pub(super) stats: NodeStats,
+    pub(super) lag: LoopLag,
+    pub(super) random: u64,
+    pub(super) garbage: Vec<Keyspace>,
+    pub(super) active_expire: bool,
+    pub(super) history: History,
+    /// The history came with the data from the RDB file: a partial resync may continue it.
+    pub(super) restored: bool,
+    pub(super) backlog: Option<Backlog>,
+    pub(super) writer: StreamWriter,
+    /// When the last replica left: the backlog is freed `repl-backlog-ttl` later.
+    pub(super) without_replicas_since: Option<Duration>,
+    pub(super) last_ping: Duration,
+    pub(super) feeds: BTreeMap<ClientId, Feed>,
+    pub(super) snapshot: super::snapshot::SyncState,
+    pub(super) upstream: Option<Upstream>,
+    pub(super) link_cut: bool,
+    pub(super) clients: BTreeMap<ClientId, Rc<Client>>,
+    pub(super) next_client: ClientId,
+    pub(super) waits: Waits<ClientId>,
+    pub(super) watched: BTreeMap<(usize, Vec<u8>), Vec<Rc<Client>>>,
+    pub(super) pause: Option<Pause>,
+    pub(super) unpause: Rc<Notify>,
+    pub(super) save: SaveState,
+    /// Commands of the transaction being executed, encoded, each with its database.
+    pub(super) collected: Option<Vec<(usize, Vec<u8>)>>,
+    pub(super) log: Log,
+    pub(super) events: Box<dyn FnMut(NodeEvent)>,
+    pub(super) exit: Rc<Exit>,
+}
+
+impl Node {
+    /// 64 random bits from the node's own generator (SplitMix64).
+    pub(super) fn random(&mut self) -> u64 {
+        let mut replies = Replies::new();
+        self.ctx(0, &mut replies).random()
+    }
+
+    /// A new replid.
+    pub(super) fn random_replid(&mut self) -> ReplId {
+        let mut bytes = [0; 20];
+        for chunk in bytes.chunks_mut(8) {
+            let random = self.random().to_le_bytes();
+            chunk.copy_from_slice(&random[..chunk.len()]);
+        }
+        ReplId::from_bytes(bytes)
+    }
+
+    /// What a data command works with.
+    #[inline]
+    pub(super) fn ctx<'a>(&'a mut self, db: usize, out: &'a mut Replies) -> Ctx<'a> {
+        let access = self.access();
+        Ctx {
+            store: &mut self.store,
+            db,
+            now: self.clock.millis(),
+            expiry: if self.upstream.is_some() { ExpiryMode::Hide } else { ExpiryMode::Delete },
+            access,
+            lazy_expire: self.config.lazyfree_lazy_expire,
+            max_string: self.config.proto_max_bulk_len as usize,
+            out,
+            effects: &mut self.effects,
+            stats: &mut self.data_stats,
+            random: &mut self.random,
+            garbage: &mut self.garbage,
+        }
+    }
+
+    /// How accesses are noted in keys.
+    #[inline]
+    pub(super) fn access(&self) -> Access {
+        match self.config.maxmemory_policy {
+            MaxmemoryPolicy::AllkeysLfu | MaxmemoryPolicy::VolatileLfu => Access::Lfu,
+            _ => Access::Lru,
+        }
+    }
+
+    pub(super) fn is_replica(&self) -> bool {
+        self.upstream.is_some()
+    }
+
+    pub(super) fn role(&self) -> NodeRole {
+        match &self.upstream {
+            None => NodeRole::Master,
+            Some(upstream) => NodeRole::Replica { host: upstream.host.clone(), port: upstream.port },
+        }
+    }
+
+    /// Tells the observer.
+    pub(super) fn emit(&mut self, event: NodeEvent) {
+        (self.events)(event);
+    }
+
+    /// Tells the observer the present role and history.
+    pub(super) fn emit_role(&mut self) {
+        let event = NodeEvent::Role {
+            role: self.role(),
+            replid: self.history.replid(),
+            replid2: self.history.replid2(),
+            offset: self.history.offset(),
+            second_offset: self.history.second_offset(),
+        };
+        self.emit(event);
+    }
+
+    /// Writes a line to the node's log.
+    pub(super) fn log(&mut self, level: LogLevel, text: impl Into<String>) {
+        let text = text.into();
+        if self.log.wants(level) {
+            self.log.write(level, self.is_replica(), &text);
+            self.emit(NodeEvent::Log { level, text });
+        }
+    }
+
+    pub(super) fn notice(&mut self, text: impl Into<String>) {
+        self.log(LogLevel::Notice, text);
+    }
+
+    pub(super) fn warning(&mut self, text: impl Into<String>) {
+        self.log(LogLevel::Warning, text);
+    }
+
+    /// Frees what FLUSHALL and full syncs left, on a thread of its own: a big data set takes long to free.
+    pub(super) fn free_garbage(&mut self) {
+        let garbage = std::mem::take(&mut self.garbage);
+        let keys: usize = garbage.iter().map(Keyspace::len).sum();
+        if keys > 1000 {
+            // Without a thread it is freed here, only slower.
+            let _ = std::thread::Builder::new().name("lazyfree".into()).spawn(move || drop(garbage));
+        }
+    }
+
+    /// Bytes that this node holds: data, backlog, buffers of clients.
+    pub(super) fn used_memory(&self) -> u64 {
+        let backlog = self.backlog.as_ref().map_or(0, |backlog| backlog.memory() as u64);
+        let clients: usize =
+            self.clients.values().map(|client| client.query_bytes.get() + client.output_bytes.get() + 1024).sum();
+        self.store.memory() + backlog + clients as u64 + super::stats::BASE_MEMORY
+    }
+}

@@ -1,0 +1,100 @@
+//! Counters of a node, as INFO shows them.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// What an empty node takes beside its data, in bytes: thread, runtime, tables (measured: resident size of a
+/// process with 50 idle nodes, less that of one with none, divided by 50).
+pub(super) const BASE_MEMORY: u64 = 512 * 1024;
+
+/// Ticks of the rate windows: Redis averages 16 samples of 100 ms.
+const SAMPLES: usize = 16;
+
+/// A rate over the last 1.6 seconds.
+#[derive(Debug, Default)]
+pub(super) struct Rate {
+    samples: [f64; SAMPLES],
+    at: usize,
+    last_total: u64,
+    last_time: Duration,
+}
+
+impl Rate {
+    /// Notes the counter's value; called ten times a second.
+    pub(super) fn sample(&mut self, total: u64, now: Duration) {
+        let passed = now.saturating_sub(self.last_time).as_secs_f64();
+        if passed > 0.0 {
+            self.samples[self.at] = total.saturating_sub(self.last_total) as f64 / passed;
+            self.at = (self.at + 1) % SAMPLES;
+        }
+        (self.last_total, self.last_time) = (total, now);
+    }
+
+    /// Units per second.
+    pub(super) fn per_second(&self) -> f64 {
+        self.samples.iter().sum::<f64>() / SAMPLES as f64
+    }
+}
+
+/// Calls of one command.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct CommandStats {
+    pub(super) calls: u64,
+    pub(super) nanos: u64,
+    pub(super) rejected: u64,
+    pub(super) failed: u64,
+}
+
+/// Counters since the start or CONFIG RESETSTAT.
+#[derive(Debug, Default)]
+pub(super) struct NodeStats {
+    pub(super) connections: u64,
+    pub(super) rejected_connections: u64,
+    pub(super) commands: u64,
+    pub(super) net_input: u64,
+    pub(super) net_output: u64,
+    pub(super) repl_input: u64,
+    pub(super) repl_output: u64,
+    pub(super) sync_full: u64,
+    pub(super) sync_partial_ok: u64,
+    pub(super) sync_partial_err: u64,
+    pub(super) error_replies: u64,
+    pub(super) unexpected_errors: u64,
+    pub(super) errors: BTreeMap<String, u64>,
+    pub(super) by_command: BTreeMap<&'static str, CommandStats>,
+    pub(super) peak_memory: u64,
+    pub(super) reads: u64,
+    pub(super) writes: u64,
+    pub(super) ops: Rate,
+    pub(super) input_rate: Rate,
+    pub(super) output_rate: Rate,
+    pub(super) repl_input_rate: Rate,
+    pub(super) repl_output_rate: Rate,
+    pub(super) load_keys_loaded: u64,
+    pub(super) load_keys_expired: u64,
+}
+
+/// Different error codes that are counted one by one.
+const ERROR_CODES_MAX: usize = 128;
+
+impl NodeStats {
+    /// Counts an error reply by its code, the first word.
+    pub(super) fn count_error(&mut self, line: &str) {
+        self.error_replies += 1;
+        let code = line.split(' ').next().unwrap_or("ERR");
+        if let Some(count) = self.errors.get_mut(code) {
+            *count += 1;
+        } else if self.errors.len() < ERROR_CODES_MAX {
+            self.errors.insert(code.to_owned(), 1);
+        }
+    }
+
+    /// Ten times a second.
+    pub(super) fn sample_rates(&mut self, now: Duration) {
+        self.ops.sample(self.commands, now);
+        self.input_rate.sample(self.net_input, now);
+        self.output_rate.sample(self.net_output, now);
+        self.repl_input_rate.sample(self.repl_input, now);
+        self.repl_output_rate.sample(self.repl_output, now);
+    }
+}

@@ -1,0 +1,134 @@
+//! MULTI, EXEC, DISCARD, WATCH.
+
+use std::rc::Rc;
+
+use super::dispatch::Flow;
+use super::session::{Session, Transaction};
+use super::state::Node;
+use crate::commands::{CmdError, CmdResult};
+use crate::protocol::Args;
+
+impl Node {
+    pub(super) fn multi(session: &mut Session) -> CmdResult<Flow> {
+        if session.transaction.is_some() {
+            return Err(CmdError::text("ERR MULTI calls can not be nested"));
+        }
+        session.transaction = Some(Transaction::default());
+        session.client.queued.set(0);
+        session.out.ok();
+        Ok(Flow::Next)
+    }
+
+    /// Ends a transaction without running it, and every WATCH.
+    pub(super) fn discard(&mut self, session: &mut Session) -> bool {
+        let was_open = session.transaction.take().is_some();
+        session.client.queued.set(-1);
+        self.unwatch(session);
+        was_open
+    }
+
+    pub(super) fn exec(&mut self, session: &mut Session) -> CmdResult<Flow> {
+        let Some(transaction) = session.transaction.take() else {
+            return Err(CmdError::text("ERR EXEC without MULTI"));
+        };
+        session.client.queued.set(-1);
+        let spoilt = session.client.dirty_cas.get() || self.watched_key_expired(session);
+        self.unwatch(session);
+        if transaction.failed {
+            return Err(CmdError::text("EXECABORT Transaction discarded because of previous errors."));
+        }
+        if spoilt {
+            session.out.null_array();
+            return Ok(Flow::Next);
+        }
+        session.out.array(transaction.commands.len());
+        self.collected = Some(Vec::new());
+        let mut flow = Flow::Next;
+        for (command, args) in &transaction.commands {
+            match self.call(session, command, &args.args()) {
+                Ok(Flow::Next) => {}
+                Ok(other) => flow = other,
+                Err(error) => self.reply_error(session, &error),
+            }
+        }
+        if let Some(commands) = self.collected.take() {
+            self.propagate_collected(&commands);
+            if !commands.is_empty() {
+                session.last_write = self.history.offset();
+            }
+        }
+        Ok(flow)
+    }
+
+    pub(super) fn watch(&mut self, session: &mut Session, args: &Args<'_>) -> CmdResult<Flow> {
+        if session.transaction.is_some() {
+            return Err(CmdError::text("ERR WATCH inside MULTI is not allowed"));
+        }
+        for key in args.from(1) {
+            let entry = (session.db, key.to_vec());
+            if session.watched.iter().any(|watched| watched.key == entry) {
+                continue;
+            }
+            let now = self.clock.millis();
+            let keyspace = self.store.db(session.db);
+            let expire = keyspace.get(keyspace.hash(key), key).and_then(|found| found.expire());
+            let expired = expire.is_some_and(|at| at <= now);
+            self.watched.entry(entry.clone()).or_default().push(Rc::clone(&session.client));
+            session.watched.push(Watched { key: entry, expired });
+        }
+        session.client.watching.set(session.watched.len());
+        self.effects.watching = !self.watched.is_empty();
+        session.out.ok();
+        Ok(Flow::Next)
+    }
+
+    pub(super) fn unwatch(&mut self, session: &mut Session) {
+        for watched in session.watched.drain(..) {
+            if let Some(clients) = self.watched.get_mut(&watched.key) {
+                clients.retain(|client| client.id != session.client.id);
+                if clients.is_empty() {
+                    self.watched.remove(&watched.key);
+                }
+            }
+        }
+        session.client.watching.set(0);
+        session.client.dirty_cas.set(false);
+        self.effects.watching = !self.watched.is_empty();
+    }
+
+    /// A key that was there at WATCH and has expired since, without anybody noticing yet.
+    fn watched_key_expired(&self, session: &Session) -> bool {
+        session.watched.iter().any(|watched| {
+            let (db, key) = &watched.key;
+            let keyspace = self.store.db(*db);
+            let expire = keyspace.get(keyspace.hash(key), key).and_then(|found| found.expire());
+            !watched.expired && expire.is_some_and(|at| at <= self.clock.millis())
+        })
+    }
+
+    /// Spoils the transactions of those who watch what the last command changed.
+    pub(super) fn mark_watchers(&mut self) {
+        for (db, key) in self.effects.changed_keys() {
+            for client in self.watched.get(&(db, key.to_vec())).into_iter().flatten() {
+                client.dirty_cas.set(true);
+            }
+        }
+        for &db in &self.effects.whole_dbs {
+            let of_db = self.watched.range((db, Vec::new())..(db + 1, Vec::new()));
+            of_db.flat_map(|(_, clients)| clients).for_each(|client| client.dirty_cas.set(true));
+        }
+    }
+
+    /// The whole data set was replaced by a full sync: everything watched counts as changed.
+    pub(super) fn mark_all_watchers(&mut self) {
+        self.watched.values().flatten().for_each(|client| client.dirty_cas.set(true));
+    }
+}
+
+/// One key of a WATCH.
+#[derive(Debug)]
+pub(super) struct Watched {
+    pub(super) key: (usize, Vec<u8>),
+    /// It had expired already at the WATCH.
+    pub(super) expired: bool,
+}
