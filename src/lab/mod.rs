@@ -14,6 +14,7 @@ mod info;
 pub mod journal;
 mod lifecycle;
 mod member;
+pub mod model;
 mod observer;
 pub mod ports;
 mod recorder;

@@ -1,1 +1,7 @@
 //! Tests of the window: by accessibility label, with models built by folding events.
+#![cfg(test)]
+#![allow(clippy::unwrap_used)]
+
+mod bench;
+mod screens;
+mod story;

@@ -1,0 +1,201 @@
+//! Entries of the journal in plain sentences.
+
+use super::actions::preset_label;
+use super::format;
+use crate::lab::model::LabModel;
+use crate::lab::{ConsoleTarget, Event, LabCommand, NodeId, PromotionStep, ReplyValue};
+use crate::node::{FeedPhase, NodeEvent, NodeRole, SnapshotTarget, StopReason, SyncOutcome};
+use crate::replication::PsyncVerdict;
+
+/// What people call a node: its port, or its identity once it is forgotten.
+pub(crate) fn name(model: &LabModel, node: NodeId) -> String {
+    match model.port(node) {
+        0 => node.to_string(),
+        port => port.to_string(),
+    }
+}
+
+/// What happened, in one line.
+pub(crate) fn event(model: &LabModel, event: &Event) -> String {
+    match event {
+        Event::LabStarted { wall, version } => format!("Repliscope {version} started at {wall}"),
+        Event::Asked(command) => asked(model, command),
+        Event::Notice { text, .. } => text.clone(),
+        Event::PortsTaken { taken, offer, .. } => {
+            let ports: Vec<String> = taken.iter().map(|(port, _)| port.to_string()).collect();
+            format!("Ports {} are taken; {offer} and up are free", ports.join(", "))
+        }
+        Event::ClusterPlanned { preset, nodes } => {
+            let ports: Vec<String> = nodes.iter().map(|plan| plan.port.to_string()).collect();
+            format!("Cluster planned: {} on {}", preset_label(*preset), ports.join(", "))
+        }
+        Event::NodeAdded(plan) => format!("{} joined the cluster", plan.port),
+        Event::NodeRemoved(_) => "Removed from the cluster".to_owned(),
+        Event::ClusterStopped => "The cluster was stopped".to_owned(),
+        Event::Node { event, .. } => node(event),
+        Event::Answering { .. } => "Answers PING".to_owned(),
+        Event::Silent { reason, .. } => format!("Does not answer: {reason}"),
+        Event::Sample { sample, .. } => format!("Figures, offset {}", format::number(sample.offset)),
+        Event::Promotion { node, step, after } => promotion(model, *node, step, &format::duration(*after)),
+        Event::ConsoleReply { reply: value, took, .. } => {
+            format!("Replied {} after {}", reply(value), format::duration(*took))
+        }
+        Event::WorkloadChanged(settings) if settings.on => format!(
+            "Workload on: {} writes/s of {}, {} reads/s",
+            settings.writes_per_second,
+            format::bytes(u64::from(settings.value_size)),
+            settings.reads_per_second
+        ),
+        Event::WorkloadChanged(_) => "Workload off".to_owned(),
+        Event::Workload(sample) => format!("{} writes, {} failed", sample.writes_ok, sample.writes_failed),
+    }
+}
+
+fn asked(model: &LabModel, command: &LabCommand) -> String {
+    let name = |node: &NodeId| name(model, *node);
+    match command {
+        LabCommand::StartCluster { preset, port } => {
+            format!("Asked to start {} from port {port}", preset_label(*preset))
+        }
+        LabCommand::StopCluster => "Asked to stop the cluster".to_owned(),
+        LabCommand::AddNode { master: Some(master) } => format!("Asked to add a replica of {}", name(master)),
+        LabCommand::AddNode { master: None } => "Asked to add a master".to_owned(),
+        LabCommand::RemoveNode(node) => format!("Asked to remove {}", name(node)),
+        LabCommand::Start(node) => format!("Asked to start {}", name(node)),
+        LabCommand::Stop(node) => format!("Asked to stop {}", name(node)),
+        LabCommand::Restart(node) => format!("Asked to restart {}", name(node)),
+        LabCommand::Kill(node) => format!("Asked to kill {}", name(node)),
+        LabCommand::Freeze(node) => format!("Asked to freeze {}", name(node)),
+        LabCommand::Thaw(node) => format!("Asked to thaw {}", name(node)),
+        LabCommand::Promote(node) => format!("Asked to promote {}", name(node)),
+        LabCommand::ReplicaOf { node, master } => {
+            format!("Asked to make {} a replica of {}", name(node), name(master))
+        }
+        LabCommand::CutLink(node) => format!("Asked to cut the link of {}", name(node)),
+        LabCommand::HealLink(node) => format!("Asked to heal the link of {}", name(node)),
+        LabCommand::Console { target: ConsoleTarget::All, line, .. } => format!("Typed on all nodes: {line}"),
+        LabCommand::Console { line, .. } => format!("Typed: {line}"),
+        LabCommand::Workload(settings) if settings.on => "Asked for the workload".to_owned(),
+        LabCommand::Workload(_) => "Asked to end the workload".to_owned(),
+        LabCommand::SaveRecording(path) => format!("Asked to save the recording to {}", path.display()),
+        LabCommand::ClearFaults => "Asked to clear all faults".to_owned(),
+    }
+}
+
+fn promotion(model: &LabModel, node: NodeId, step: &PromotionStep, after: &str) -> String {
+    match step {
+        PromotionStep::Promoted => format!("Promoted: {} is a master, after {after}", name(model, node)),
+        PromotionStep::Writable => format!("Took its first write, after {after}"),
+        PromotionStep::Reparented(replica) => {
+            format!("{} was told to follow it, after {after}", name(model, *replica))
+        }
+        PromotionStep::Failed(reason) => format!("Promotion failed after {after}: {reason}"),
+    }
+}
+
+fn node(event: &NodeEvent) -> String {
+    match event {
+        NodeEvent::Ready { port, keys_loaded, took, .. } => {
+            let keys = format::number(*keys_loaded);
+            format!("Listens on {port} with {keys} keys, after {}", format::duration(*took))
+        }
+        NodeEvent::Stopped(reason) => match reason {
+            StopReason::FailedToStart(text) => format!("Did not start: {text}"),
+            StopReason::Shutdown => "Stopped in good order".to_owned(),
+            StopReason::Killed => "Killed: nothing flushed, sockets reset".to_owned(),
+            StopReason::Crashed(text) => format!("Crashed: {text}"),
+        },
+        NodeEvent::Frozen => "Frozen: serves nothing, sockets stay open".to_owned(),
+        NodeEvent::Thawed => "Thawed".to_owned(),
+        NodeEvent::Role { role: NodeRole::Master, replid, offset, .. } => {
+            format!("Is a master, history {} at {}", replid.short(), format::number(*offset))
+        }
+        NodeEvent::Role { role: NodeRole::Replica { host, port }, .. } => {
+            format!("Is a replica of {host}:{port}")
+        }
+        NodeEvent::Link(phase) => format!("Link: {}", format::link_phase(*phase)),
+        NodeEvent::LinkLost { reason } => format!("Lost the link to its master: {reason}"),
+        NodeEvent::SyncDecided { outcome: SyncOutcome::Partial { replid }, .. } => {
+            format!("Was granted a partial resync, history {}", replid.short())
+        }
+        NodeEvent::SyncDecided { outcome: SyncOutcome::Full { replid, offset }, .. } => {
+            format!("Was granted a full sync, history {} at {}", replid.short(), format::number(*offset))
+        }
+        NodeEvent::SyncFinished { snapshot_bytes: 0, took, .. } => {
+            format!("Partial resync done after {}", format::duration(*took))
+        }
+        NodeEvent::SyncFinished { snapshot_bytes, keys, took } => format!(
+            "Full sync done after {}: {} and {} keys",
+            format::duration(*took),
+            format::bytes(*snapshot_bytes),
+            format::number(*keys)
+        ),
+        NodeEvent::Psync { replica_port, verdict, .. } => {
+            let granted = match verdict {
+                PsyncVerdict::Continue { .. } => "partial",
+                PsyncVerdict::Full(_) => "full",
+            };
+            format!("Granted {replica_port} a {granted} sync. {}", format::verdict(verdict))
+        }
+        NodeEvent::Feed { replica_port, phase } => match phase {
+            FeedPhase::WaitSnapshot => format!("Feed of {replica_port} waits for the snapshot"),
+            FeedPhase::SendSnapshot { .. } => format!("Sends the snapshot to {replica_port}"),
+            FeedPhase::Online => format!("Feed of {replica_port} is online"),
+        },
+        NodeEvent::ReplicaGone { replica_port, reason } => {
+            format!("Replica {replica_port} is gone: {reason}")
+        }
+        NodeEvent::SnapshotBegun { target, keys, offset } => format!(
+            "Snapshot {} begun: {} keys at {}",
+            snapshot_target(*target),
+            format::number(*keys),
+            format::number(*offset)
+        ),
+        NodeEvent::SnapshotEnded { target, error: Some(error), .. } => {
+            format!("Snapshot {} failed: {error}", snapshot_target(*target))
+        }
+        NodeEvent::SnapshotEnded { target, bytes, took, error: None } => format!(
+            "Snapshot {} done: {} in {}",
+            snapshot_target(*target),
+            format::bytes(*bytes),
+            format::duration(*took)
+        ),
+        NodeEvent::LinkCut(true) => "Its link was cut".to_owned(),
+        NodeEvent::LinkCut(false) => "Its link was healed".to_owned(),
+        NodeEvent::Log { text, .. } => text.clone(),
+    }
+}
+
+fn snapshot_target(target: SnapshotTarget) -> String {
+    match target {
+        SnapshotTarget::File => "to the file".to_owned(),
+        SnapshotTarget::Replicas(1) => "to a replica".to_owned(),
+        SnapshotTarget::Replicas(count) => format!("to {count} replicas"),
+    }
+}
+
+/// A reply in a few words.
+pub(crate) fn reply(reply: &ReplyValue) -> String {
+    const SHOWN: usize = 60;
+    let short = |text: &str| {
+        let line = text.lines().next().unwrap_or_default();
+        match line.char_indices().nth(SHOWN) {
+            Some((end, _)) => format!("{}…", &line[..end]),
+            None => line.to_owned(),
+        }
+    };
+    match reply {
+        ReplyValue::Simple(text) | ReplyValue::BigNumber(text) | ReplyValue::Verbatim(_, text) => short(text),
+        ReplyValue::Error(text) => format!("error {}", short(text)),
+        ReplyValue::Integer(value) => value.to_string(),
+        ReplyValue::Bulk(bytes) => format!("\"{}\"", short(&String::from_utf8_lossy(bytes))),
+        ReplyValue::Null => "nil".to_owned(),
+        ReplyValue::Array(items) | ReplyValue::Set(items) | ReplyValue::Push(items) => {
+            format!("{} elements", items.len())
+        }
+        ReplyValue::Map(pairs) => format!("{} pairs", pairs.len()),
+        ReplyValue::Double(value) => value.to_string(),
+        ReplyValue::Boolean(value) => value.to_string(),
+        ReplyValue::ConnectionFailed(text) => format!("nothing: {}", short(text)),
+    }
+}

@@ -1,0 +1,267 @@
+//! What the window shows: a pure fold of the journal.
+//!
+//! `LabModel::default()` knows nothing; every [`Entry`] folded in adds what it tells. A live view, a recording
+//! and a scrubbed recording are the same fold over different entries. Everything in it is bounded, because a
+//! journal can be long. It must not know egui, tokio, files or a clock: time is that of the last entry, or an
+//! argument.
+
+mod console;
+mod fold;
+mod node;
+mod sync;
+#[cfg(test)]
+mod tests;
+mod timeline;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+pub use console::{ConsoleAnswer, ConsoleLine, ConsoleState, Transcript};
+pub use node::{Feed, History, Life, Link, NodeModel, Point};
+pub use sync::{PhaseSpan, SyncEnd, SyncRecord, SyncStep};
+pub use timeline::{EntryKind, Timeline, node_of};
+
+use super::{
+    ConsoleTarget, Entry, NodeId, NoticeLevel, Preset, PromotionStep, WorkloadSample, WorkloadSettings,
+};
+
+/// Syncs that are remembered, the newest ones.
+pub const SYNCS_MAX: usize = 200;
+/// Notices that are remembered, the newest ones.
+pub const NOTICES_MAX: usize = 200;
+/// Promotions that are remembered, the newest ones.
+pub const PROMOTIONS_MAX: usize = 50;
+/// Seconds of workload figures that are remembered.
+pub const WORKLOAD_MAX: usize = 3_600;
+
+/// Everything that the journal has told so far.
+#[derive(Debug, Clone, Default)]
+pub struct LabModel {
+    /// Time of the last folded entry.
+    pub now: Duration,
+    /// Number of folded entries.
+    pub folded: u64,
+    /// Wall-clock time of `at == 0`, in RFC 3339.
+    pub wall: Option<String>,
+    /// Version of Repliscope that wrote the journal.
+    pub version: Option<String>,
+    /// Shape of the cluster, `None` while there is none.
+    pub preset: Option<Preset>,
+    /// Its nodes, by identity.
+    pub nodes: BTreeMap<NodeId, NodeModel>,
+    /// Syncs, oldest first.
+    pub syncs: VecDeque<SyncRecord>,
+    /// Entries that a person would read.
+    pub timeline: Timeline,
+    /// Console lines and their answers, by where they ran.
+    pub consoles: BTreeMap<NodeId, Transcript>,
+    /// Console lines that ran on every node.
+    pub console_all: Transcript,
+    /// What each node's console connection has selected.
+    pub console_state: BTreeMap<NodeId, ConsoleState>,
+    /// The workload.
+    pub workload: WorkloadModel,
+    /// Promotions, oldest first.
+    pub promotions: VecDeque<PromotionReport>,
+    /// What went wrong or needs attention, oldest first.
+    pub notices: VecDeque<Notice>,
+    /// Notices ever raised; a window compares it with what it has shown.
+    pub notices_raised: u64,
+    /// The last start found its ports taken; nothing runs because of it.
+    pub ports_taken: Option<PortsTaken>,
+    next_sync: u64,
+}
+
+/// The workload: what it should do and what it did.
+#[derive(Debug, Clone, Default)]
+pub struct WorkloadModel {
+    /// As last changed.
+    pub settings: WorkloadSettings,
+    /// Its samples with their time, oldest first.
+    pub samples: VecDeque<(Duration, WorkloadSample)>,
+    /// Sum of all samples since the cluster was started.
+    pub total: WorkloadSample,
+}
+
+/// How one promotion went.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PromotionReport {
+    /// The new master.
+    pub node: NodeId,
+    /// When it was asked.
+    pub asked_at: Duration,
+    /// Its steps, each with the time since it was asked.
+    pub steps: Vec<(PromotionStep, Duration)>,
+}
+
+/// Something that needs attention.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    /// Its number, from 0: the same notice keeps it.
+    pub number: u64,
+    /// When.
+    pub at: Duration,
+    /// How bad.
+    pub level: NoticeLevel,
+    /// The node concerned.
+    pub node: Option<NodeId>,
+    /// What failed and what to do.
+    pub text: String,
+}
+
+/// A start that found its ports taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PortsTaken {
+    /// The shape that was asked for.
+    pub preset: Preset,
+    /// Ports in use, each with its holder if known.
+    pub taken: Vec<(u16, Option<String>)>,
+    /// First port of a free block of the same size.
+    pub offer: u16,
+}
+
+/// How far a replica is behind: three figures that are easily mistaken for each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Behind {
+    /// The master's `master_repl_offset` minus the replica's; `None` if they do not share a history.
+    pub bytes: Option<u64>,
+    /// Time since the master first wrote past what the replica has applied; zero when nothing is missing.
+    pub time: Option<Duration>,
+    /// Seconds since the replica's last ACK came in at the master (`lag` of the `slaveN` line).
+    pub ack_age: Option<u64>,
+}
+
+/// Where a replica stands in its master's backlog.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct BacklogCursor {
+    /// The backlog still holds the next byte that this replica needs.
+    pub inside: bool,
+    /// Bytes that may still be written before the replica falls off, 0 if it has.
+    pub room: u64,
+    /// Time until it falls off at the present write rate, if it stopped reading now.
+    pub falls_off_in: Option<Duration>,
+}
+
+impl LabModel {
+    /// Folds one entry of the journal in. Entries come in the order of their `seq`.
+    pub fn fold(&mut self, entry: &Entry) {
+        fold::fold(self, entry);
+    }
+
+    /// Whether there is a cluster: planned, running, or with all its nodes down.
+    pub fn has_cluster(&self) -> bool {
+        !self.nodes.is_empty()
+    }
+
+    /// The node that listens (or listened) on `port`.
+    pub fn node_at_port(&self, port: u16) -> Option<&NodeModel> {
+        self.nodes.values().find(|node| node.port == port)
+    }
+
+    /// Port of a node, 0 for one that is unknown.
+    pub fn port(&self, node: NodeId) -> u16 {
+        self.nodes.get(&node).map_or(0, |node| node.port)
+    }
+
+    /// The node that `replica` follows, if it is one of ours.
+    pub fn master_of(&self, replica: &NodeModel) -> Option<&NodeModel> {
+        let port = replica.master_port()?;
+        self.node_at_port(port).filter(|master| master.id != replica.id)
+    }
+
+    /// Nodes that follow `master`, by identity.
+    pub fn replicas_of(&self, master: NodeId) -> impl Iterator<Item = &NodeModel> {
+        let port = self.nodes.get(&master).map(|node| node.port);
+        self.nodes.values().filter(move |node| {
+            node.id != master && node.master_port().is_some() && node.master_port() == port
+        })
+    }
+
+    /// The node that takes the writes: an answering master, the one with most replicas if there are several.
+    pub fn current_master(&self) -> Option<NodeId> {
+        self.nodes
+            .values()
+            .filter(|node| node.is_master() && matches!(node.life(), Life::Answering))
+            .max_by_key(|node| (self.replicas_of(node.id).count(), node.offset(), std::cmp::Reverse(node.id)))
+            .map(|node| node.id)
+    }
+
+    /// How many nodes answer.
+    pub fn answering(&self) -> usize {
+        self.nodes.values().filter(|node| matches!(node.life(), Life::Answering)).count()
+    }
+
+    /// How far `replica` is behind its master at time `now`; `None` if it follows none of our nodes.
+    pub fn behind(&self, replica: NodeId, now: Duration) -> Option<Behind> {
+        let replica = self.nodes.get(&replica)?;
+        let master = self.master_of(replica)?;
+        let mut behind = Behind::default();
+        let (Some(theirs), Some(ours)) = (&master.sample, &replica.sample) else { return Some(behind) };
+        behind.ack_age =
+            theirs.replicas.iter().find(|line| line.port == replica.port).map(|line| line.ack_age);
+        if theirs.replid.is_none() || theirs.replid != ours.replid {
+            return Some(behind);
+        }
+        let bytes = theirs.offset.saturating_sub(ours.offset);
+        behind.bytes = Some(bytes);
+        behind.time = if bytes == 0 {
+            Some(Duration::ZERO)
+        } else {
+            master.history.passed(ours.offset).map(|at| now.saturating_sub(at))
+        };
+        Some(behind)
+    }
+
+    /// Where `replica` stands in its master's backlog; `None` without a backlog or a shared history.
+    pub fn backlog_cursor(&self, replica: NodeId) -> Option<BacklogCursor> {
+        let replica = self.nodes.get(&replica)?;
+        let master = self.master_of(replica)?;
+        let theirs = master.sample.as_ref()?;
+        let ours = replica.sample.as_ref()?;
+        let shared = theirs.replid.is_some()
+            && (theirs.replid == ours.replid || (theirs.replid2.is_some() && theirs.replid2 == ours.replid));
+        if !shared || !theirs.backlog_active {
+            return None;
+        }
+        let next = ours.offset + 1;
+        let inside = next >= theirs.backlog_first && next <= theirs.backlog_first + theirs.backlog_len;
+        let unused = theirs.backlog_size.saturating_sub(theirs.backlog_len);
+        let room = if inside { next - theirs.backlog_first + unused } else { 0 };
+        let rate = master.history.write_rate();
+        let falls_off_in =
+            (inside && rate >= 1.0).then(|| Duration::from_secs_f64((room as f64 / rate).min(1e9)));
+        Some(BacklogCursor { inside, room, falls_off_in })
+    }
+
+    /// Console lines of a target.
+    pub fn transcript(&self, target: ConsoleTarget) -> Option<&Transcript> {
+        match target {
+            ConsoleTarget::Node(node) => self.consoles.get(&node),
+            ConsoleTarget::All => Some(&self.console_all),
+        }
+    }
+
+    /// Replication bytes per second that `replica` receives at time `now`, 0 when its figures are old.
+    pub fn link_rate(&self, replica: NodeId, now: Duration) -> f64 {
+        self.nodes.get(&replica).map_or(0.0, |node| node.bytes_in_rate(now))
+    }
+
+    /// The sync of `replica` that is under way.
+    pub fn running_sync(&self, replica: NodeId) -> Option<&SyncRecord> {
+        self.syncs.iter().rev().find(|sync| sync.replica == replica).filter(|sync| sync.is_running())
+    }
+
+    fn raise(&mut self, at: Duration, level: NoticeLevel, node: Option<NodeId>, text: String) {
+        let number = self.notices_raised;
+        self.notices_raised += 1;
+        push_bounded(&mut self.notices, Notice { number, at, level, node, text }, NOTICES_MAX);
+    }
+}
+
+/// Pushes and forgets the oldest beyond `max`.
+fn push_bounded<T>(ring: &mut VecDeque<T>, item: T, max: usize) {
+    if ring.len() >= max {
+        ring.pop_front();
+    }
+    ring.push_back(item);
+}

@@ -1,0 +1,1 @@
+//! Folding events and looking at what the model says.

@@ -1,0 +1,68 @@
+//! The window on a made-up lab: entries go in by hand, wishes are caught.
+
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use eframe::egui::{Theme, Vec2};
+use egui_kittest::Harness;
+use repliscope::app::{App, LabClient};
+use repliscope::lab::{Entry, LabCommand};
+
+use crate::story::Story;
+
+/// Window and both ends of its lab.
+pub(crate) struct Bench {
+    pub(crate) window: Harness<'static, App>,
+    pub(crate) entries: Sender<Entry>,
+    pub(crate) wishes: Receiver<LabCommand>,
+}
+
+impl Bench {
+    /// A window of this size.
+    pub(crate) fn new(size: impl Into<Vec2>, theme: Theme) -> Self {
+        let (entries, events) = unbounded();
+        let (commands, wishes) = bounded(64);
+        let window = Harness::builder()
+            .with_size(size)
+            .with_theme(theme)
+            .with_max_steps(12)
+            .build_eframe(move |cc| App::new(&cc.egui_ctx, LabClient::new(events, commands)));
+        let mut bench = Self { window, entries, wishes };
+        bench.settle();
+        bench
+    }
+
+    /// A window that has seen this story.
+    pub(crate) fn after(story: &Story) -> Self {
+        Self::sized(story, [1_280.0, 800.0], Theme::Dark)
+    }
+
+    /// The same in this size and theme.
+    pub(crate) fn sized(story: &Story, size: impl Into<Vec2>, theme: Theme) -> Self {
+        let mut bench = Self::new(size, theme);
+        bench.tell(story);
+        bench
+    }
+
+    /// The whole story, and frames until it is on screen.
+    pub(crate) fn tell(&mut self, story: &Story) {
+        for entry in &story.entries {
+            self.entries.send(entry.clone()).unwrap();
+        }
+        for _ in 0..2_000 {
+            self.window.step();
+            if self.entries.is_empty() {
+                break;
+            }
+        }
+        self.settle();
+    }
+
+    /// Frames until nothing moves any more.
+    pub(crate) fn settle(&mut self) {
+        let _ = self.window.try_run();
+    }
+
+    /// What was wished since the last call.
+    pub(crate) fn wished(&self) -> Vec<LabCommand> {
+        self.wishes.try_iter().collect()
+    }
+}
