@@ -11,6 +11,7 @@ mod describe;
 mod dialogs;
 mod files;
 mod format;
+mod help;
 mod layout;
 mod menus;
 mod panels;
@@ -23,6 +24,7 @@ mod widgets;
 mod window;
 
 pub use client::LabClient;
+pub use help::{CommandHelp, HelpTable};
 pub use run::{AppError, AppOptions, Wake, run};
 pub use theme::install as install_style;
 pub use window::App;

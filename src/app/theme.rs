@@ -104,7 +104,12 @@ const LIGHT: Tokens = Tokens {
 impl Tokens {
     /// The tokens of the theme that `ui` is drawn in.
     pub(crate) fn of(ui: &Ui) -> &'static Self {
-        if ui.visuals().dark_mode { &DARK } else { &LIGHT }
+        Self::of_visuals(ui.visuals())
+    }
+
+    /// The tokens that these visuals were made from.
+    pub(crate) fn of_visuals(visuals: &Visuals) -> &'static Self {
+        if visuals.dark_mode { &DARK } else { &LIGHT }
     }
 
     /// Colour of the node at this position among the nodes.

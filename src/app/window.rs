@@ -11,13 +11,18 @@ use super::actions::Action;
 use super::confirm;
 use super::dialogs::{self, Dialog};
 use super::files::{FileNews, Files};
+use super::help::{self, HelpTable};
 use super::layout::{self, Pane};
 use super::menus;
 use super::panels::Cx;
+use super::panels::console::Console;
 use super::panels::home::Home;
 use super::panels::inspector::Inspector;
+use super::panels::offsets::Offsets;
+use super::panels::syncs::Syncs;
 use super::panels::timeline::TimelinePanel;
 use super::panels::topology::Topology;
+use super::panels::workload::Workload;
 use super::replay::Replay;
 use super::status;
 use super::theme::{self, Tokens};
@@ -52,12 +57,30 @@ pub struct App {
 }
 
 /// View state of every panel.
-#[derive(Default)]
 struct Panels {
     home: Home,
     topology: Topology,
     inspector: Inspector,
+    offsets: Offsets,
+    syncs: Syncs,
+    console: Console,
+    workload: Workload,
     timeline: TimelinePanel,
+}
+
+impl Default for Panels {
+    fn default() -> Self {
+        Self {
+            home: Home::default(),
+            topology: Topology,
+            inspector: Inspector,
+            offsets: Offsets::default(),
+            syncs: Syncs::default(),
+            console: Console::new(help::built_in),
+            workload: Workload::default(),
+            timeline: TimelinePanel::default(),
+        }
+    }
 }
 
 /// Goes on between entries: the last one came at this lab time, when the window's clock said that.
@@ -86,6 +109,13 @@ impl App {
             files: Files::default(),
             actions: Vec::new(),
         }
+    }
+
+    /// Takes the console's help from `help`.
+    #[must_use]
+    pub fn with_help(mut self, help: HelpTable) -> Self {
+        self.panels.console.set_help(help);
+        self
     }
 
     /// Takes up layout, theme and first port from the last time; what cannot be read is left as it is.
@@ -253,6 +283,7 @@ impl App {
             Action::Select(node) => self.selected = Some(node),
             Action::OpenConsole(node) => {
                 self.selected = Some(node);
+                self.panels.console.open(node);
                 self.show_pane(Pane::Console);
             }
             Action::Show(pane) => self.show_pane(pane),
@@ -319,7 +350,10 @@ impl egui_tiles::Behavior<Pane> for Panes<'_, '_> {
                 Pane::Topology => panels.topology.ui(ui, cx),
                 Pane::Node => panels.inspector.ui(ui, cx),
                 Pane::Timeline => panels.timeline.ui(ui, cx),
-                Pane::Offsets | Pane::Syncs | Pane::Console | Pane::Workload => {}
+                Pane::Offsets => panels.offsets.ui(ui, cx),
+                Pane::Syncs => panels.syncs.ui(ui, cx),
+                Pane::Console => panels.console.ui(ui, cx),
+                Pane::Workload => panels.workload.ui(ui, cx),
             }
         });
         egui_tiles::UiResponse::None
@@ -343,5 +377,17 @@ impl egui_tiles::Behavior<Pane> for Panes<'_, '_> {
 
     fn tab_bar_height(&self, _style: &egui::Style) -> f32 {
         28.0
+    }
+
+    fn close_button_outer_size(&self) -> f32 {
+        14.0
+    }
+
+    fn close_button_inner_margin(&self) -> f32 {
+        4.0
+    }
+
+    fn tab_bar_color(&self, visuals: &egui::Visuals) -> egui::Color32 {
+        Tokens::of_visuals(visuals).base
     }
 }

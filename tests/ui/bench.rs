@@ -24,6 +24,7 @@ impl Bench {
             .with_size(size)
             .with_theme(theme)
             .with_max_steps(12)
+            .with_step_dt(1.0 / 60.0)
             .build_eframe(move |cc| App::new(&cc.egui_ctx, LabClient::new(events, commands)));
         let mut bench = Self { window, entries, wishes };
         bench.settle();

@@ -4,8 +4,9 @@
 
 use std::path::PathBuf;
 
-use eframe::egui::Theme;
+use eframe::egui::{Key, Modifiers, Theme};
 use egui_kittest::kittest::Queryable;
+use repliscope::lab::{NoticeLevel, ReplyValue};
 use repliscope::replication::FullReason;
 
 use crate::bench::Bench;
@@ -38,32 +39,124 @@ fn click(bench: &mut Bench, label: &str) {
     bench.settle();
 }
 
+/// The last figures come anew, so that the picture is of a cluster in which bytes flow.
+fn flowing(bench: &mut Bench, story: &Story) {
+    let last: Vec<_> = story.entries.iter().rev().take(3).cloned().collect();
+    for mut entry in last.into_iter().rev() {
+        entry.at += std::time::Duration::from_millis(100);
+        if let repliscope::lab::Event::Sample { sample, .. } = &mut entry.event {
+            sample.repl_bytes_in += 2_600;
+            sample.offset += 2_600;
+        }
+        bench.entries.send(entry).unwrap();
+    }
+    bench.window.run_steps(2);
+}
+
 #[test]
 #[ignore = "makes pictures for people"]
 fn home() {
     both_themes_and_sizes(&Story::new(), "home", |_| {});
+    let mut story = Story::new();
+    story.push(repliscope::lab::Event::PortsTaken {
+        preset: repliscope::lab::Preset::Star { replicas: 2 },
+        taken: vec![(7001, Some("redis-server (pid 4711)".to_owned())), (7003, None)],
+        offer: 7101,
+    });
+    both_themes_and_sizes(&story, "ports", |_| {});
 }
 
 #[test]
 #[ignore = "makes pictures for people"]
 fn live() {
-    both_themes_and_sizes(&streaming(40.0), "live", |bench| click(bench, "Node 7002"));
+    let mut story = streaming(40.0);
+    story.console(1, 7001, "SET greeting \"hello world\"", ReplyValue::Simple("OK".into()));
+    story.console(2, 7001, "INCR visits", ReplyValue::Integer(42));
+    story.console(3, 7001, "GET nothing", ReplyValue::Null);
+    story.console(4, 7001, "GET greeting", ReplyValue::Bulk(b"hello world".to_vec()));
+    story.console(5, 7001, "LPUSH greeting x", ReplyValue::Error(WRONGTYPE.into()));
+    let role = ReplyValue::Array(vec![
+        ReplyValue::Bulk(b"master".to_vec()),
+        ReplyValue::Integer(942_909),
+        ReplyValue::Array(vec![ReplyValue::Bulk(b"127.0.0.1".to_vec()), ReplyValue::Bulk(b"7002".to_vec())]),
+    ]);
+    story.console(6, 7001, "ROLE", role);
+    story.run(0.4);
+    both_themes_and_sizes(&story, "live", |bench| {
+        click(bench, "Node 7002");
+        bench.window.remove_cursor();
+        flowing(bench, &story);
+    });
+    both_themes_and_sizes(&story, "live-tabs", |bench| {
+        click(bench, "Workload");
+        click(bench, "Syncs");
+        bench.window.remove_cursor();
+        flowing(bench, &story);
+    });
+    both_themes_and_sizes(&story, "typing", |bench| {
+        click(bench, "Console");
+        click(bench, "Console line");
+        bench.window.get_by_label("Console line").type_text("se");
+        bench.window.remove_cursor();
+    });
 }
+
+const WRONGTYPE: &str = "WRONGTYPE Operation against a key holding the wrong kind of value";
 
 #[test]
 #[ignore = "makes pictures for people"]
 fn after_failover() {
-    both_themes_and_sizes(&failover(), "failover", |bench| click(bench, "Timeline"));
+    both_themes_and_sizes(&failover(), "failover", |bench| {
+        click(bench, "Timeline");
+        click(bench, "Node 7002");
+        bench.window.remove_cursor();
+    });
+    let mut story = streaming(20.0);
+    story.notice(
+        NoticeLevel::Error,
+        Some(7003),
+        "7003 could not be restarted: the port is taken. Free it and start again",
+    );
+    both_themes_and_sizes(&story, "confirm", |bench| {
+        click(bench, "Node 7001");
+        click(bench, "Node menu 7001");
+        click(bench, "Kill");
+        bench.window.remove_cursor();
+    });
+    both_themes_and_sizes(&story, "menu", |bench| {
+        click(bench, "Node menu 7003");
+        bench.window.remove_cursor();
+    });
+    both_themes_and_sizes(&story, "palette", |bench| {
+        bench.window.key_press_modifiers(Modifiers::COMMAND, Key::K);
+        bench.settle();
+    });
 }
 
 #[test]
 #[ignore = "makes pictures for people"]
-fn in_transfer() {
+fn in_trouble() {
     let mut story = streaming(10.0);
     story.cut(7002);
     story.run(9.0);
     story.node(7002, repliscope::node::NodeEvent::LinkCut(false));
     let reason = FullReason::BeforeBacklog { asked: 240_112, first: 301_877, needed: 327_680 };
     story.full_sync(7002, reason, true);
-    both_themes_and_sizes(&story, "transfer", |_| {});
+    both_themes_and_sizes(&story, "transfer", |bench| {
+        click(bench, "Syncs");
+        bench.window.remove_cursor();
+    });
+    let mut story = streaming(10.0);
+    story.freeze(7003);
+    story.cut(7002);
+    story.run(14.0);
+    both_themes_and_sizes(&story, "faults", |bench| bench.window.remove_cursor());
+}
+
+#[test]
+#[ignore = "makes pictures for people"]
+fn huge() {
+    let story = failover();
+    let mut bench = Bench::sized(&story, [3_840.0, 2_160.0], Theme::Dark);
+    save(&mut bench, "huge-dark");
 }

@@ -6,11 +6,15 @@ use super::actions::Action;
 use crate::lab::NodeId;
 use crate::lab::model::LabModel;
 
+pub(crate) mod console;
 pub(crate) mod home;
 pub(crate) mod inspector;
 pub(crate) mod node_actions;
+pub(crate) mod offsets;
+pub(crate) mod syncs;
 pub(crate) mod timeline;
 pub(crate) mod topology;
+pub(crate) mod workload;
 
 /// What every panel is given.
 pub(crate) struct Cx<'a> {

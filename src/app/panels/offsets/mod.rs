@@ -1,0 +1,193 @@
+//! Offsets over time with the master's backlog as a band, and how far each replica is behind.
+
+mod behind;
+mod series;
+
+use std::ops::RangeInclusive;
+
+use eframe::egui::{
+    Align, ComboBox, Layout, RichText, Role, ScrollArea, TextStyle, Ui, UiBuilder, WidgetInfo, vec2,
+};
+use egui_plot::{FilledArea, HoverPosition, Line, Plot, PlotPoint, PlotPoints, VLine};
+
+use super::Cx;
+use crate::app::format;
+use crate::app::theme::{self, Tokens};
+use crate::app::widgets::empty_state;
+use crate::lab::NodeId;
+use crate::lab::model::LabModel;
+
+/// Seconds that can be followed, with their names.
+const WINDOWS: [(f64, &str); 5] =
+    [(15.0, "15 s"), (60.0, "1 min"), (300.0, "5 min"), (1_800.0, "30 min"), (f64::INFINITY, "all")];
+/// Points per line: more than a pane has pixels are not seen.
+const POINTS_MAX: usize = 500;
+/// Width of the figures beside the graph.
+const SIDE: f32 = 300.0;
+/// Below this width the figures go under the graph.
+const SIDE_FROM: f32 = 600.0;
+
+/// View state of the graph.
+pub(crate) struct Offsets {
+    follow: bool,
+    window: f64,
+}
+
+impl Default for Offsets {
+    fn default() -> Self {
+        Self { follow: true, window: 60.0 }
+    }
+}
+
+impl Offsets {
+    pub(crate) fn ui(&mut self, ui: &mut Ui, cx: &mut Cx<'_>) {
+        if cx.model.nodes.values().all(|node| node.history.points().is_empty()) {
+            empty_state(ui, "No offsets yet", "They are drawn as soon as a node answers INFO");
+            return;
+        }
+        let master = shown_master(cx.model);
+        let all = ui.available_rect_before_wrap();
+        let beside = all.width() >= SIDE_FROM;
+        let (graph, side) = if beside {
+            all.split_left_right_at_x(all.right() - SIDE)
+        } else {
+            all.split_top_bottom_at_y(all.bottom() - (all.height() * 0.42).min(170.0))
+        };
+        ui.scope_builder(UiBuilder::new().max_rect(graph), |ui| {
+            self.toolbar(ui);
+            self.graph(ui, cx, master);
+        });
+        let side = if beside { side.with_min_x(side.left() + theme::PAD) } else { side };
+        ui.scope_builder(UiBuilder::new().max_rect(side), |ui| {
+            ScrollArea::vertical()
+                .auto_shrink(false)
+                .id_salt("behind")
+                .show(ui, |ui| behind::ui(ui, cx, master));
+        });
+        ui.advance_cursor_after_rect(all);
+    }
+
+    fn toolbar(&mut self, ui: &mut Ui) {
+        ui.horizontal(|ui| {
+            ui.checkbox(&mut self.follow, "Follow live")
+                .on_hover_text("Keep the present at the right edge; drag or zoom the graph to look around");
+            let name = WINDOWS.iter().find(|(seconds, _)| *seconds >= self.window).map_or("all", |(_, name)| name);
+            let combo = ComboBox::from_id_salt("offsets window").selected_text(name).width(64.0).show_ui(ui, |ui| {
+                for (seconds, name) in WINDOWS {
+                    if ui.selectable_value(&mut self.window, seconds, name).clicked() {
+                        self.follow = true;
+                    }
+                }
+            });
+            combo.response.accessible_name("Time shown").on_hover_text("How much time the graph shows");
+            let tokens = Tokens::of(ui);
+            ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
+                let hint = RichText::new("below the band: full sync").text_style(TextStyle::Small).color(tokens.dim);
+                ui.add(eframe::egui::Label::new(hint).truncate()).on_hover_text(
+                    "The band is what the master's backlog holds. A replica whose offset lies in the band can \
+                     continue by a partial resync; one below it needs a full sync",
+                );
+            });
+        });
+    }
+
+    fn graph(&mut self, ui: &mut Ui, cx: &Cx<'_>, master: Option<NodeId>) {
+        let tokens = Tokens::of(ui);
+        let now = cx.now.as_secs_f64();
+        let start = if self.window.is_finite() { (now - self.window).max(0.0) } else { 0.0 };
+        let live = start..=now.max(start + 1.0);
+        let follow = self.follow;
+        let names: Vec<(String, NodeId)> =
+            cx.model.nodes.values().map(|n| (n.port.to_string(), n.id)).collect();
+        let mut plot = Plot::new("offsets")
+            .height(ui.available_height().max(60.0))
+            .allow_scroll(false)
+            .allow_double_click_reset(false)
+            .set_margin_fraction(vec2(0.0, 0.08))
+            .y_axis_min_width(62.0)
+            .x_axis_formatter(|mark, _| axis_time(mark.value))
+            .y_axis_formatter(|mark, _| format::number(mark.value.max(0.0) as u64))
+            .label_formatter(|hover| hover_text(hover))
+            .show_background(false)
+            .grid_color(tokens.line);
+        if follow {
+            plot = plot.allow_drag(true).allow_zoom(true);
+        }
+        let response = plot.show(ui, |plot| {
+            let shown = if follow { live.clone() } else { bounds(&plot.plot_bounds()) };
+            if let Some(node) = master.and_then(|id| cx.model.nodes.get(&id)) {
+                let band = series::band(node, &shown, now, POINTS_MAX);
+                let colour = tokens.series(cx.index(node.id)).gamma_multiply(0.20);
+                let area = FilledArea::new("Backlog", &band.at, &band.first, &band.next);
+                plot.add(area.fill_color(colour).allow_hover(false));
+            }
+            for (event_at, colour) in series::turning_points(cx.model, tokens) {
+                plot.vline(VLine::new("", event_at).color(colour).width(1.0).allow_hover(false));
+            }
+            // The master's line is broad and lies below, so that a replica in step is seen on top of it.
+            let mut order: Vec<_> = cx.model.nodes.values().collect();
+            order.sort_by_key(|node| Some(node.id) != master);
+            for node in order {
+                let width = if Some(node.id) == master { 4.0 } else { 1.6 };
+                for (index, run) in series::runs(node, &shown, now, POINTS_MAX).into_iter().enumerate() {
+                    let line = Line::new(node.port.to_string(), PlotPoints::Owned(run));
+                    plot.line(
+                        line.id((node.id.0, index)).color(tokens.series(cx.index(node.id))).width(width),
+                    );
+                }
+            }
+            if follow {
+                let values = series::value_range(cx.model, master, &shown);
+                plot.set_plot_bounds_x(shown);
+                plot.set_plot_bounds_y(values);
+            }
+        });
+        let moved = response.response.dragged() || response.response.contains_pointer() && zoomed(ui);
+        if moved {
+            self.follow = false;
+        }
+        let label =
+            format!("Offsets of {}", names.iter().map(|(n, _)| n.as_str()).collect::<Vec<_>>().join(", "));
+        response.response.widget_info(|| WidgetInfo::labeled(Role::Image, true, &label));
+    }
+}
+
+fn zoomed(ui: &Ui) -> bool {
+    ui.input(|input| (input.zoom_delta() - 1.0).abs() > f32::EPSILON)
+}
+
+fn bounds(bounds: &egui_plot::PlotBounds) -> RangeInclusive<f64> {
+    bounds.min()[0]..=bounds.max()[0]
+}
+
+fn axis_time(seconds: f64) -> String {
+    if seconds < 0.0 {
+        return String::new();
+    }
+    let whole = seconds.round() as u64;
+    format!("{}:{:02}", whole / 60, whole % 60)
+}
+
+fn hover_text(hover: &HoverPosition<'_>) -> Option<String> {
+    match hover {
+        HoverPosition::NearDataPoint { plot_name, position: PlotPoint { x, y }, .. }
+            if !plot_name.is_empty() =>
+        {
+            let at = format::clock(std::time::Duration::from_secs_f64(x.max(0.0)));
+            Some(format!("{plot_name}\noffset {}\nat {at}", format::number(y.max(0.0) as u64)))
+        }
+        _ => None,
+    }
+}
+
+/// The master whose backlog is drawn: the present one, or the last one there was.
+fn shown_master(model: &LabModel) -> Option<NodeId> {
+    model.current_master().or_else(|| {
+        model
+            .nodes
+            .values()
+            .filter(|node| node.is_master())
+            .max_by_key(|node| node.sampled_at)
+            .map(|node| node.id)
+    })
+}

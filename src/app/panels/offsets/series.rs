@@ -1,0 +1,131 @@
+//! What is drawn of a node's history: only what is in view, and no more points than pixels.
+
+use std::ops::RangeInclusive;
+
+use eframe::egui::Color32;
+use egui_plot::PlotPoint;
+
+use crate::app::theme::Tokens;
+use crate::lab::model::{LabModel, NodeModel, Point};
+use crate::lab::{Event, LabCommand, NodeId};
+
+/// A band: for each time the first offset inside and the first one beyond.
+#[derive(Default)]
+pub(super) struct Band {
+    pub(super) at: Vec<f64>,
+    pub(super) first: Vec<f64>,
+    pub(super) next: Vec<f64>,
+}
+
+/// Points of `history` within `shown` and one on either side, thinned to about `max`.
+fn visible<'a>(
+    history: &'a [Point],
+    shown: &RangeInclusive<f64>,
+    max: usize,
+) -> impl Iterator<Item = &'a Point> + use<'a> {
+    let from = history.partition_point(|point| point.at < *shown.start()).saturating_sub(1);
+    let to = (history.partition_point(|point| point.at <= *shown.end()) + 1).min(history.len());
+    let stride = ((to - from) / max.max(1)).max(1);
+    // Chosen by position and not by distance from the edge: a point that is drawn stays drawn while the view moves.
+    (from..to)
+        .filter(move |&index| {
+            index % stride == 0 || index == from || index + 1 == to || history[index].first_of_run
+        })
+        .map(move |index| &history[index])
+}
+
+/// Offsets of a node as lines: a new one after each restart.
+pub(super) fn runs(
+    node: &NodeModel,
+    shown: &RangeInclusive<f64>,
+    now: f64,
+    max: usize,
+) -> Vec<Vec<PlotPoint>> {
+    let mut runs: Vec<Vec<PlotPoint>> = Vec::new();
+    for point in visible(node.history.points(), shown, max) {
+        if point.first_of_run || runs.is_empty() {
+            runs.push(Vec::new());
+        }
+        if let Some(run) = runs.last_mut() {
+            run.push(PlotPoint::new(point.at, point.offset as f64));
+        }
+    }
+    // Figures come only when something changes: until now it was the same.
+    if node.is_running()
+        && let Some(run) = runs.last_mut()
+        && let Some(last) = run.last().copied().filter(|last| last.x < now)
+    {
+        run.push(PlotPoint::new(now, last.y));
+    }
+    runs
+}
+
+/// What the backlog of a node held.
+pub(super) fn band(node: &NodeModel, shown: &RangeInclusive<f64>, now: f64, max: usize) -> Band {
+    let mut band = Band::default();
+    for point in visible(node.history.points(), shown, max).filter(|point| point.backlog_len > 0) {
+        band.at.push(point.at);
+        band.first.push(point.backlog_first as f64);
+        band.next.push((point.backlog_first + point.backlog_len) as f64);
+    }
+    if let (true, Some(first), Some(next)) =
+        (node.is_running(), band.first.last().copied(), band.next.last().copied())
+    {
+        band.at.push(now);
+        band.first.push(first);
+        band.next.push(next);
+    }
+    band
+}
+
+/// Lowest and highest value in view, with a margin.
+pub(super) fn value_range(
+    model: &LabModel,
+    master: Option<NodeId>,
+    shown: &RangeInclusive<f64>,
+) -> RangeInclusive<f64> {
+    let (mut low, mut high) = (f64::INFINITY, 0.0_f64);
+    for node in model.nodes.values() {
+        let points = node.history.points();
+        let from = points.partition_point(|point| point.at < *shown.start()).saturating_sub(1);
+        let to = points.partition_point(|point| point.at <= *shown.end());
+        for point in &points[from.min(to)..to] {
+            low = low.min(point.offset as f64);
+            high = high.max(point.offset as f64);
+            if Some(node.id) == master && point.backlog_len > 0 {
+                low = low.min(point.backlog_first as f64);
+                high = high.max((point.backlog_first + point.backlog_len) as f64);
+            }
+        }
+    }
+    if low > high {
+        return 0.0..=1.0;
+    }
+    let margin = ((high - low) * 0.06).max(16.0);
+    (low - margin).max(0.0)..=high + margin
+}
+
+/// Moments at which the cluster was broken or changed, with the colour of what happened.
+pub(super) fn turning_points(model: &LabModel, tokens: &Tokens) -> Vec<(f64, Color32)> {
+    /// Older ones are no longer looked for.
+    const LOOKED_AT: usize = 2_000;
+    const SHOWN: usize = 40;
+    model
+        .timeline
+        .iter()
+        .rev()
+        .take(LOOKED_AT)
+        .filter_map(|entry| {
+            let colour = match &entry.event {
+                Event::Asked(LabCommand::Kill(_) | LabCommand::Stop(_) | LabCommand::CutLink(_)) => {
+                    tokens.bad
+                }
+                Event::Asked(LabCommand::Freeze(_)) => tokens.ice,
+                Event::Asked(LabCommand::Promote(_)) => tokens.accent,
+                _ => return None,
+            };
+            Some((entry.at.as_secs_f64(), colour.gamma_multiply(0.8)))
+        })
+        .take(SHOWN)
+        .collect()
+}
