@@ -1,6 +1,8 @@
 //! Windows in front of the window: questions before something is lost, shortcuts, about, and the list of actions.
 
-use eframe::egui::{Button, Grid, Id, Key, Modal, Modifiers, RichText, ScrollArea, TextEdit, Ui, vec2};
+use eframe::egui::{
+    Button, Frame, Grid, Id, Key, Margin, Modal, Modifiers, RichText, ScrollArea, TextEdit, Ui, vec2,
+};
 
 use super::actions::Action;
 use super::confirm::Question;
@@ -31,7 +33,8 @@ pub(crate) enum Dialog {
 
 /// Draws `dialog`; returns it unless it was closed.
 pub(crate) fn show(ui: &Ui, cx: &mut Cx<'_>, mut dialog: Dialog) -> Option<Dialog> {
-    let response = Modal::new(Id::unique("dialog")).show(ui, |ui| {
+    let frame = Frame::popup(ui.style()).inner_margin(Margin::same(18)).corner_radius(12);
+    let response = Modal::new(Id::unique("dialog")).frame(frame).show(ui, |ui| {
         ui.set_max_width((ui.content_rect().width() - 80.0).min(520.0));
         match &mut dialog {
             Dialog::Confirm(question) => confirm_ui(ui, cx, question),
@@ -133,6 +136,7 @@ fn palette_ui(ui: &mut Ui, cx: &mut Cx<'_>, text: &mut String, chosen: &mut usiz
     let enter = ui.input(|input| input.key_pressed(Key::Enter));
     ScrollArea::vertical().max_height(280.0).min_scrolled_height(200.0).show(ui, |ui| {
         ui.set_min_width(ui.available_width());
+        ui.spacing_mut().item_spacing.y = 2.0;
         if found.is_empty() {
             ui.weak("No action has this name");
         }
@@ -156,6 +160,20 @@ fn palette_ui(ui: &mut Ui, cx: &mut Cx<'_>, text: &mut String, chosen: &mut usiz
 fn palette(cx: &Cx<'_>) -> Vec<(String, Action)> {
     let model = cx.model;
     let mut all = Vec::new();
+    // Ways to look come first, so that Enter on an empty line breaks nothing.
+    all.extend(
+        model
+            .nodes
+            .values()
+            .map(|node| (format!("Open console of {}", node.port), Action::OpenConsole(node.id))),
+    );
+    let usable = |action: &Action| match action {
+        Action::BackToLive => !cx.live,
+        Action::Lab(_) => cx.live && model.has_cluster(),
+        Action::Palette => false,
+        _ => true,
+    };
+    all.extend(Action::fixed().into_iter().filter(usable).map(|action| (action.label(), action)));
     if cx.live {
         for node in model.nodes.values() {
             for action in node_actions::of(node).into_iter().filter(|action| action.hindrance.is_none()) {
@@ -173,19 +191,6 @@ fn palette(cx: &Cx<'_>) -> Vec<(String, Action)> {
             all.push(("Add replica".to_owned(), Action::Lab(LabCommand::AddNode { master: Some(master) })));
         }
     }
-    all.extend(
-        model
-            .nodes
-            .values()
-            .map(|node| (format!("Open console of {}", node.port), Action::OpenConsole(node.id))),
-    );
-    let usable = |action: &Action| match action {
-        Action::BackToLive => !cx.live,
-        Action::Lab(_) => cx.live && model.has_cluster(),
-        Action::Palette => false,
-        _ => true,
-    };
-    all.extend(Action::fixed().into_iter().filter(usable).map(|action| (action.label(), action)));
     all
 }
 

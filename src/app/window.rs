@@ -223,13 +223,14 @@ impl App {
 
         let live = self.replay.is_none();
         let now = self.now(ui);
-        let mut cx = Cx {
-            model: self.replay.as_ref().map_or(&self.model, |replay| &replay.model),
-            now,
-            live,
-            selected: self.selected,
-            actions: &mut actions,
-        };
+        let model = self.replay.as_ref().map_or(&self.model, |replay| &replay.model);
+        // Something is worth looking at before anything was chosen: the master.
+        let selected = self
+            .selected
+            .filter(|node| model.nodes.contains_key(node))
+            .or_else(|| model.current_master())
+            .or_else(|| model.nodes.keys().next().copied());
+        let mut cx = Cx { model, now, live, selected, actions: &mut actions };
         let edge = Frame::new().fill(tokens.base).inner_margin(Margin::symmetric(8, 3));
         Panel::top("menu").frame(edge).show(ui, |ui| menus::bar(ui, &mut cx, &tree, self.panels.home.port));
         Panel::bottom("status").frame(edge).exact_size(26.0).show(ui, |ui| {

@@ -224,7 +224,8 @@ impl LabModel {
             return None;
         }
         let next = ours.offset + 1;
-        let inside = next >= theirs.backlog_first && next <= theirs.backlog_first + theirs.backlog_len;
+        // Its figures may be newer than the master's, so it may seem to be ahead: that is inside as well.
+        let inside = next >= theirs.backlog_first;
         let unused = theirs.backlog_size.saturating_sub(theirs.backlog_len);
         let room = if inside { next - theirs.backlog_first + unused } else { 0 };
         let rate = master.history.write_rate();

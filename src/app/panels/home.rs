@@ -1,12 +1,13 @@
 //! The window before there is a cluster: one big button, other shapes, and recordings.
 
 use eframe::egui::{
-    self, Align, Button, Color32, DragValue, Frame, Layout, Margin, RichText, ScrollArea, Ui, vec2,
+    self, Align, Button, Color32, DragValue, Frame, Layout, Margin, RichText, ScrollArea, Sense, Ui, vec2,
 };
 
 use super::Cx;
 use crate::app::actions::{Action, THREE_NODES, preset_label, preset_ports};
 use crate::app::theme::{self, Tokens};
+use crate::app::widgets::mark;
 use crate::lab::model::PortsTaken;
 use crate::lab::{LabCommand, Preset};
 
@@ -33,7 +34,9 @@ impl Home {
         let starting = self.is_starting(ui, cx);
         ScrollArea::vertical().auto_shrink(false).show(ui, |ui| {
             ui.with_layout(Layout::top_down(Align::Center), |ui| {
-                ui.add_space(((ui.available_height() - 400.0) * 0.4).max(theme::PAD));
+                ui.add_space(((ui.available_height() - 460.0) * 0.45).max(theme::PAD));
+                let (sign, _) = ui.allocate_exact_size(vec2(72.0, 72.0), Sense::hover());
+                mark(ui, ui.painter(), sign);
                 ui.label(RichText::new("Repliscope").text_style(theme::display()));
                 ui.label(
                     RichText::new("A scope for Redis replication: start it, see it, break it")

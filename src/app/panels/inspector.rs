@@ -87,17 +87,24 @@ fn figures(ui: &mut Ui, cx: &Cx<'_>, node: &NodeModel) {
         return;
     };
     section_title(ui, "Replication");
-    Grid::new("replication figures").num_columns(2).min_row_height(18.0).spacing([16.0, 3.0]).show(
-        ui,
-        |ui| {
+    Grid::new("replication figures")
+        .num_columns(2)
+        .min_col_width(96.0)
+        .min_row_height(18.0)
+        .spacing([16.0, 3.0])
+        .show(ui, |ui| {
             replication(ui, cx, node, sample);
-        },
-    );
+        });
     ui.add_space(theme::TIGHT);
     section_title(ui, "Server");
-    Grid::new("server figures").num_columns(2).min_row_height(18.0).spacing([16.0, 3.0]).show(ui, |ui| {
-        server(ui, node, sample);
-    });
+    Grid::new("server figures")
+        .num_columns(2)
+        .min_col_width(96.0)
+        .min_row_height(18.0)
+        .spacing([16.0, 3.0])
+        .show(ui, |ui| {
+            server(ui, node, sample);
+        });
 }
 
 fn replication(ui: &mut Ui, cx: &Cx<'_>, node: &NodeModel, sample: &NodeSample) {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use eframe::egui::text::{LayoutJob, TextFormat};
 use eframe::egui::{
     Align, Color32, Frame, Label, Layout, Margin, Rect, RichText, Role, ScrollArea, Sense, Stroke, TextStyle,
     Ui, WidgetInfo, vec2,
@@ -137,12 +138,13 @@ fn bar(ui: &mut Ui, cx: &Cx<'_>, sync: &SyncRecord, tokens: &Tokens) {
 /// The same in words: nothing is told by colour alone.
 fn phases(ui: &mut Ui, cx: &Cx<'_>, sync: &SyncRecord, tokens: &Tokens) {
     ui.horizontal_wrapped(|ui| {
-        ui.spacing_mut().item_spacing = vec2(theme::GAP, 2.0);
+        ui.spacing_mut().item_spacing = vec2(theme::PAD, 0.0);
+        ui.spacing_mut().interact_size.y = 16.0;
         for span in &sync.phases {
-            let (dot, _) = ui.allocate_exact_size(vec2(8.0, 14.0), Sense::hover());
-            let square = Rect::from_center_size(dot.center(), vec2(8.0, 8.0));
-            ui.painter().rect_filled(square, 2, step_colour(span.step, tokens));
-            let text = RichText::new(phase_text(span, cx.now)).text_style(TextStyle::Small);
+            let mut text = LayoutJob::default();
+            let small = TextStyle::Small.resolve(ui.style());
+            text.append("■ ", 0.0, TextFormat::simple(small.clone(), step_colour(span.step, tokens)));
+            text.append(&phase_text(span, cx.now), 0.0, TextFormat::simple(small, tokens.text));
             ui.add(Label::new(text).extend());
         }
     });

@@ -68,12 +68,12 @@ impl Workload {
             let field = ui.add(DragValue::new(value).range(range).speed(speed).suffix(suffix));
             let field = field.labelled_by(label.id).on_hover_text(meaning);
             done |= field.drag_stopped() || field.lost_focus();
-            ui.end_row();
         };
-        Grid::new("workload settings").num_columns(2).spacing(vec2(theme::WIDE, 4.0)).show(ui, |ui| {
+        Grid::new("workload settings").num_columns(4).spacing(vec2(theme::PAD, 4.0)).show(ui, |ui| {
             let writes = &mut settings.writes_per_second;
             row(ui, "Writes per second", writes, 0..=RATE_MAX, "", "SETs, sent to the present master");
             row(ui, "Value size", &mut settings.value_size, 1..=VALUE_MAX, " B", "Bytes of each value");
+            ui.end_row();
             row(ui, "Keys", &mut settings.keys, 1..=KEYS_MAX, "", "Number of different keys, chosen at random");
             let reads = &mut settings.reads_per_second;
             row(
@@ -167,6 +167,12 @@ fn graph(ui: &mut Ui, cx: &Cx<'_>) {
             .collect()
     };
     ui.add_space(theme::TIGHT);
+    ui.horizontal(|ui| {
+        let small = |text: &str| RichText::new(text).text_style(TextStyle::Small);
+        ui.label(small("Per second").color(tokens.dim));
+        ui.label(small("■ writes ok").color(tokens.good));
+        ui.label(small("■ writes failed").color(tokens.bad));
+    });
     let response = Plot::new("workload graph")
         .height(ui.available_height().clamp(70.0, 150.0))
         .allow_drag(false)
@@ -178,7 +184,6 @@ fn graph(ui: &mut Ui, cx: &Cx<'_>) {
         .x_axis_formatter(|mark, _| format!("{:.0} s", mark.value))
         .y_axis_min_width(36.0)
         .grid_color(tokens.line)
-        .legend(egui_plot::Legend::default().position(egui_plot::Corner::LeftBottom))
         .show(ui, |plot| {
             plot.line(Line::new("writes ok", line(|sample| sample.writes_ok)).color(tokens.good).width(1.8));
             plot.line(

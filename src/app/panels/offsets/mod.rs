@@ -6,9 +6,9 @@ mod series;
 use std::ops::RangeInclusive;
 
 use eframe::egui::{
-    Align, ComboBox, Layout, RichText, Role, ScrollArea, TextStyle, Ui, UiBuilder, WidgetInfo, vec2,
+    Align, Align2, ComboBox, Layout, RichText, Role, ScrollArea, TextStyle, Ui, UiBuilder, WidgetInfo, vec2,
 };
-use egui_plot::{FilledArea, HoverPosition, Line, Plot, PlotPoint, PlotPoints, VLine};
+use egui_plot::{FilledArea, HoverPosition, Line, Plot, PlotPoint, PlotPoints, Text, VLine};
 
 use super::Cx;
 use crate::app::format;
@@ -106,7 +106,7 @@ impl Offsets {
             .set_margin_fraction(vec2(0.0, 0.08))
             .y_axis_min_width(62.0)
             .x_axis_formatter(|mark, _| axis_time(mark.value))
-            .y_axis_formatter(|mark, _| format::number(mark.value.max(0.0) as u64))
+            .y_axis_formatter(|mark, _| axis_offset(mark.value))
             .label_formatter(|hover| hover_text(hover))
             .show_background(false)
             .grid_color(tokens.line);
@@ -121,14 +121,20 @@ impl Offsets {
                 let area = FilledArea::new("Backlog", &band.at, &band.first, &band.next);
                 plot.add(area.fill_color(colour).allow_hover(false));
             }
-            for (event_at, colour) in series::turning_points(cx.model, tokens) {
-                plot.vline(VLine::new("", event_at).color(colour).width(1.0).allow_hover(false));
+            let values = series::value_range(cx.model, master, &shown);
+            for turn in series::turning_points(cx.model, tokens, &shown) {
+                plot.vline(VLine::new("", turn.at).color(turn.colour).width(1.0).allow_hover(false));
+                let top = if follow { *values.end() } else { plot.plot_bounds().max()[1] };
+                let text = RichText::new(format!(" {}", turn.text)).text_style(TextStyle::Small);
+                let text = Text::new("", PlotPoint::new(turn.at, top), text).color(turn.colour);
+                plot.text(text.anchor(Align2::LEFT_TOP).allow_hover(false));
             }
-            // The master's line is broad and lies below, so that a replica in step is seen on top of it.
+            // Each line is thinner than the one below it, so that nodes in step are all seen.
             let mut order: Vec<_> = cx.model.nodes.values().collect();
             order.sort_by_key(|node| Some(node.id) != master);
-            for node in order {
-                let width = if Some(node.id) == master { 4.0 } else { 1.6 };
+            let count = order.len();
+            for (place, node) in order.into_iter().enumerate() {
+                let width = (1.6 + 2.2 * (count - 1 - place) as f32).min(8.0);
                 for (index, run) in series::runs(node, &shown, now, POINTS_MAX).into_iter().enumerate() {
                     let line = Line::new(node.port.to_string(), PlotPoints::Owned(run));
                     plot.line(
@@ -136,8 +142,12 @@ impl Offsets {
                     );
                 }
             }
+            for (at, names) in series::ends(cx.model, &shown, now) {
+                let text = RichText::new(names).text_style(TextStyle::Small);
+                let text = Text::new("", at, text).color(tokens.text).anchor(Align2::RIGHT_BOTTOM);
+                plot.text(text.allow_hover(false));
+            }
             if follow {
-                let values = series::value_range(cx.model, master, &shown);
                 plot.set_plot_bounds_x(shown);
                 plot.set_plot_bounds_y(values);
             }
@@ -166,6 +176,11 @@ fn axis_time(seconds: f64) -> String {
     }
     let whole = seconds.round() as u64;
     format!("{}:{:02}", whole / 60, whole % 60)
+}
+
+fn axis_offset(offset: f64) -> String {
+    // Below zero there is only room for the axis.
+    if offset <= 0.0 { String::new() } else { format::number(offset as u64) }
 }
 
 fn hover_text(hover: &HoverPosition<'_>) -> Option<String> {

@@ -102,30 +102,80 @@ pub(super) fn value_range(
         return 0.0..=1.0;
     }
     let margin = ((high - low) * 0.06).max(16.0);
-    (low - margin).max(0.0)..=high + margin
+    // The upper margin has room for the names of turning points.
+    low - margin..=high + 2.0 * margin
 }
 
-/// Moments at which the cluster was broken or changed, with the colour of what happened.
-pub(super) fn turning_points(model: &LabModel, tokens: &Tokens) -> Vec<(f64, Color32)> {
-    /// Older ones are no longer looked for.
+/// A moment at which the cluster was broken or changed.
+pub(super) struct Turn {
+    pub(super) at: f64,
+    pub(super) colour: Color32,
+    pub(super) text: String,
+}
+
+/// Turning points in view, oldest first; those too near to be told apart share one text.
+pub(super) fn turning_points(model: &LabModel, tokens: &Tokens, shown: &RangeInclusive<f64>) -> Vec<Turn> {
+    /// Older entries are no longer looked at.
     const LOOKED_AT: usize = 2_000;
-    const SHOWN: usize = 40;
-    model
-        .timeline
-        .iter()
-        .rev()
-        .take(LOOKED_AT)
-        .filter_map(|entry| {
-            let colour = match &entry.event {
-                Event::Asked(LabCommand::Kill(_) | LabCommand::Stop(_) | LabCommand::CutLink(_)) => {
-                    tokens.bad
-                }
-                Event::Asked(LabCommand::Freeze(_)) => tokens.ice,
-                Event::Asked(LabCommand::Promote(_)) => tokens.accent,
-                _ => return None,
-            };
-            Some((entry.at.as_secs_f64(), colour.gamma_multiply(0.8)))
-        })
-        .take(SHOWN)
-        .collect()
+    const SHOWN: usize = 24;
+    let near = (shown.end() - shown.start()) * 0.02;
+    let mut turns: Vec<Turn> = Vec::new();
+    for entry in model.timeline.iter().rev().take(LOOKED_AT) {
+        let at = entry.at.as_secs_f64();
+        if turns.len() >= SHOWN || at < *shown.start() {
+            break;
+        }
+        let Event::Asked(command) = &entry.event else { continue };
+        let (verb, node, colour) = match command {
+            LabCommand::Kill(node) => ("kill", node, tokens.bad),
+            LabCommand::Stop(node) => ("stop", node, tokens.bad),
+            LabCommand::Start(node) => ("start", node, tokens.good),
+            LabCommand::CutLink(node) => ("cut", node, tokens.bad),
+            LabCommand::HealLink(node) => ("heal", node, tokens.good),
+            LabCommand::Freeze(node) => ("freeze", node, tokens.ice),
+            LabCommand::Thaw(node) => ("thaw", node, tokens.good),
+            LabCommand::Promote(node) => ("promote", node, tokens.accent),
+            _ => continue,
+        };
+        let text = format!("{verb} {}", model.port(*node));
+        match turns.last_mut() {
+            Some(later) if later.at - at < near => {
+                later.at = at;
+                later.text = format!("{text}, {}", later.text);
+            }
+            _ => turns.push(Turn { at, colour, text }),
+        }
+    }
+    turns.reverse();
+    turns
+}
+
+/// Where lines end, with the names of all that end there.
+pub(super) fn ends(model: &LabModel, shown: &RangeInclusive<f64>, now: f64) -> Vec<(PlotPoint, String)> {
+    let mut ends: Vec<(PlotPoint, String)> = Vec::new();
+    let values = value_range(model, None, shown);
+    let near = (values.end() - values.start()) * 0.06;
+    for node in model.nodes.values() {
+        let points = node.history.points();
+        let to = points.partition_point(|point| point.at <= *shown.end());
+        let Some(last) =
+            to.checked_sub(1).map(|index| points[index]).filter(|last| last.at >= *shown.start())
+        else {
+            continue;
+        };
+        let x = if node.is_running() { now.min(*shown.end()) } else { last.at };
+        let end = PlotPoint::new(x, last.offset as f64);
+        let wide = (shown.end() - shown.start()) * 0.1;
+        match ends.iter_mut().find(|(at, _)| (at.y - end.y).abs() < near && (at.x - end.x).abs() < wide) {
+            Some((_, names)) => {
+                names.push_str(", ");
+                names.push_str(&node.port.to_string());
+            }
+            None => ends.push((end, node.port.to_string())),
+        }
+    }
+    for (_, names) in &mut ends {
+        names.push(' ');
+    }
+    ends
 }

@@ -14,7 +14,7 @@ use crate::app::widgets::{life_colour, life_glyph};
 use crate::lab::model::NodeModel;
 
 /// Draws the card and lets it be selected, opened and broken.
-pub(crate) fn card_ui(ui: &mut Ui, cx: &mut Cx<'_>, node: &NodeModel, rect: Rect) {
+pub(crate) fn card_ui(ui: &mut Ui, cx: &mut Cx<'_>, node: &NodeModel, rect: Rect, scale: f32) {
     let id = ui.scope_id().with(("node", node.id.0));
     let response = ui.interact(rect, id, Sense::click());
     let role = role_word(node);
@@ -23,7 +23,7 @@ pub(crate) fn card_ui(ui: &mut Ui, cx: &mut Cx<'_>, node: &NodeModel, rect: Rect
         let selected = cx.selected == Some(node.id);
         WidgetInfo::selected(Role::Button, true, selected, format!("Node {}", node.port))
     });
-    paint(ui, cx, node, rect, &response);
+    paint(ui, cx, node, rect, scale, &response);
 
     let tip = format!("{role} {}, {state}", node.port);
     let response = response.on_hover_text(tip);
@@ -35,7 +35,7 @@ pub(crate) fn card_ui(ui: &mut Ui, cx: &mut Cx<'_>, node: &NodeModel, rect: Rect
     }
     response.context_menu(|ui| node_actions::menu(ui, node, cx));
 
-    let dots = Rect::from_center_size(rect.right_top() + vec2(-16.0, 15.0), vec2(24.0, 20.0));
+    let dots = Rect::from_center_size(rect.right_top() + vec2(-16.0, 15.0) * scale, vec2(24.0, 20.0) * scale);
     let button = ui.interact(dots, id.with("menu"), Sense::click());
     button.widget_info(|| WidgetInfo::labeled(Role::Button, true, format!("Node menu {}", node.port)));
     paint_dots(ui, dots, &button);
@@ -47,7 +47,7 @@ pub(crate) fn role_word(node: &NodeModel) -> &'static str {
     if node.is_master() { "master" } else { "replica" }
 }
 
-fn paint(ui: &Ui, cx: &Cx<'_>, node: &NodeModel, rect: Rect, response: &Response) {
+fn paint(ui: &Ui, cx: &Cx<'_>, node: &NodeModel, rect: Rect, scale: f32, response: &Response) {
     let tokens = Tokens::of(ui);
     let painter = ui.painter();
     let life = node.life();
@@ -62,41 +62,53 @@ fn paint(ui: &Ui, cx: &Cx<'_>, node: &NodeModel, rect: Rect, response: &Response
     // The colour that this node has in every graph; a master's bar is twice as wide.
     let series = tokens.series(cx.index(node.id));
     let bar = if node.is_master() { 8.0 } else { 4.0 };
-    let strip = Rect::from_min_size(rect.min + vec2(4.0, 8.0), vec2(bar, rect.height() - 16.0));
+    let strip = Rect::from_min_size(
+        rect.min + vec2(4.0, 8.0) * scale,
+        vec2(bar * scale, rect.height() - 16.0 * scale),
+    );
     painter.rect_filled(strip, 2.0, series);
 
-    let left = rect.left() + 22.0;
-    let body = TextStyle::Body.resolve(ui.style());
-    let small = TextStyle::Small.resolve(ui.style());
+    let left = rect.left() + 22.0 * scale;
+    let body = sized(ui, &TextStyle::Body, scale);
+    let small = sized(ui, &TextStyle::Small, scale);
     let title = painter.text(
-        pos2(left, rect.top() + 18.0),
+        pos2(left, rect.top() + 18.0 * scale),
         Align2::LEFT_CENTER,
         node.port,
-        FontId::proportional(18.0),
+        FontId::proportional(18.0 * scale),
         tokens.text,
     );
     let role = painter.layout_no_wrap(role_word(node).to_owned(), small.clone(), tokens.dim);
-    painter.galley(pos2(title.right() + 8.0, rect.top() + 19.0 - role.size().y / 2.0), role, tokens.dim);
+    painter.galley(
+        pos2(title.right() + 8.0 * scale, rect.top() + 19.0 * scale - role.size().y / 2.0),
+        role,
+        tokens.dim,
+    );
 
-    let middle = rect.top() + 41.0;
-    life_glyph(painter, pos2(left + 6.0, middle), 6.0, life, tokens, fill);
+    let middle = rect.top() + 41.0 * scale;
+    life_glyph(painter, pos2(left + 6.0 * scale, middle), 6.0 * scale, life, tokens, fill);
     painter.text(
-        pos2(left + 18.0, middle),
+        pos2(left + 18.0 * scale, middle),
         Align2::LEFT_CENTER,
         format::life(life),
         body,
         life_colour(life, tokens),
     );
 
-    let bottom = rect.bottom() - 17.0;
+    let bottom = rect.bottom() - 17.0 * scale;
     let offset =
         node.sample.as_ref().map_or_else(|| "no figures yet".to_owned(), |s| format::number(s.offset));
-    let mono = FontId::monospace(11.5);
+    let mono = FontId::monospace(11.5 * scale);
     painter.text(pos2(left, bottom), Align2::LEFT_CENTER, offset, mono.clone(), tokens.text);
     if let Some(replid) = node.replid {
-        let at = pos2(rect.right() - 12.0, bottom);
+        let at = pos2(rect.right() - 12.0 * scale, bottom);
         painter.text(at, Align2::RIGHT_CENTER, replid.short(), mono, tokens.dim);
     }
+}
+
+fn sized(ui: &Ui, style: &TextStyle, scale: f32) -> FontId {
+    let font = style.resolve(ui.style());
+    FontId { size: font.size * scale, ..font }
 }
 
 fn paint_dots(ui: &Ui, rect: Rect, button: &egui::Response) {

@@ -11,7 +11,7 @@ use eframe::egui::{
 use crate::app::format;
 use crate::app::panels::Cx;
 use crate::app::theme::Tokens;
-use crate::lab::model::NodeModel;
+use crate::lab::model::{Life, NodeModel};
 use crate::node::LinkPhase;
 
 /// One dot goes from end to end in this time.
@@ -32,10 +32,17 @@ struct Look {
 }
 
 /// Draws the link by which `replica` follows `master`.
-pub(crate) fn link_ui(ui: &Ui, cx: &Cx<'_>, replica: &NodeModel, master: &NodeModel, from: Rect, to: Rect) {
+pub(crate) fn link_ui(
+    ui: &Ui,
+    cx: &Cx<'_>,
+    replica: &NodeModel,
+    master: &NodeModel,
+    ends: (Rect, Rect),
+    scale: f32,
+) {
     let tokens = Tokens::of(ui);
     let look = look(cx, replica, master, tokens);
-    let curve = Curve::between(from, to);
+    let curve = Curve::between(ends.0, ends.1);
     let painter = ui.painter();
     let stroke = Stroke::new(2.0, look.colour);
     if look.solid {
@@ -57,7 +64,7 @@ pub(crate) fn link_ui(ui: &Ui, cx: &Cx<'_>, replica: &NodeModel, master: &NodeMo
     if look.cut {
         scissors(painter, curve.at(0.2), tokens);
     }
-    label(ui, cx, replica, &curve, &look, tokens);
+    label(ui, cx, replica, &curve, &look, scale);
 }
 
 fn look(cx: &Cx<'_>, replica: &NodeModel, master: &NodeModel, tokens: &Tokens) -> Look {
@@ -76,6 +83,7 @@ fn look(cx: &Cx<'_>, replica: &NodeModel, master: &NodeModel, tokens: &Tokens) -
         LinkPhase::Connect if replica.link_lost.is_some() => {
             plain(tokens.bad, "link lost, retrying".to_owned(), false)
         }
+        _ if frozen(replica) || frozen(master) => plain(tokens.ice, "stands still".to_owned(), false),
         LinkPhase::Streaming if !master.is_running() => plain(tokens.bad, "master is gone".to_owned(), false),
         LinkPhase::Streaming => {
             let text = if flow >= 1.0 {
@@ -90,6 +98,10 @@ fn look(cx: &Cx<'_>, replica: &NodeModel, master: &NodeModel, tokens: &Tokens) -
         }
         phase => plain(tokens.warn, format::link_phase(phase), false),
     }
+}
+
+fn frozen(node: &NodeModel) -> bool {
+    node.life() == &Life::Frozen
 }
 
 fn arrow(painter: &Painter, curve: &Curve, colour: Color32) {
@@ -119,8 +131,10 @@ fn scissors(painter: &Painter, at: Pos2, tokens: &Tokens) {
     painter.line_segment([at + vec2(5.0, -5.0), at + vec2(-5.0, 5.0)], stroke);
 }
 
-fn label(ui: &Ui, cx: &Cx<'_>, replica: &NodeModel, curve: &Curve, look: &Look, tokens: &Tokens) {
-    let galley = ui.painter().layout_no_wrap(look.text.clone(), FontId::proportional(12.0), look.colour);
+fn label(ui: &Ui, cx: &Cx<'_>, replica: &NodeModel, curve: &Curve, look: &Look, scale: f32) {
+    let tokens = Tokens::of(ui);
+    let galley =
+        ui.painter().layout_no_wrap(look.text.clone(), FontId::proportional(12.0 * scale), look.colour);
     let rect = Rect::from_center_size(curve.at(0.5), galley.size() + vec2(16.0, 6.0));
     ui.painter().rect(rect, 9, tokens.surface, Stroke::new(1.0, look.colour), StrokeKind::Inside);
     if let Some(share) = replica.link.and_then(|link| format::progress(link.phase)) {

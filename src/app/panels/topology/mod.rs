@@ -29,12 +29,12 @@ impl Topology {
             for node in cx.model.nodes.values() {
                 let Some(master) = cx.model.master_of(node) else { continue };
                 if let (Some(from), Some(to)) = (picture.cards.get(&master.id), picture.cards.get(&node.id)) {
-                    links::link_ui(ui, cx, node, master, moved(from), moved(to));
+                    links::link_ui(ui, cx, node, master, (moved(from), moved(to)), picture.scale);
                 }
             }
             for (id, rect) in &picture.cards {
                 if let Some(node) = cx.model.nodes.get(id) {
-                    card::card_ui(ui, cx, node, moved(rect));
+                    card::card_ui(ui, cx, node, moved(rect), picture.scale);
                 }
             }
         });

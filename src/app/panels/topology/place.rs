@@ -16,10 +16,14 @@ const BETWEEN_NEIGHBOURS: f32 = 20.0;
 /// Space around the picture.
 const MARGIN: f32 = 12.0;
 
-/// Cards by node, and the size of the whole.
+/// A picture on a large screen is drawn up to this much larger.
+const SCALE_MAX: f32 = 1.7;
+
+/// Cards by node, the size of the whole, and how much larger than usual everything is.
 pub(crate) struct Picture {
     pub(crate) cards: BTreeMap<NodeId, Rect>,
     pub(crate) size: Vec2,
+    pub(crate) scale: f32,
 }
 
 /// Places every node in a picture that fills `available`, or is larger where there is no room.
@@ -34,7 +38,11 @@ pub(crate) fn place(model: &LabModel, available: Vec2) -> Picture {
 
     let lacks = |need: Vec2| (need - available).max(Vec2::ZERO).length();
     let down = lacks(downwards) <= lacks(sideways);
-    let size = available.max(if down { downwards } else { sideways });
+    let needed = if down { downwards } else { sideways };
+    let room = available / needed;
+    let scale = (room.min_elem() * 0.8).clamp(1.0, SCALE_MAX);
+    // Placed at the usual size, then enlarged as a whole.
+    let size = (available / scale).max(needed);
 
     let mut cards = BTreeMap::new();
     for (tier, nodes) in tiers.iter().enumerate() {
@@ -45,10 +53,11 @@ pub(crate) fn place(model: &LabModel, available: Vec2) -> Picture {
             } else {
                 (tier_at(tier, tiers.len(), size.x, CARD.x), spread(neighbour, size.y, nodes.len(), CARD.y))
             };
-            cards.insert(*node, Rect::from_center_size(pos2(x, y), CARD));
+            let card = Rect::from_center_size(pos2(x, y), CARD);
+            cards.insert(*node, Rect::from_min_max(card.min * scale, card.max * scale));
         }
     }
-    Picture { cards, size }
+    Picture { cards, size: size * scale, scale }
 }
 
 /// Centre of a neighbour: evenly spread, but not farther apart than looks like one group.
