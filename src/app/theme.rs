@@ -119,7 +119,7 @@ impl Tokens {
 
     /// `color` as a quiet background, on which the same colour can be read.
     pub(crate) fn tint(&self, color: Color32) -> Color32 {
-        mix(self.surface, color, 0.16)
+        mix(self.surface, color, 0.13)
     }
 }
 

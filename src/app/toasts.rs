@@ -79,7 +79,7 @@ fn toast_ui(ui: &mut Ui, toast: &Toast) -> bool {
                 ui.label(RichText::new(word).color(colour));
                 ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
                     let close = ui.small_button("Dismiss");
-                    close.accessible_name(format!("Dismiss: {}", toast.text)).clicked()
+                    close.accessible_name(format!("Dismiss message {}", toast.number + 1)).clicked()
                 })
                 .inner
             })

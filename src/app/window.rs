@@ -368,8 +368,20 @@ impl egui_tiles::Behavior<Pane> for Panes<'_, '_> {
         SimplificationOptions { all_panes_must_have_tabs: true, ..SimplificationOptions::default() }
     }
 
-    fn is_tab_closable(&self, _tiles: &egui_tiles::Tiles<Pane>, _id: TileId) -> bool {
-        true
+    fn on_tab_button(
+        &mut self,
+        tiles: &mut egui_tiles::Tiles<Pane>,
+        id: TileId,
+        button: egui::Response,
+    ) -> egui::Response {
+        if let Some(pane) = tiles.get_pane(&id).copied() {
+            button.context_menu(|ui| {
+                if ui.button(format!("Close {}", pane.title())).clicked() {
+                    self.cx.push(Action::Toggle(pane));
+                }
+            });
+        }
+        button
     }
 
     fn gap_width(&self, _style: &egui::Style) -> f32 {
@@ -378,14 +390,6 @@ impl egui_tiles::Behavior<Pane> for Panes<'_, '_> {
 
     fn tab_bar_height(&self, _style: &egui::Style) -> f32 {
         28.0
-    }
-
-    fn close_button_outer_size(&self) -> f32 {
-        14.0
-    }
-
-    fn close_button_inner_margin(&self) -> f32 {
-        4.0
     }
 
     fn tab_bar_color(&self, visuals: &egui::Visuals) -> egui::Color32 {

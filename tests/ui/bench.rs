@@ -1,8 +1,11 @@
 //! The window on a made-up lab: entries go in by hand, wishes are caught.
 
+use std::time::Duration;
+
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
-use eframe::egui::{Theme, Vec2};
+use eframe::egui::{Pos2, Theme, Vec2, ViewportId};
 use egui_kittest::Harness;
+use egui_kittest::kittest::Queryable;
 use repliscope::app::{App, LabClient};
 use repliscope::lab::{Entry, LabCommand};
 
@@ -60,6 +63,30 @@ impl Bench {
     /// Frames until nothing moves any more.
     pub(crate) fn settle(&mut self) {
         let _ = self.window.try_run();
+    }
+
+    /// Clicks what has this label.
+    pub(crate) fn click(&mut self, label: &str) {
+        self.window.get_by_label(label).click();
+        self.settle();
+    }
+
+    /// Presses and lets go at this place.
+    pub(crate) fn press_at(&mut self, at: Pos2) {
+        self.window.drag_at(at);
+        self.window.step();
+        self.window.drop_at(at);
+        self.settle();
+    }
+
+    /// The lab's end of the wishes goes away.
+    pub(crate) fn hang_up(&mut self) {
+        self.wishes = bounded(1).1;
+    }
+
+    /// In how long the window wants to be drawn again.
+    pub(crate) fn next_frame(&self) -> Duration {
+        self.window.output().viewport_output[&ViewportId::ROOT].repaint_delay
     }
 
     /// What was wished since the last call.

@@ -3,5 +3,11 @@
 #![allow(clippy::unwrap_used)]
 
 mod bench;
+mod console;
+mod frames;
+mod icon;
+mod nodes;
 mod screens;
+mod start;
 mod story;
+mod views;

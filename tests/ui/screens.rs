@@ -34,11 +34,6 @@ fn both_themes_and_sizes(story: &Story, name: &str, mut prepare: impl FnMut(&mut
     }
 }
 
-fn click(bench: &mut Bench, label: &str) {
-    bench.window.get_by_label(label).click();
-    bench.settle();
-}
-
 /// The last figures come anew, so that the picture is of a cluster in which bytes flow.
 fn flowing(bench: &mut Bench, story: &Story) {
     let last: Vec<_> = story.entries.iter().rev().take(3).cloned().collect();
@@ -83,19 +78,19 @@ fn live() {
     story.console(6, 7001, "ROLE", role);
     story.run(0.4);
     both_themes_and_sizes(&story, "live", |bench| {
-        click(bench, "Node 7002");
+        bench.click("Node 7002");
         bench.window.remove_cursor();
         flowing(bench, &story);
     });
     both_themes_and_sizes(&story, "live-tabs", |bench| {
-        click(bench, "Workload");
-        click(bench, "Syncs");
+        bench.click("Workload");
+        bench.click("Syncs");
         bench.window.remove_cursor();
         flowing(bench, &story);
     });
     both_themes_and_sizes(&story, "typing", |bench| {
-        click(bench, "Console");
-        click(bench, "Console line");
+        bench.click("Console");
+        bench.click("Console line");
         bench.window.get_by_label("Console line").type_text("se");
         bench.window.remove_cursor();
     });
@@ -107,8 +102,8 @@ const WRONGTYPE: &str = "WRONGTYPE Operation against a key holding the wrong kin
 #[ignore = "makes pictures for people"]
 fn after_failover() {
     both_themes_and_sizes(&failover(), "failover", |bench| {
-        click(bench, "Timeline");
-        click(bench, "Node 7002");
+        bench.click("Timeline");
+        bench.click("Node 7002");
         bench.window.remove_cursor();
     });
     let mut story = streaming(20.0);
@@ -118,13 +113,13 @@ fn after_failover() {
         "7003 could not be restarted: the port is taken. Free it and start again",
     );
     both_themes_and_sizes(&story, "confirm", |bench| {
-        click(bench, "Node 7001");
-        click(bench, "Node menu 7001");
-        click(bench, "Kill");
+        bench.click("Node 7001");
+        bench.click("Node menu 7001");
+        bench.click("Kill");
         bench.window.remove_cursor();
     });
     both_themes_and_sizes(&story, "menu", |bench| {
-        click(bench, "Node menu 7003");
+        bench.click("Node menu 7003");
         bench.window.remove_cursor();
     });
     both_themes_and_sizes(&story, "palette", |bench| {
@@ -143,7 +138,7 @@ fn in_trouble() {
     let reason = FullReason::BeforeBacklog { asked: 240_112, first: 301_877, needed: 327_680 };
     story.full_sync(7002, reason, true);
     both_themes_and_sizes(&story, "transfer", |bench| {
-        click(bench, "Syncs");
+        bench.click("Syncs");
         bench.window.remove_cursor();
     });
     let mut story = streaming(10.0);

@@ -3,16 +3,17 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use eframe::egui::text::{LayoutJob, TextWrapping};
 use eframe::egui::{
-    Align, Button, ComboBox, FontId, Frame, Label, Layout, Margin, RichText, ScrollArea, Sense, TextEdit,
-    TextStyle, Ui, vec2,
+    Align, Button, Color32, ComboBox, FontId, Label, Layout, RichText, Role, ScrollArea, Sense, Stroke,
+    StrokeKind, TextEdit, TextStyle, Ui, WidgetInfo, pos2, vec2,
 };
 
 use super::Cx;
 use crate::app::actions::Action;
 use crate::app::describe;
 use crate::app::format;
-use crate::app::theme::{self, Tokens};
+use crate::app::theme::Tokens;
 use crate::app::widgets::empty_state;
 use crate::lab::model::{EntryKind, LabModel, Timeline as Entries, node_of};
 use crate::lab::{Entry, NodeId};
@@ -208,44 +209,37 @@ impl TimelinePanel {
     }
 }
 
-/// Draws a row; `true` when it was clicked.
+/// Draws a row; `true` when it was clicked. It is one control with one name, so its parts are painted.
 fn row_ui(ui: &mut Ui, cx: &Cx<'_>, row: &Row, opened: bool, tokens: &Tokens) -> bool {
-    let fill = if opened { tokens.hover } else { eframe::egui::Color32::TRANSPARENT };
-    let inner = Frame::new().fill(fill).inner_margin(Margin::symmetric(4, 0)).show(ui, |ui| {
-        ui.set_height(ROW);
-        ui.horizontal_centered(|ui| {
-            ui.spacing_mut().item_spacing.x = theme::GAP;
-            cell(
-                ui,
-                68.0,
-                RichText::new(format::clock(row.at)).font(FontId::monospace(11.5)).color(tokens.dim),
-            );
-            let colour = row.node.map_or(tokens.dim, |node| tokens.series(cx.index(node)));
-            cell(ui, 36.0, RichText::new(&row.name).color(colour));
-            cell(ui, 58.0, RichText::new(kind_word(row.kind)).text_style(TextStyle::Small).color(tokens.dim));
-            let colour = if row.kind == EntryKind::Notice { tokens.warn } else { tokens.text };
-            let text = row.text.lines().next().unwrap_or_default();
-            ui.add(Label::new(RichText::new(text).color(colour)).truncate().selectable(false));
-        });
-    });
-    let response = inner.response.interact(Sense::click());
+    let (rect, response) = ui.allocate_exact_size(vec2(ui.available_width(), ROW), Sense::click());
     response.widget_info(|| {
         let label = format!("{} {} {}", format::clock(row.at), row.name, row.text);
-        eframe::egui::WidgetInfo::selected(eframe::egui::Role::Button, true, opened, label)
+        WidgetInfo::selected(Role::Button, true, opened, label)
     });
-    if response.hovered() || response.has_focus() {
-        let stroke =
-            eframe::egui::Stroke::new(1.0, if response.has_focus() { tokens.accent } else { tokens.line });
-        ui.painter().rect_stroke(response.rect, 3, stroke, eframe::egui::StrokeKind::Inside);
+    if opened || response.hovered() || response.has_focus() {
+        let line = if response.has_focus() { tokens.accent } else { tokens.line };
+        let fill = if opened { tokens.hover } else { Color32::TRANSPARENT };
+        ui.painter().rect(rect, 3, fill, Stroke::new(1.0, line), StrokeKind::Inside);
+    }
+    let small = TextStyle::Small.resolve(ui.style());
+    let body = TextStyle::Body.resolve(ui.style());
+    let node = row.node.map_or(tokens.dim, |node| tokens.series(cx.index(node)));
+    let colour = if row.kind == EntryKind::Notice { tokens.warn } else { tokens.text };
+    let text = row.text.lines().next().unwrap_or_default();
+    let cells = [
+        (4.0, 78.0, format::clock(row.at), FontId::monospace(11.5), tokens.dim),
+        (84.0, 40.0, row.name.clone(), body.clone(), node),
+        (128.0, 56.0, kind_word(row.kind).to_owned(), small, tokens.dim),
+        (188.0, (rect.width() - 192.0).max(20.0), text.to_owned(), body, colour),
+    ];
+    for (left, width, text, font, colour) in cells {
+        let mut job = LayoutJob::simple_singleline(text, font, colour);
+        job.wrap = TextWrapping::truncate_at_width(width);
+        let galley = ui.fonts_mut(|fonts| fonts.layout_job(job));
+        let at = pos2(rect.left() + left, rect.center().y - galley.size().y / 2.0);
+        ui.painter().galley(at, galley, colour);
     }
     response.clicked()
-}
-
-fn cell(ui: &mut Ui, width: f32, text: RichText) {
-    ui.allocate_ui_with_layout(vec2(width, ROW), Layout::left_to_right(Align::Center), |ui| {
-        ui.set_min_width(width);
-        ui.add(Label::new(text).truncate().selectable(false));
-    });
 }
 
 fn kind_word(kind: EntryKind) -> &'static str {

@@ -11,7 +11,10 @@ pub(crate) fn mark(ui: &Ui, painter: &Painter, rect: Rect) {
     let at = |x: f32, y: f32| center + vec2(x, y) * unit;
     painter.circle(center, unit * 0.96, tokens.raised, Stroke::new(unit * 0.05, tokens.line));
     for (x, y) in [(0.0, -1.0), (0.0, 1.0), (-1.0, 0.0), (1.0, 0.0)] {
-        painter.line_segment([at(x * 0.96, y * 0.96), at(x * 0.84, y * 0.84)], Stroke::new(unit * 0.05, tokens.dim));
+        painter.line_segment(
+            [at(x * 0.96, y * 0.96), at(x * 0.84, y * 0.84)],
+            Stroke::new(unit * 0.05, tokens.dim),
+        );
     }
     let (master, left, right) = (at(0.0, -0.42), at(-0.46, 0.38), at(0.46, 0.38));
     for (replica, colour) in [(left, tokens.series(1)), (right, tokens.series(2))] {

@@ -28,6 +28,8 @@ pub(super) struct Input {
     completing: Option<(String, usize)>,
     /// Esc has put the offers away until something else is typed.
     dismissed: bool,
+    /// The pointer is over the offers: a press there takes the focus from the line and is no reason to close.
+    offers_hovered: bool,
     help: HelpTable,
 }
 
@@ -40,6 +42,7 @@ impl Input {
             draft: String::new(),
             completing: None,
             dismissed: false,
+            offers_hovered: false,
             help,
         }
     }
@@ -189,11 +192,11 @@ impl Input {
 
     fn offers(&mut self, ui: &Ui, field: &Response) {
         let offers = self.offered();
-        let open = field.has_focus() && !self.dismissed && !offers.is_empty();
+        let open = (field.has_focus() || self.offers_hovered) && !self.dismissed && !offers.is_empty();
         let chosen = self.completing.as_ref().map(|(_, chosen)| *chosen);
         let mut clicked = None;
         let tokens = Tokens::of(ui);
-        Popup::from_response(field)
+        let shown = Popup::from_response(field)
             .open(open)
             .align(RectAlign::TOP_START)
             .close_behavior(PopupCloseBehavior::IgnoreClicks)
@@ -211,7 +214,9 @@ impl Input {
                 }
                 ui.label(RichText::new("Tab completes").text_style(TextStyle::Small).color(tokens.dim));
             });
+        self.offers_hovered = shown.is_some_and(|shown| shown.response.contains_pointer());
         if let Some(name) = clicked {
+            self.offers_hovered = false;
             self.text = format!("{} ", in_case_of(&self.text, name));
             self.completing = None;
             field.request_focus();

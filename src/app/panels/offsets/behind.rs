@@ -93,7 +93,7 @@ fn table(ui: &mut Ui, cx: &Cx<'_>, model: &LabModel) {
     Grid::new("behind").num_columns(5).min_row_height(20.0).spacing(vec2(10.0, 2.0)).striped(true).show(
         ui,
         |ui| {
-            head(ui, "Node", "The replica, in the colour of its line");
+            head(ui, "Replica", "The replica, in the colour of its line");
             head(ui, "Bytes", BYTES);
             head(ui, "Time", TIME);
             head(ui, "ACK age", ACK);

@@ -20,8 +20,8 @@ use crate::lab::model::LabModel;
 /// Seconds that can be followed, with their names.
 const WINDOWS: [(f64, &str); 5] =
     [(15.0, "15 s"), (60.0, "1 min"), (300.0, "5 min"), (1_800.0, "30 min"), (f64::INFINITY, "all")];
-/// Points per line: more than a pane has pixels are not seen.
-const POINTS_MAX: usize = 500;
+/// Pixels from point to point of a line: more points are not seen, and would be drawn as a smear.
+const POINT_EVERY: f32 = 3.0;
 /// Width of the figures beside the graph.
 const SIDE: f32 = 300.0;
 /// Below this width the figures go under the graph.
@@ -99,6 +99,7 @@ impl Offsets {
         let follow = self.follow;
         let names: Vec<(String, NodeId)> =
             cx.model.nodes.values().map(|n| (n.port.to_string(), n.id)).collect();
+        let points = (ui.available_width() / POINT_EVERY).max(50.0) as usize;
         let mut plot = Plot::new("offsets")
             .height(ui.available_height().max(60.0))
             .allow_scroll(false)
@@ -116,7 +117,7 @@ impl Offsets {
         let response = plot.show(ui, |plot| {
             let shown = if follow { live.clone() } else { bounds(&plot.plot_bounds()) };
             if let Some(node) = master.and_then(|id| cx.model.nodes.get(&id)) {
-                let band = series::band(node, &shown, now, POINTS_MAX);
+                let band = series::band(node, &shown, now, points);
                 let colour = tokens.series(cx.index(node.id)).gamma_multiply(0.20);
                 let area = FilledArea::new("Backlog", &band.at, &band.first, &band.next);
                 plot.add(area.fill_color(colour).allow_hover(false));
@@ -135,7 +136,7 @@ impl Offsets {
             let count = order.len();
             for (place, node) in order.into_iter().enumerate() {
                 let width = (1.6 + 2.2 * (count - 1 - place) as f32).min(8.0);
-                for (index, run) in series::runs(node, &shown, now, POINTS_MAX).into_iter().enumerate() {
+                for (index, run) in series::runs(node, &shown, now, points).into_iter().enumerate() {
                     let line = Line::new(node.port.to_string(), PlotPoints::Owned(run));
                     plot.line(
                         line.id((node.id.0, index)).color(tokens.series(cx.index(node.id))).width(width),

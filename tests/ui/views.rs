@@ -1,0 +1,136 @@
+//! Panes, theme, graphs, syncs, timeline, workload and recordings.
+
+use eframe::egui::{Theme, ThemePreference};
+use egui_kittest::kittest::Queryable;
+use repliscope::lab::{LabCommand, WorkloadSettings};
+use repliscope::replication::FullReason;
+
+use crate::bench::Bench;
+use crate::story::{failover, streaming};
+
+#[test]
+fn the_theme_is_switched_from_the_menu() {
+    let mut bench = Bench::after(&streaming(2.0));
+    for (entry, theme) in [
+        ("Light theme", ThemePreference::Light),
+        ("Dark theme", ThemePreference::Dark),
+        ("Theme like the system", ThemePreference::System),
+    ] {
+        bench.click("View");
+        bench.click(entry);
+        assert_eq!(bench.window.ctx.options(|options| options.theme_preference), theme);
+    }
+}
+
+#[test]
+fn a_closed_pane_comes_back_by_reset() {
+    let mut bench = Bench::after(&streaming(2.0));
+    bench.click("View");
+    bench.window.get_by_role_and_label(eframe::egui::Role::CheckBox, "Console").click();
+    bench.settle();
+    bench.window.key_press(eframe::egui::Key::Escape);
+    bench.settle();
+    assert!(bench.window.query_by_label("Console line").is_none());
+    bench.click("View");
+    bench.click("Reset layout");
+    bench.window.get_by_label("Console line");
+}
+
+#[test]
+fn every_sync_says_why_with_the_numbers() {
+    let mut story = streaming(2.0);
+    story.cut(7002);
+    let reason = FullReason::BeforeBacklog { asked: 10_240, first: 51_300, needed: 65_536 };
+    story.full_sync(7002, reason, false);
+    let mut bench = Bench::after(&story);
+    bench.click("Syncs");
+    bench.window.get_by_label_contains("the backlog starts at 51,300");
+    bench.window.get_by_label_contains("repl-backlog-size of 64.0 KiB");
+}
+
+#[test]
+fn after_a_failover_the_other_replica_continued_by_replid2() {
+    let mut bench = Bench::after(&failover());
+    bench.window.get_by_label("Master 7002");
+    bench.window.get_by_label("2 of 3 nodes answer");
+    bench.click("Syncs");
+    bench.window.get_by_label_contains("It named the previous history (replid2)");
+}
+
+#[test]
+fn the_timeline_is_filtered_by_text_and_opened_by_a_click() {
+    let mut bench = Bench::after(&failover());
+    bench.click("Timeline");
+    bench.click("Find in timeline");
+    bench.window.get_by_label("Find in timeline").type_text("killed");
+    bench.settle();
+    let row = bench.window.get_by_label_contains("Killed: nothing flushed");
+    row.click();
+    bench.settle();
+    bench.window.get_by_label_contains("\"Stopped\": \"Killed\"");
+    bench.click("Close details");
+    assert!(bench.window.query_by_label_contains("\"Stopped\": \"Killed\"").is_none());
+}
+
+#[test]
+fn the_workload_is_switched_with_the_settings_shown() {
+    let mut story = streaming(2.0);
+    let mut bench = Bench::after(&story);
+    bench.click("Workload");
+    bench.click("Stop workload");
+    let settings = WorkloadSettings { on: false, ..WorkloadSettings::default() };
+    assert_eq!(bench.wished(), [LabCommand::Workload(settings)]);
+
+    story.push(repliscope::lab::Event::WorkloadChanged(settings));
+    let mut bench = Bench::after(&story);
+    bench.click("Workload");
+    bench.click("Start workload");
+    assert_eq!(bench.wished(), [LabCommand::Workload(WorkloadSettings { on: true, ..settings })]);
+}
+
+#[test]
+fn a_recording_is_looked_at_and_left_again() {
+    let path = std::env::temp_dir().join(format!("repliscope-ui-{}.repliscope", std::process::id()));
+    let lines: Vec<String> =
+        failover().entries.iter().map(|entry| serde_json::to_string(entry).unwrap()).collect();
+    std::fs::write(&path, lines.join("\n")).unwrap();
+
+    let mut bench = Bench::new([1_280.0, 800.0], Theme::Dark);
+    let ctx = bench.window.ctx.clone();
+    bench.window.state_mut().open_recording(&ctx, path.clone());
+    for _ in 0..500 {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+        bench.window.step();
+        if bench.window.query_by_label("Back to live").is_some() {
+            break;
+        }
+    }
+    bench.settle();
+    std::fs::remove_file(path).unwrap();
+    bench.window.get_by_label("Master 7002");
+    bench.click("Node 7003");
+    bench.click("Freeze 7003");
+    assert!(bench.wished().is_empty(), "a recording cannot be broken");
+
+    // Back to the beginning: nothing has happened yet.
+    let slider = bench.window.get_by_label("Position in the recording").rect();
+    bench.press_at(slider.left_center() + eframe::egui::vec2(4.0, 0.0));
+    assert!(bench.window.query_by_label("Master 7002").is_none());
+    bench.click("Back to live");
+    bench.window.get_by_label("Start 3-node cluster");
+}
+
+#[test]
+fn a_file_that_is_no_recording_is_refused_in_words() {
+    let mut bench = Bench::new([1_280.0, 800.0], Theme::Dark);
+    let ctx = bench.window.ctx.clone();
+    bench.window.state_mut().open_recording(&ctx, "/nowhere/at/all.repliscope".into());
+    for _ in 0..500 {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+        bench.window.step();
+        if bench.window.query_by_label_contains("was not opened").is_some() {
+            return;
+        }
+    }
+    panic!("nothing was told");
+}
