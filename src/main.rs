@@ -86,10 +86,40 @@ fn in_terminal(options: Up) -> ExitCode {
     report(up(UpOptions { replicas, port, dir, keep_data, json }).map_err(anyhow::Error::from))
 }
 
+/// Opens the window; where none can be opened, says why and runs the cluster in the terminal.
 #[cfg(feature = "app")]
 fn in_window(recording: Option<PathBuf>) -> ExitCode {
-    let _ = recording;
-    in_terminal(Up::default())
+    use repliscope::app::{AppOptions, LabClient, run};
+    use repliscope::lab::headless::default_dir;
+    use repliscope::lab::{LabOptions, start};
+
+    let replaying = recording.is_some();
+    let connect = Box::new(|wake: repliscope::app::Wake| {
+        let options = LabOptions { data_dir: default_dir(), keep_data: false };
+        match start(wake, options) {
+            Ok(lab) => LabClient::new(lab.entries, lab.commands).with_guard(EndLab(lab.handle)),
+            Err(error) => LabClient::failed(&format!("the lab could not start: {error}")),
+        }
+    });
+    match run(AppOptions { connect, recording, first: None }) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) if replaying => report(Err(error.into())),
+        Err(error) => {
+            let _ = writeln!(std::io::stderr(), "repliscope: {error}\nRunning the cluster in the terminal instead.");
+            in_terminal(Up::default())
+        }
+    }
+}
+
+/// Ends the lab with the window, and waits for it: a node may have to save.
+#[cfg(feature = "app")]
+struct EndLab(repliscope::lab::LabHandle);
+
+#[cfg(feature = "app")]
+impl Drop for EndLab {
+    fn drop(&mut self) {
+        self.0.shutdown(std::time::Duration::from_secs(3));
+    }
 }
 
 fn report(result: anyhow::Result<()>) -> ExitCode {

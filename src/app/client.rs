@@ -4,7 +4,7 @@ use std::any::Any;
 
 use crossbeam_channel::{Receiver, Sender, TrySendError};
 
-use crate::lab::{Entry, LabCommand};
+use crate::lab::{Entry, Event, LabCommand, NoticeLevel};
 
 /// Two bounded channels: entries of the journal come in, wishes go out. Neither end ever waits.
 pub struct LabClient {
@@ -19,6 +19,17 @@ impl LabClient {
     /// A client of these channels.
     pub fn new(events: Receiver<Entry>, commands: Sender<LabCommand>) -> Self {
         Self { events, commands, guard: None }
+    }
+
+    /// A client without a lab: the window opens and shows why.
+    pub fn failed(reason: &str) -> Self {
+        let (entries, events) = crossbeam_channel::bounded(1);
+        let (commands, _) = crossbeam_channel::bounded(0);
+        let event =
+            Event::Notice { level: NoticeLevel::Error, node: None, text: format!("Nothing can be started: {reason}") };
+        // The channel has room for exactly this.
+        let _ = entries.try_send(Entry { seq: 0, at: std::time::Duration::ZERO, event });
+        Self::new(events, commands)
     }
 
     /// Keeps `guard` until the window closes: the lab's handle, whose drop ends the lab.
