@@ -15,7 +15,7 @@ use crate::commands::{Access, lru_clock, minutes};
 use crate::store::{BIG_STRING, KeyHash, Millis, Store};
 
 /// Keys that are decoded and touched before they are inserted: as many cache misses are under way at once.
-const GROUP: usize = 16;
+const GROUP: usize = 32;
 /// Longest key, whatever the limit for strings.
 const KEY_MAX: u64 = 512 * 1024 * 1024;
 /// Room is made in advance for at most this many keys, whatever the file promises.
@@ -303,17 +303,18 @@ impl<'a, R: Read, P: FnMut(&Progress) -> ControlFlow<()>> Loader<'a, R, P> {
         let longest = self.options.max_string.min(BIG_STRING as u64 - 1) as usize;
         let (keep_expired, now) = (self.options.keep_expired, self.options.now);
         let keyspace = self.store.db_mut(self.db);
+        let mut group: [(Plain, KeyHash); GROUP] = Default::default();
         loop {
             let window = self.input.window();
-            let mut group: [(Plain, KeyHash); GROUP] = std::array::from_fn(|_| Default::default());
             let (mut count, mut at) = (0, 0);
             while let Some(plain) = (count < GROUP).then(|| Plain::parse(window, at, longest)).flatten() {
-                let hash = keyspace.hash(&window[plain.key.clone()]);
-                keyspace.touch(hash);
                 at = plain.value.end;
+                let hash = keyspace.hash(&window[plain.key.clone()]);
                 group[count] = (plain, hash);
                 count += 1;
             }
+            // A pass of its own: nothing else stands between one cache miss and the next.
+            group[..count].iter().for_each(|(_, hash)| keyspace.touch(*hash));
             for (plain, hash) in &group[..count] {
                 let key = &window[plain.key.clone()];
                 if !keep_expired && plain.expire.is_some_and(|at| at <= now) {
