@@ -8,7 +8,7 @@ use super::{CmdError, CmdResult, Ctx, numbers};
 use crate::protocol::Args;
 use crate::store::Millis;
 
-/// How long ago is "now" for a duration, how much a unit is, and whose errors these are.
+/// How a deadline is given, and by which command.
 #[derive(Debug, Clone, Copy)]
 struct Form {
     command: &'static str,
@@ -96,11 +96,25 @@ fn set_deadline(ctx: &mut Ctx<'_>, args: &Args<'_>, form: Form) -> CmdResult {
     } else if allowed {
         ctx.keyspace_mut().set_expire(hash, key, Some(deadline));
         ctx.changed(key);
-        let mut digits = itoa::Buffer::new();
-        ctx.propagate(&[b"PEXPIREAT", key, digits.format(deadline).as_bytes()]);
+        propagate(ctx, args, form, deadline);
     }
     ctx.out.flag(allowed);
     Ok(())
+}
+
+/// The conditions go along: a replica holds the same expiry and so comes to the same result.
+fn propagate(ctx: &mut Ctx<'_>, args: &Args<'_>, form: Form, deadline: Millis) {
+    if !form.relative && form.millis_per_unit == 1 {
+        return;
+    }
+    let mut digits = itoa::Buffer::new();
+    let command: [&[u8]; 3] = [b"PEXPIREAT", args.get(1), digits.format(deadline).as_bytes()];
+    if args.len() == 3 {
+        ctx.propagate(&command);
+    } else {
+        let parts: Vec<&[u8]> = command.into_iter().chain(args.from(3)).collect();
+        ctx.propagate(&parts);
+    }
 }
 
 /// `PERSIST key`. O(1).

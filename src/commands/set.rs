@@ -140,10 +140,10 @@ pub(super) fn set(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CmdResult {
             None => Ttl::Clear,
         };
         store(ctx, hash, key, value, ttl);
-        match options.expire {
-            Some((unit, _)) if unit != Unit::UnixMillis => propagate_deadline(ctx, key, value, deadline),
+        match deadline {
+            Some(at) => propagate_deadline(ctx, key, value, at),
             None if options.get => propagate_without_get(ctx, args),
-            _ => {}
+            None => {}
         }
     }
     if !options.get {
@@ -152,10 +152,9 @@ pub(super) fn set(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CmdResult {
     Ok(())
 }
 
-fn propagate_deadline(ctx: &mut Ctx<'_>, key: &[u8], value: &[u8], deadline: Option<Millis>) {
+fn propagate_deadline(ctx: &mut Ctx<'_>, key: &[u8], value: &[u8], deadline: Millis) {
     let mut digits = itoa::Buffer::new();
-    let at = digits.format(deadline.unwrap_or_default());
-    ctx.propagate(&[b"SET", key, value, b"PXAT", at.as_bytes()]);
+    ctx.propagate(&[b"SET", key, value, b"PXAT", digits.format(deadline).as_bytes()]);
 }
 
 /// A replica would read the old value for nothing.
@@ -194,7 +193,7 @@ fn set_for(ctx: &mut Ctx<'_>, args: &Args<'_>, unit: Unit, command: &'static str
     let hash = ctx.hash(key);
     ctx.clear_expired(ctx.db, hash, key);
     store(ctx, hash, key, value, Ttl::At(deadline));
-    propagate_deadline(ctx, key, value, Some(deadline));
+    propagate_deadline(ctx, key, value, deadline);
     ctx.out.ok();
     Ok(())
 }

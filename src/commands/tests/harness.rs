@@ -101,7 +101,7 @@ impl Fixture {
     }
 }
 
-fn stream_line(db: usize, command: &[u8]) -> String {
+pub(super) fn stream_line(db: usize, command: &[u8]) -> String {
     let words = shown(command);
     let words = words.trim_start_matches('[').trim_end_matches(']').replace('$', "");
     if db == 0 { words } else { format!("{db}: {words}") }

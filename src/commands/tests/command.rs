@@ -1,0 +1,1 @@
+//! COMMAND and the table behind it.
