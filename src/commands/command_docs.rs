@@ -46,7 +46,7 @@ fn write(out: &mut Replies, command: &Command) {
     }
     if !nodes.is_empty() {
         out.bulk(b"arguments");
-        write_nodes(out, &nodes);
+        write_nodes(out, command, &nodes);
     }
     if !subcommands.is_empty() {
         out.bulk(b"subcommands");
@@ -97,7 +97,7 @@ impl Node {
     }
 }
 
-fn write_nodes(out: &mut Replies, nodes: &[Node]) {
+fn write_nodes(out: &mut Replies, command: &Command, nodes: &[Node]) {
     out.array(nodes.len());
     for node in nodes {
         let flags: Vec<&str> = [(node.optional, "optional"), (node.multiple, "multiple")]
@@ -108,7 +108,7 @@ fn write_nodes(out: &mut Replies, nodes: &[Node]) {
             Shape::Token => {
                 (node.token.as_deref().unwrap_or_default().to_ascii_lowercase(), "pure-token", None)
             }
-            Shape::Value(name) => (name.clone(), value_type(name), None),
+            Shape::Value(name) => (name.clone(), value_type(command, name), None),
             Shape::Block(inner) => (joined(inner), "block", Some(inner)),
             Shape::OneOf(inner) => (joined(inner), "oneof", Some(inner)),
         };
@@ -131,7 +131,7 @@ fn write_nodes(out: &mut Replies, nodes: &[Node]) {
         }
         if let Some(inner) = inner {
             out.bulk(b"arguments");
-            write_nodes(out, inner);
+            write_nodes(out, command, inner);
         }
     }
 }
@@ -151,8 +151,9 @@ fn joined(nodes: &[Node]) -> String {
 }
 
 /// The type of an argument: the table's names are Redis' own and tell it.
-fn value_type(name: &str) -> &'static str {
+fn value_type(command: &Command, name: &str) -> &'static str {
     match name {
+        "increment" if command.name == "incrbyfloat" => "double",
         "key" | "key1" | "key2" | "newkey" | "source" | "destination" => "key",
         "seconds" | "milliseconds" | "start" | "end" | "offset" | "increment" | "decrement" | "len"
         | "db" | "destination-db" | "index" | "index1" | "index2" | "cursor" | "count" | "protover"
@@ -262,7 +263,12 @@ fn one_node(mut nodes: Vec<Node>) -> Node {
         Some(only) if nodes.is_empty() => only,
         Some(last) => {
             nodes.push(last);
-            Node::of(Shape::Block(nodes))
+            // `AUTH username password`: the token announces all of them.
+            let token = match nodes.first_mut() {
+                Some(Node { token, shape: Shape::Value(_), .. }) => token.take(),
+                _ => None,
+            };
+            Node { token, ..Node::of(Shape::Block(nodes)) }
         }
         None => Node::of(Shape::Block(nodes)),
     }

@@ -2,7 +2,7 @@
 //!
 //! Skipped where none is installed, unless `REPLISCOPE_REQUIRE_REDIS` is set.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, Write};
 use std::os::unix::net::UnixStream;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant, SystemTime};
@@ -144,6 +144,14 @@ fn read_frame(from: &mut impl BufRead) -> Vec<u8> {
         }
     }
     frame
+}
+
+/// The parts of an array, a set or a map, each as its bytes.
+pub(super) fn elements(frame: &[u8]) -> Vec<Vec<u8>> {
+    let end = frame.iter().position(|byte| *byte == b'\n').unwrap() + 1;
+    let count: usize = std::str::from_utf8(&frame[1..end - 2]).unwrap().parse().unwrap();
+    let mut rest = &frame[end..];
+    (0..if frame[0] == b'%' { count * 2 } else { count }).map(|_| read_frame(&mut rest)).collect()
 }
 
 #[test]
