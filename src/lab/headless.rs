@@ -35,7 +35,7 @@ pub struct UpOptions {
     pub replicas: u16,
     /// The master's port; the replicas' follow.
     pub port: u16,
-    /// Where the nodes' folders are; a temporary place when `None`, see [`default_dir`].
+    /// Where the nodes' folders are; [`default_dir`] when `None`.
     pub dir: Option<PathBuf>,
     /// Load the data that the folders hold instead of setting it aside.
     pub keep_data: bool,

@@ -16,6 +16,7 @@ mod lifecycle;
 mod member;
 pub mod model;
 mod observer;
+mod planning;
 pub mod ports;
 mod recorder;
 pub mod recording;

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use super::ports::tests::free_block;
 use super::process::RedisServers;
+use super::runner::Runner;
 use super::thread::start_with;
 use super::*;
 use crate::node::NodeEvent;
@@ -28,9 +29,13 @@ struct Bench {
 
 impl Bench {
     fn new(ports: u16) -> Self {
+        Self::with_runner(ports, Box::new(RedisServers))
+    }
+
+    fn with_runner(ports: u16, runner: Box<dyn Runner>) -> Self {
         let data_dir = tempfile::tempdir().unwrap();
         let options = LabOptions { data_dir: data_dir.path().to_owned(), keep_data: false };
-        let parts = start_with(|| {}, options, Box::new(RedisServers)).unwrap();
+        let parts = start_with(|| {}, options, runner).unwrap();
         Self { parts, seen: Vec::new(), port: free_block(ports), data_dir }
     }
 

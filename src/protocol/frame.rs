@@ -128,6 +128,9 @@ enum Step {
     StringAhead,
 }
 
+/// First bytes of all types.
+const KINDS: &[u8] = b"+-:$*_#,(!=~%>|";
+
 /// The buffer is compacted once this much of it is decoded: rarely enough to cost nothing.
 const COMPACT_AT: usize = 64 << 10;
 
@@ -264,13 +267,13 @@ impl FrameDecoder {
             self.searched = self.buffer.len();
             // The first byte alone tells that this is no reply; do not wait for a line that may never come.
             return match self.buffer.get(self.start) {
-                Some(&kind) if !b"+-:$*_#,(!=~%>|".contains(&kind) => Err(FrameError::UnknownType(kind)),
+                Some(&kind) if !KINDS.contains(&kind) => Err(FrameError::UnknownType(kind)),
                 _ => Ok(None),
             };
         };
         if line_feed == self.start || self.buffer[line_feed - 1] != b'\r' {
             return match self.buffer[self.start] {
-                kind if b"+-:$*_#,(!=~%>|".contains(&kind) => Err(FrameError::MissingLineEnd),
+                kind if KINDS.contains(&kind) => Err(FrameError::MissingLineEnd),
                 kind => Err(FrameError::UnknownType(kind)),
             };
         }

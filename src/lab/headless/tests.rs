@@ -112,3 +112,19 @@ fn a_cluster_that_cannot_start_is_an_error_and_no_endless_wait() {
     assert!(matches!(&error, HeadlessError::Refused(text) if text.contains("n1")), "{error}");
     assert_eq!(screen.text(), "");
 }
+
+#[cfg(unix)]
+#[test]
+fn sigterm_is_a_wish_to_end_and_no_crash() {
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let end = asked_to_end();
+        tokio::pin!(end);
+        // The first look at it installs the handlers.
+        let early = tokio::time::timeout(Duration::from_millis(50), &mut end).await;
+        assert!(early.is_err(), "nobody asked yet");
+        let pid = std::process::id().to_string();
+        std::process::Command::new("kill").args(["-TERM", &pid]).status().unwrap();
+        tokio::time::timeout(Duration::from_secs(5), end).await.unwrap();
+    });
+}

@@ -1,5 +1,9 @@
+use std::io;
+use std::path::PathBuf;
+
 use super::*;
 use crate::lab::process::redis_is_installed;
+use crate::lab::runner::{OnEvent, Runner, RunningNode};
 
 #[test]
 fn a_lab_with_every_node_frozen_ends_within_three_seconds() {
@@ -63,4 +67,44 @@ fn a_cut_survives_a_restart_until_it_is_healed() {
     bench.ask(LabCommand::HealLink(NodeId(2)));
     bench.notice(from, "The link of n2 is not cut");
     bench.end();
+}
+
+/// A node that reacts to nothing, not even to a kill.
+struct Stubborn;
+
+impl Runner for Stubborn {
+    fn start(&self, _: PathBuf, _: OnEvent) -> io::Result<Box<dyn RunningNode>> {
+        Ok(Box::new(Self))
+    }
+}
+
+impl RunningNode for Stubborn {
+    fn stop(&self) {}
+    fn kill(&self) {}
+    fn freeze(&self) {}
+    fn thaw(&self) {}
+    fn cut_link(&self, _: bool) {}
+    fn join(&mut self, timeout: Duration) -> bool {
+        std::thread::sleep(timeout);
+        false
+    }
+}
+
+#[test]
+fn a_node_that_reacts_to_nothing_is_given_up_and_holds_no_end_up() {
+    let mut bench = Bench::with_runner(4, Box::new(Stubborn));
+    bench.ask(LabCommand::StartCluster { preset: Preset::Chain { nodes: 3 }, port: bench.port });
+    bench.until("planned", |event| matches!(event, Event::ClusterPlanned { .. }));
+    bench.ask(LabCommand::Kill(NodeId(3)));
+    bench.notice(0, "n3 was killed and did not end");
+    let seen = bench.end();
+    for node in ["n1", "n2"] {
+        let given_up = format!("{node} was killed and did not end");
+        assert!(
+            seen.iter().any(|entry| {
+                matches!(&entry.event, Event::Notice { text, .. } if text.contains(&given_up))
+            })
+        );
+    }
+    assert_eq!(seen.last().unwrap().event, Event::ClusterStopped);
 }
