@@ -87,6 +87,9 @@ fn keys(value: &str) -> u64 {
 /// An ACK comes once a second, so an age up to this is a healthy one and no news.
 const ACK_AGE_USUAL: u64 = 2;
 
+/// A longest step below this is the noise of a busy machine.
+const LAG_NOISE_US: u64 = 1000;
+
 /// Memory that comes and goes with the buffers of a few clients.
 const MEMORY_NOISE: u64 = 64 << 10;
 
@@ -94,8 +97,9 @@ const MEMORY_NOISE: u64 = 64 << 10;
 ///
 /// A cluster at rest must be silent, yet each poll changes figures by itself, and so do the replicas' ACKs, one a
 /// second each. Left out are therefore: the time of the answer; commands and commands per second within what polls
-/// and ACKs explain; memory within the noise of buffers; an ACK age that is a usual one on both sides; the p99 of
-/// the loop lag (its maximum counts). Everything else counts with any change.
+/// and ACKs explain; the bytes of the ACKs themselves (all that a master receives, and all that a replica without
+/// replicas of its own sends); memory within the noise of buffers; an ACK age that is a usual one on both sides; the
+/// p99 of the loop lag, and its maximum below a millisecond. Everything else counts with any change.
 pub(super) fn matters(last: &NodeSample, now: &NodeSample, polled: Duration) -> bool {
     let acks = now.replicas.len() as u64 * (1 + polled.as_secs());
     let own_commands = 2 + acks;
@@ -114,6 +118,12 @@ pub(super) fn matters(last: &NodeSample, now: &NodeSample, polled: Duration) -> 
         sample.ops_per_second = 0;
         sample.used_memory = 0;
         sample.loop_lag_p99_us = 0;
+        sample.loop_lag_max_us /= LAG_NOISE_US;
+        if sample.is_master {
+            sample.repl_bytes_in = 0;
+        } else if sample.replicas.is_empty() {
+            sample.repl_bytes_out = 0;
+        }
         sample.round_trip = Duration::ZERO;
         for replica in &mut sample.replicas {
             replica.ack_age = if replica.ack_age <= ACK_AGE_USUAL { 0 } else { replica.ack_age };
@@ -182,6 +192,8 @@ mod tests {
         now.commands += 1 + 2; // our INFO, and an ACK of each replica
         now.ops_per_second = 12;
         now.used_memory += 20_000;
+        now.repl_bytes_in += 34;
+        now.loop_lag_max_us += 700;
         now.round_trip = Duration::from_millis(3);
         now.replicas[0].ack_age = 1;
         assert!(!matters(&last, &now, Duration::from_millis(100)));
