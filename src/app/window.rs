@@ -14,15 +14,13 @@ use super::files::{FileNews, Files};
 use super::help::{self, HelpTable};
 use super::layout::{self, Pane};
 use super::menus;
-use super::panels::Cx;
 use super::panels::console::Console;
 use super::panels::home::Home;
-use super::panels::inspector::Inspector;
 use super::panels::offsets::Offsets;
 use super::panels::syncs::Syncs;
 use super::panels::timeline::TimelinePanel;
-use super::panels::topology::Topology;
 use super::panels::workload::Workload;
+use super::panels::{Cx, inspector, topology};
 use super::replay::Replay;
 use super::status;
 use super::theme::{self, Tokens};
@@ -59,8 +57,6 @@ pub struct App {
 /// View state of every panel.
 struct Panels {
     home: Home,
-    topology: Topology,
-    inspector: Inspector,
     offsets: Offsets,
     syncs: Syncs,
     console: Console,
@@ -72,8 +68,6 @@ impl Default for Panels {
     fn default() -> Self {
         Self {
             home: Home::default(),
-            topology: Topology,
-            inspector: Inspector,
             offsets: Offsets::default(),
             syncs: Syncs::default(),
             console: Console::new(help::built_in),
@@ -348,8 +342,8 @@ impl egui_tiles::Behavior<Pane> for Panes<'_, '_> {
             ui.take_available_space();
             let (panels, cx) = (&mut *self.panels, &mut *self.cx);
             match pane {
-                Pane::Topology => panels.topology.ui(ui, cx),
-                Pane::Node => panels.inspector.ui(ui, cx),
+                Pane::Topology => topology::ui(ui, cx),
+                Pane::Node => inspector::ui(ui, cx),
                 Pane::Timeline => panels.timeline.ui(ui, cx),
                 Pane::Offsets => panels.offsets.ui(ui, cx),
                 Pane::Syncs => panels.syncs.ui(ui, cx),

@@ -12,24 +12,19 @@ use crate::lab::NodeSample;
 use crate::lab::model::{Life, NodeModel};
 use crate::node::StopReason;
 
-/// The inspector keeps no state of its own: which node is selected belongs to the window.
-#[derive(Default)]
-pub(crate) struct Inspector;
-
-impl Inspector {
-    pub(crate) fn ui(&mut self, ui: &mut Ui, cx: &mut Cx<'_>) {
-        let model = cx.model;
-        let Some(node) = cx.selected.and_then(|id| model.nodes.get(&id)) else {
-            empty_state(ui, "No node selected", "Click a node in the topology to see its figures");
-            return;
-        };
-        ScrollArea::vertical().auto_shrink(false).id_salt("inspector").show(ui, |ui| {
-            header(ui, cx, node);
-            buttons(ui, cx, node);
-            ui.add_space(theme::TIGHT);
-            figures(ui, cx, node);
-        });
-    }
+/// Draws the selected node.
+pub(crate) fn ui(ui: &mut Ui, cx: &mut Cx<'_>) {
+    let model = cx.model;
+    let Some(node) = cx.selected.and_then(|id| model.nodes.get(&id)) else {
+        empty_state(ui, "No node selected", "Click a node in the topology to see its figures");
+        return;
+    };
+    ScrollArea::vertical().auto_shrink(false).id_salt("inspector").show(ui, |ui| {
+        header(ui, cx, node);
+        buttons(ui, cx, node);
+        ui.add_space(theme::TIGHT);
+        figures(ui, cx, node);
+    });
 }
 
 fn header(ui: &mut Ui, cx: &mut Cx<'_>, node: &NodeModel) {

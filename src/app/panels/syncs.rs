@@ -174,15 +174,15 @@ fn why(ui: &mut Ui, sync: &SyncRecord, tokens: &Tokens) {
 }
 
 fn phase_text(span: &PhaseSpan, now: Duration) -> String {
-    let mut text = format!("{} {}", format::step(span.step), format::duration(span.took(now)));
+    let (step, took) = (format::step(span.step), format::duration(span.took(now)));
+    let bytes = format::bytes(span.bytes);
     match (span.bytes, span.bytes_total) {
-        (0, _) => {}
-        (bytes, Some(total)) if bytes < total => {
-            text.push_str(&format!(", {} of {}", format::bytes(bytes), format::bytes(total)));
+        (0, _) => format!("{step} {took}"),
+        (some, Some(total)) if some < total => {
+            format!("{step} {took}, {bytes} of {}", format::bytes(total))
         }
-        (bytes, _) => text.push_str(&format!(", {}", format::bytes(bytes))),
+        _ => format!("{step} {took}, {bytes}"),
     }
-    text
 }
 
 fn step_colour(step: SyncStep, tokens: &Tokens) -> Color32 {

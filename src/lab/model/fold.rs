@@ -294,7 +294,7 @@ fn link_phase(model: &mut LabModel, at: Duration, id: NodeId, phase: LinkPhase) 
     let newest = model.syncs.iter().rposition(|sync| sync.replica == id);
     let running = newest.filter(|&index| model.syncs[index].is_running());
     match (phase, running) {
-        (LinkPhase::Connect, _) => {}
+        (LinkPhase::Connect, _) | (LinkPhase::Streaming, None) => {}
         (LinkPhase::Streaming, Some(index)) => {
             let sync = &mut model.syncs[index];
             let (bytes, keys) = sync
@@ -304,7 +304,6 @@ fn link_phase(model: &mut LabModel, at: Duration, id: NodeId, phase: LinkPhase) 
             let took = at.saturating_sub(sync.started);
             sync.finish(SyncEnd::Finished { at, snapshot_bytes: bytes, keys, took });
         }
-        (LinkPhase::Streaming, None) => {}
         (_, Some(index)) => model.syncs[index].enter(at, phase),
         (_, None) => {
             // A dead master is tried again every second; that is one row with a count and not a hundred rows.

@@ -158,10 +158,10 @@ impl NodeModel {
     }
 
     pub(super) fn take_sample(&mut self, at: Duration, sample: &NodeSample) {
+        let since = at.saturating_sub(self.sampled_at);
         self.rate_in = match &self.sample {
-            Some(last) if at > self.sampled_at => {
-                let bytes = sample.repl_bytes_in.saturating_sub(last.repl_bytes_in);
-                bytes as f64 / (at - self.sampled_at).as_secs_f64()
+            Some(last) if !since.is_zero() => {
+                sample.repl_bytes_in.saturating_sub(last.repl_bytes_in) as f64 / since.as_secs_f64()
             }
             _ => 0.0,
         };

@@ -146,10 +146,8 @@ pub fn node_of(event: &Event) -> Option<NodeId> {
         | Event::Sample { node, .. }
         | Event::Promotion { node, .. }
         | Event::ConsoleReply { node, .. }
-        | Event::NodeRemoved(node) => Some(*node),
-        Event::NodeAdded(plan) => Some(plan.node),
-        Event::Notice { node, .. } => *node,
-        Event::Asked(ask) => match ask {
+        | Event::NodeRemoved(node)
+        | Event::Asked(
             Ask::RemoveNode(node)
             | Ask::Start(node)
             | Ask::Stop(node)
@@ -161,9 +159,10 @@ pub fn node_of(event: &Event) -> Option<NodeId> {
             | Ask::ReplicaOf { node, .. }
             | Ask::CutLink(node)
             | Ask::HealLink(node)
-            | Ask::Console { target: ConsoleTarget::Node(node), .. } => Some(*node),
-            _ => None,
-        },
+            | Ask::Console { target: ConsoleTarget::Node(node), .. },
+        ) => Some(*node),
+        Event::NodeAdded(plan) => Some(plan.node),
+        Event::Notice { node, .. } => *node,
         _ => None,
     }
 }

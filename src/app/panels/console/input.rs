@@ -52,7 +52,7 @@ impl Input {
     }
 
     /// Space that [`Input::ui`] takes.
-    pub(super) fn height(&self, ui: &Ui) -> f32 {
+    pub(super) fn height(ui: &Ui) -> f32 {
         let small = ui.text_style_height(&TextStyle::Small);
         ui.spacing().interact_size.y + small + 3.0 * ui.spacing().item_spacing.y + theme::GAP
     }

@@ -55,7 +55,7 @@ impl Console {
         let target = self.target_now(cx.model);
         self.targets(ui, cx, target);
         let row = ui.text_style_height(&TextStyle::Monospace) + 3.0;
-        let below = self.input.height(ui);
+        let below = Input::height(ui);
         let height = (ui.available_height() - below).max(row * 2.0);
         self.transcript(ui, cx, target, row, height);
         let line = self.input.ui(ui, cx, target, std::mem::take(&mut self.wants_focus));

@@ -187,18 +187,25 @@ pub(super) fn quoted(bytes: &[u8]) -> String {
                 letter if letter.is_control() => {
                     let mut buffer = [0; 4];
                     for byte in letter.encode_utf8(&mut buffer).bytes() {
-                        out.push_str(&format!("\\x{byte:02x}"));
+                        escape(byte, &mut out);
                     }
                 }
                 letter => out.push(letter),
             }
         }
         for byte in chunk.invalid() {
-            out.push_str(&format!("\\x{byte:02x}"));
+            escape(*byte, &mut out);
         }
     }
     out.push('"');
     out
+}
+
+/// `\x0a` and the like.
+fn escape(byte: u8, out: &mut String) {
+    use std::fmt::Write;
+    // Writing to a String cannot fail.
+    let _ = write!(out, "\\x{byte:02x}");
 }
 
 #[cfg(test)]

@@ -108,7 +108,7 @@ impl Offsets {
             .y_axis_min_width(62.0)
             .x_axis_formatter(|mark, _| axis_time(mark.value))
             .y_axis_formatter(|mark, _| axis_offset(mark.value))
-            .label_formatter(|hover| hover_text(hover))
+            .label_formatter(hover_text)
             .show_background(false)
             .grid_color(tokens.line);
         if follow {

@@ -184,10 +184,14 @@ impl Curve {
         Self { points: [start, start + bend, end - bend, end] }
     }
 
-    fn at(&self, t: f32) -> Pos2 {
-        let [a, b, c, d] = self.points.map(Pos2::to_vec2);
-        let u = 1.0 - t;
-        let sum = a * (u * u * u) + b * (3.0 * u * u * t) + c * (3.0 * u * t * t) + d * (t * t * t);
+    /// The point at this share of the way.
+    fn at(&self, share: f32) -> Pos2 {
+        let [start, first, second, end] = self.points.map(Pos2::to_vec2);
+        let rest = 1.0 - share;
+        let sum = start * rest.powi(3)
+            + first * (3.0 * rest.powi(2) * share)
+            + second * (3.0 * rest * share.powi(2))
+            + end * share.powi(3);
         pos2(sum.x, sum.y)
     }
 }

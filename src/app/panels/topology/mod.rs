@@ -13,32 +13,27 @@ use crate::app::actions::Action;
 use crate::app::theme::{self, Tokens};
 use crate::lab::LabCommand;
 
-/// The picture keeps no state of its own.
-#[derive(Default)]
-pub(crate) struct Topology;
-
-impl Topology {
-    pub(crate) fn ui(&mut self, ui: &mut Ui, cx: &mut Cx<'_>) {
-        toolbar(ui, cx);
-        let available = ui.available_size();
-        ScrollArea::both().auto_shrink(false).id_salt("topology").show(ui, |ui| {
-            let picture = place::place(cx.model, available - Vec2::splat(theme::TIGHT));
-            let (canvas, _) = ui.allocate_exact_size(picture.size, Sense::hover());
-            let moved = |rect: &Rect| rect.translate(canvas.min.to_vec2());
-            // Links first: cards lie above them.
-            for node in cx.model.nodes.values() {
-                let Some(master) = cx.model.master_of(node) else { continue };
-                if let (Some(from), Some(to)) = (picture.cards.get(&master.id), picture.cards.get(&node.id)) {
-                    links::link_ui(ui, cx, node, master, (moved(from), moved(to)), picture.scale);
-                }
+/// Draws the picture.
+pub(crate) fn ui(ui: &mut Ui, cx: &mut Cx<'_>) {
+    toolbar(ui, cx);
+    let available = ui.available_size();
+    ScrollArea::both().auto_shrink(false).id_salt("topology").show(ui, |ui| {
+        let picture = place::place(cx.model, available - Vec2::splat(theme::TIGHT));
+        let (canvas, _) = ui.allocate_exact_size(picture.size, Sense::hover());
+        let moved = |rect: &Rect| rect.translate(canvas.min.to_vec2());
+        // Links first: cards lie above them.
+        for node in cx.model.nodes.values() {
+            let Some(master) = cx.model.master_of(node) else { continue };
+            if let (Some(from), Some(to)) = (picture.cards.get(&master.id), picture.cards.get(&node.id)) {
+                links::link_ui(ui, cx, node, master, (moved(from), moved(to)), picture.scale);
             }
-            for (id, rect) in &picture.cards {
-                if let Some(node) = cx.model.nodes.get(id) {
-                    card::card_ui(ui, cx, node, moved(rect), picture.scale);
-                }
+        }
+        for (id, rect) in &picture.cards {
+            if let Some(node) = cx.model.nodes.get(id) {
+                card::card_ui(ui, cx, node, moved(rect), picture.scale);
             }
-        });
-    }
+        }
+    });
 }
 
 fn toolbar(ui: &mut Ui, cx: &mut Cx<'_>) {
