@@ -44,7 +44,7 @@ fn cpu_time<T>(work: impl FnOnce() -> T) -> (T, Duration) {
     let (start, before) = (Instant::now(), on_cpu());
     let result = work();
     let elapsed = start.elapsed();
-    (result, on_cpu().zip(before).map_or(elapsed, |(after, before)| after - before))
+    (result, on_cpu().zip(before).map_or(elapsed, |(after, before)| after.saturating_sub(before)))
 }
 
 /// Encodes and throws the chunks away, as a fast peer would take them.

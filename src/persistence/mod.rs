@@ -8,6 +8,8 @@
 //! | `format` | numbers and names of the RDB format |
 //! | `rdb_write` | encodes a snapshot |
 //! | `rdb_read` | decodes into a new data set |
+//! | `rdb_load` | what goes into a load and what comes out |
+//! | `rdb_plain` | the short way for short strings |
 //! | `rdb_input` | the bounded window through which the decoder sees its bytes |
 //! | `rdb_error` | why a load failed, and where |
 //! | `channel` | bytes that another thread hands over |
@@ -22,6 +24,8 @@ mod interop_tests;
 mod lzf;
 mod rdb_error;
 mod rdb_input;
+mod rdb_load;
+mod rdb_plain;
 mod rdb_read;
 #[cfg(test)]
 mod rdb_tests;
@@ -32,5 +36,6 @@ pub use files::{Disk, FileError, OsDisk, PendingFile, Step, remove_stale};
 pub use format::{Aux, VERSION_WRITTEN};
 pub use lzf::LzfError;
 pub use rdb_error::{RdbError, Reason};
-pub use rdb_read::{Checksum, Ending, LoadOptions, Loaded, Progress, load};
+pub use rdb_load::{Checksum, Ending, LoadOptions, Loaded, Progress};
+pub use rdb_read::load;
 pub use rdb_write::{CHUNK, RdbWriter, WriteOptions, Written};

@@ -5,12 +5,14 @@
 
 use std::borrow::Cow;
 use std::io::Read;
-use std::ops::{ControlFlow, Range};
+use std::ops::ControlFlow;
 
 use super::format::{Aux, TYPE_STRING, VERSION_NEWEST, VERSION_WITH_CHECKSUM, length, opcode, type_name};
 use super::lzf::decompress;
 use super::rdb_error::{RdbError, Reason};
 use super::rdb_input::Input;
+use super::rdb_load::{Checksum, Ending, LoadOptions, Loaded, Progress};
+use super::rdb_plain::{Plain, expiry};
 use crate::commands::{Access, lru_clock, minutes};
 use crate::store::{BIG_STRING, KeyHash, Millis, Store};
 
@@ -22,98 +24,6 @@ const KEY_MAX: u64 = 512 * 1024 * 1024;
 const PROMISE_MAX: u64 = 1 << 24;
 /// Longest field before the keys.
 const AUX_MAX: u64 = 16 * 1024 * 1024;
-
-/// What ends the bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ending {
-    /// The data are all: more bytes are an error. Reads on until the source ends.
-    File,
-    /// This mark follows the data (a diskless transfer). No byte behind it is waited for.
-    Mark([u8; 40]),
-    /// Anything may follow, none of it is waited for.
-    Open,
-}
-
-/// How to load.
-#[derive(Debug, Clone)]
-pub struct LoadOptions {
-    /// Number of databases of the new data set.
-    pub databases: usize,
-    /// Decides the order of keys in it.
-    pub seed: u64,
-    /// The present.
-    pub now: Millis,
-    /// Load keys whose time has come (a replica: its master will delete them).
-    pub keep_expired: bool,
-    /// Compare the checksum, if there is one (`rdbchecksum`).
-    pub verify_checksum: bool,
-    /// Longest string allowed (`proto-max-bulk-len`), in bytes.
-    pub max_string: u64,
-    /// How accesses are noted.
-    pub access: Access,
-    /// What ends the bytes.
-    pub ending: Ending,
-}
-
-impl Default for LoadOptions {
-    fn default() -> Self {
-        Self {
-            databases: 16,
-            seed: 0,
-            now: 0,
-            keep_expired: false,
-            verify_checksum: true,
-            max_string: 512 * 1024 * 1024,
-            access: Access::Lru,
-            ending: Ending::File,
-        }
-    }
-}
-
-/// How far a load is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Progress {
-    /// Bytes decoded.
-    pub bytes: u64,
-    /// Keys decoded.
-    pub keys: u64,
-    /// Keys announced so far: each database announces its own.
-    pub keys_total: u64,
-}
-
-/// What became of the checksum.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Checksum {
-    /// It matches.
-    Verified,
-    /// The writer made none: the data are worth a warning.
-    Absent,
-    /// It was not compared, as the options say.
-    Ignored,
-}
-
-/// A complete data set.
-#[derive(Debug)]
-pub struct Loaded {
-    /// The data.
-    pub store: Store,
-    /// What the snapshot says about itself.
-    pub aux: Aux,
-    /// RDB version it is written in.
-    pub version: u32,
-    /// Keys in `store`.
-    pub keys_loaded: u64,
-    /// Keys left out because their time has come.
-    pub keys_expired: u64,
-    /// Function libraries left out.
-    pub functions_skipped: u64,
-    /// Bytes up to the end of the data, an end mark not counted.
-    pub bytes: u64,
-    /// What became of the checksum.
-    pub checksum: Checksum,
-    /// Bytes behind the end that came along with the last read.
-    pub rest: Vec<u8>,
-}
 
 /// Loads a snapshot from `source`, whose reads need not be large. `progress` is called whenever bytes came
 /// in, and can stop the load.
@@ -539,53 +449,6 @@ impl<'a, R: Read, P: FnMut(&Progress) -> ControlFlow<()>> Loader<'a, R, P> {
         self.packed = packed;
         result
     }
-}
-
-/// Redis' own "none" among the expiry times is -1.
-fn expiry(at: Millis) -> Option<Millis> {
-    (at != -1).then_some(at)
-}
-
-/// A key with a short uncompressed string, as it lies in the window.
-#[derive(Debug, Default)]
-struct Plain {
-    start: usize,
-    key: Range<usize>,
-    value: Range<usize>,
-    expire: Option<Millis>,
-}
-
-impl Plain {
-    #[inline]
-    fn parse(window: &[u8], start: usize, longest: usize) -> Option<Self> {
-        let mut at = start;
-        let mut expire = None;
-        if *window.get(at)? == opcode::EXPIRETIME_MS {
-            expire = expiry(Millis::from_le_bytes(*window.get(at + 1..)?.first_chunk()?));
-            at += 9;
-        }
-        if *window.get(at)? != TYPE_STRING {
-            return None;
-        }
-        let key = plain_string(window, at + 1, longest)?;
-        let value = plain_string(window, key.end, longest)?;
-        Some(Self { start, key, value, expire })
-    }
-}
-
-/// Where the string at `at` lies, if its length has at most 14 bits and all of it is at hand.
-#[inline]
-fn plain_string(window: &[u8], at: usize, longest: usize) -> Option<Range<usize>> {
-    let first = *window.get(at)?;
-    let (len, from) = match first & length::KIND {
-        0 => (usize::from(first), at + 1),
-        length::BITS_14 => {
-            let second = *window.get(at + 1)?;
-            (usize::from(first & !length::KIND) << 8 | usize::from(second), at + 2)
-        }
-        _ => return None,
-    };
-    (len <= longest && len <= window.len() - from).then(|| from..from + len)
 }
 
 /// The name in a module's id: nine characters of six bits, and a version of ten bits.

@@ -241,6 +241,26 @@ fn every_flipped_byte_is_found_by_the_checksum() {
 }
 
 #[test]
+fn a_flip_anywhere_in_a_file_of_several_windows_is_found() {
+    let mut store = Store::new(2, 1);
+    for n in 0..3500u32 {
+        set(&mut store, n as usize % 2, &n.to_be_bytes(), &[n as u8; 90], (n % 5 == 0).then_some(1 << 42));
+    }
+    let mut file = written(&mut store, &WriteOptions { compress: false, ..checked() });
+    assert!(file.len() > 256 * 1024);
+    let mut random = 7u64;
+    for _ in 0..1000 {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let at = (random >> 20) as usize % file.len();
+        let flip = 1 << (random >> 61);
+        file[at] ^= flip;
+        assert!(read(&file, &LoadOptions::default()).is_err(), "byte {at} ^ {flip:#x} went unnoticed");
+        file[at] ^= flip;
+    }
+    assert!(contents(&read(&file, &LoadOptions::default()).unwrap().store) == contents(&store));
+}
+
+#[test]
 fn without_a_checksum_every_byte_may_have_any_value_and_nothing_panics() {
     let mut store = small_store();
     let file = written(&mut store, &WriteOptions { checksum: false, ..checked() });
