@@ -36,7 +36,9 @@ fn write(out: &mut Replies, command: &Command) {
         ("group", group_name(command.group)),
         ("complexity", command.complexity),
     ];
-    texts.iter().for_each(|(name, text)| write_pair(out, name, text));
+    for (name, text) in texts {
+        write_pair(out, name, text);
+    }
     if let Some((since, instead)) = command.deprecated {
         out.bulk(b"doc_flags");
         out.set(1);
@@ -127,7 +129,9 @@ fn write_nodes(out: &mut Replies, command: &Command, nodes: &[Node]) {
         if !flags.is_empty() {
             out.bulk(b"flags");
             out.set(flags.len());
-            flags.iter().for_each(|flag| out.simple(flag));
+            for flag in flags {
+                out.simple(flag);
+            }
         }
         if let Some(inner) = inner {
             out.bulk(b"arguments");

@@ -92,7 +92,9 @@ pub(super) fn by_full_name(name: &[u8]) -> Option<&'static Command> {
 /// `COMMAND`: everything. O(commands).
 pub(super) fn all(ctx: &mut Ctx<'_>, _: &Args<'_>) -> CmdResult {
     ctx.out.array(table().len());
-    table().iter().for_each(|command| write_info(ctx.out, command));
+    for command in table() {
+        write_info(ctx.out, command);
+    }
     Ok(())
 }
 
@@ -123,21 +125,31 @@ fn write_info(out: &mut Replies, command: &Command) {
     out.integer(command.arity.into());
     write_words(out, command.flag_names());
     let Keys { first, last, step } = command.keys;
-    [first, last, step].iter().for_each(|number| out.integer((*number).into()));
+    for number in [first, last, step] {
+        out.integer(number.into());
+    }
     write_words(out, command.all_categories());
     out.set(command.tips.len());
-    command.tips.iter().for_each(|tip| out.bulk(tip.as_bytes()));
+    for tip in command.tips {
+        out.bulk(tip.as_bytes());
+    }
     out.set(command.key_specs.len());
-    command.key_specs.iter().for_each(|spec| write_key_spec(out, spec));
+    for spec in command.key_specs {
+        write_key_spec(out, spec);
+    }
     let subcommands = command.subcommands();
     out.set(subcommands.len());
-    subcommands.iter().for_each(|sub| write_info(out, sub));
+    for sub in subcommands {
+        write_info(out, sub);
+    }
 }
 
 fn write_words(out: &mut Replies, words: impl Iterator<Item = &'static str>) {
     let words: Vec<_> = words.collect();
     out.set(words.len());
-    words.iter().for_each(|word| out.simple(word));
+    for word in words {
+        out.simple(word);
+    }
 }
 
 fn write_key_spec(out: &mut Replies, spec: &KeySpec) {
@@ -151,21 +163,21 @@ fn write_key_spec(out: &mut Replies, spec: &KeySpec) {
     let Keys { first, last, step } = spec.keys;
     // A range of keys is given by its length, but for one that runs to the end.
     let last = if last < 0 { last } else { last - first };
-    let search: [(&str, &str, &[(&str, i8)]); 2] = [
-        ("begin_search", "index", &[("index", first)]),
-        ("find_keys", "range", &[("lastkey", last), ("keystep", step), ("limit", 0)]),
-    ];
-    for (name, kind, numbers) in search {
+    write_step(out, "begin_search", "index", &[("index", first)]);
+    write_step(out, "find_keys", "range", &[("lastkey", last), ("keystep", step), ("limit", 0)]);
+}
+
+/// One of the two steps by which a proxy finds keys.
+fn write_step(out: &mut Replies, name: &str, kind: &str, numbers: &[(&str, i8)]) {
+    out.bulk(name.as_bytes());
+    out.map(2);
+    out.bulk(b"type");
+    out.bulk(kind.as_bytes());
+    out.bulk(b"spec");
+    out.map(numbers.len());
+    for (name, number) in numbers {
         out.bulk(name.as_bytes());
-        out.map(2);
-        out.bulk(b"type");
-        out.bulk(kind.as_bytes());
-        out.bulk(b"spec");
-        out.map(numbers.len());
-        for (name, number) in numbers {
-            out.bulk(name.as_bytes());
-            out.integer((*number).into());
-        }
+        out.integer((*number).into());
     }
 }
 

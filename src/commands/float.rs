@@ -137,11 +137,9 @@ fn print_shifted(significand: u64, shift: usize) -> String {
             limbs.pop();
         }
     }
-    let mut text = chunks.pop().unwrap_or(0).to_string();
-    for chunk in chunks.iter().rev() {
-        text.push_str(&format!("{chunk:019}"));
-    }
-    text
+    let highest = chunks.pop().unwrap_or(0).to_string();
+    let rest = chunks.iter().rev().map(|chunk| format!("{chunk:019}"));
+    std::iter::once(highest).chain(rest).collect()
 }
 
 #[cfg(test)]

@@ -26,17 +26,14 @@ fn grown(ctx: &Ctx<'_>, before: usize, more: usize) -> CmdResult<usize> {
 pub(super) fn append(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CmdResult {
     let (key, value) = (args.get(1), args.get(2));
     let hash = ctx.hash(key);
-    let len = match current(ctx, hash, key)?.map(<[u8]>::len) {
-        Some(old) => {
-            let len = grown(ctx, old, value.len())?;
-            overwrite(ctx, hash, key, old, value);
-            len
-        }
-        None => {
-            let access = ctx.write_access(hash, key);
-            ctx.keyspace_mut().set(hash, key, value, Ttl::Clear, access);
-            value.len()
-        }
+    let len = if let Some(old) = current(ctx, hash, key)?.map(<[u8]>::len) {
+        let len = grown(ctx, old, value.len())?;
+        overwrite(ctx, hash, key, old, value);
+        len
+    } else {
+        let access = ctx.write_access(hash, key);
+        ctx.keyspace_mut().set(hash, key, value, Ttl::Clear, access);
+        value.len()
     };
     ctx.changed(key);
     ctx.out.integer(len as i64);

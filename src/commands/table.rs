@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use hashbrown::HashMap;
 
-use super::{CmdError, CmdResult, Ctx};
+use super::{CmdResult, Ctx};
 use crate::protocol::Args;
 
 mod connection;
@@ -262,7 +262,7 @@ impl Command {
         }
     }
 
-    /// All keys of a request that [`check`] has passed.
+    /// All keys of a request that [`check`](super::check) has passed.
     pub fn keys_of<'a>(&self, args: &Args<'a>) -> impl Iterator<Item = &'a [u8]> + use<'a> {
         let (args, Keys { first, last, step }) = (*args, self.keys);
         let last = if last < 0 { args.len() as i64 + i64::from(last) } else { i64::from(last) };
@@ -383,58 +383,4 @@ pub fn lookup(name: &[u8]) -> Option<&'static Command> {
     lower.copy_from_slice(name);
     lower.make_ascii_lowercase();
     BY_NAME.get(&*lower).copied()
-}
-
-/// The command that a request means, a container's subcommand included, if its number of arguments is right.
-///
-/// # Errors
-/// In Redis' exact words: an unknown command or subcommand, or the wrong number of arguments.
-#[inline]
-pub fn check(args: &Args<'_>) -> CmdResult<&'static Command> {
-    let command = lookup(args.name()).ok_or_else(|| unknown_command(args))?;
-    let command = match command.run {
-        Run::Container(_) if args.len() == 1 => command.alone.unwrap_or(command),
-        Run::Container(subcommands) => {
-            let wanted = args.get(1);
-            let found = subcommands.iter().find(|sub| wanted.eq_ignore_ascii_case(sub.name.as_bytes()));
-            found.ok_or_else(|| unknown_subcommand(args))?
-        }
-        Run::Data(_) | Run::Node(_) => command,
-    };
-    if command.accepts(args.len()) { Ok(command) } else { Err(CmdError::Arity(command.full_name.into())) }
-}
-
-/// How much of a request an error repeats.
-const QUOTED_MAX: usize = 128;
-
-/// Redis prints names and arguments as C strings: they end at a NUL.
-fn quoted(text: &[u8], most: usize) -> &[u8] {
-    let end = text.iter().position(|byte| *byte == 0).unwrap_or(text.len());
-    &text[..end.min(most)]
-}
-
-fn unknown_command(args: &Args<'_>) -> CmdError {
-    let mut line = b"ERR unknown command '".to_vec();
-    line.extend_from_slice(quoted(args.name(), QUOTED_MAX));
-    line.extend_from_slice(b"', with args beginning with: ");
-    let start = line.len();
-    for arg in args.from(1) {
-        let room = QUOTED_MAX.saturating_sub(line.len() - start);
-        if room == 0 {
-            break;
-        }
-        line.push(b'\'');
-        line.extend_from_slice(quoted(arg, room));
-        line.extend_from_slice(b"' ");
-    }
-    CmdError::Raw(line)
-}
-
-fn unknown_subcommand(args: &Args<'_>) -> CmdError {
-    let mut line = b"ERR unknown subcommand '".to_vec();
-    line.extend_from_slice(quoted(args.get(1), QUOTED_MAX));
-    line.extend_from_slice(b"'. Try ");
-    line.extend_from_slice(&args.name().to_ascii_uppercase());
-    line.extend_from_slice(b" HELP.");
-    CmdError::Raw(line)
 }

@@ -164,12 +164,11 @@ mod beside_a_real_server {
                 let at = fields.chunks(2).find(|pair| shown(&pair[0]) == format!("${name}"))?;
                 Some(at[1].clone())
             };
-            match field("arguments") {
-                Some(inner) => leaves(&inner, into),
-                None => {
-                    let text = |name| field(name).map(|value| shown(&value)).unwrap_or_default();
-                    into.push(format!("{} {} {}", text("name"), text("type"), text("token")));
-                }
+            if let Some(inner) = field("arguments") {
+                leaves(&inner, into);
+            } else {
+                let text = |name| field(name).map(|value| shown(&value)).unwrap_or_default();
+                into.push(format!("{} {} {}", text("name"), text("type"), text("token")));
             }
         }
     }
@@ -186,7 +185,7 @@ mod beside_a_real_server {
             let field = |docs: &[u8], name: &str| {
                 let fields = elements(&elements(docs)[1]);
                 let pair = fields.chunks(2).find(|pair| shown(&pair[0]) == format!("${name}"));
-                pair.map(|pair| pair[1].clone()).unwrap_or(b"*0\r\n".to_vec())
+                pair.map_or(b"*0\r\n".to_vec(), |pair| pair[1].clone())
             };
             for name in ["since", "group", "deprecated_since"] {
                 assert_eq!(shown(&field(&ours, name)), shown(&field(&theirs, name)), "{line} {name}");

@@ -194,7 +194,7 @@ fn strings_grow_to_the_longest_allowed_and_no_further() {
     assert_eq!(node.run(&format!("SETRANGE k {} x", node.max_string)), too_long);
     assert_eq!(node.run("STRLEN k"), format!(":{}", node.max_string));
     assert_eq!(node.run("APPEND k \"\""), format!(":{}", node.max_string));
-    assert_eq!(node.run(&format!("LCS k k LEN")).split(' ').next(), Some("-ERR"));
+    assert_eq!(node.run("LCS k k LEN").split(' ').next(), Some("-ERR"));
 }
 
 /// Writes at both sides of the size at which a string moves to an allocation of its own.
