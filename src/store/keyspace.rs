@@ -183,8 +183,9 @@ impl Keyspace {
                 Ttl::Clear => None,
                 Ttl::At(at) => Some(at),
             };
-            if expire == old_expire && !raw && record.overwrite(value) {
+            if !raw && record.overwrite(value, expire) {
                 record.access().store(access, std::sync::atomic::Ordering::Relaxed);
+                self.note_expire(index, old_expire, expire);
             } else {
                 let before = record.memory();
                 *record = Record::new(&mut scratch, key, value, expire, raw, access);

@@ -94,15 +94,21 @@ impl Record {
         allocated(RECORD_OVERHEAD + self.0.slice.len())
     }
 
-    /// Writes `value` over the present one if nothing else of the record changes and no snapshot shares it.
-    pub(super) fn overwrite(&mut self, value: &[u8]) -> bool {
-        let at = self.key_start() + (self.flags() & KEY_LEN) as usize;
-        if self.is_raw() || self.0.slice.len() - at != value.len() {
+    /// Writes `value` and `expire` over the present ones if they take the same room and no snapshot shares
+    /// the record.
+    pub(super) fn overwrite(&mut self, value: &[u8], expire: Option<Millis>) -> bool {
+        let start = self.key_start();
+        let at = start + (self.flags() & KEY_LEN) as usize;
+        if self.is_raw() || (start > 0) != expire.is_some() || self.0.slice.len() - at != value.len() {
             return false;
         }
         self.0.with_arc_mut(|arc| match Arc::get_mut(arc) {
             Some(inner) => {
-                inner.slice_mut()[at..].copy_from_slice(value);
+                let slice = inner.slice_mut();
+                if let Some(expire) = expire {
+                    slice[..8].copy_from_slice(&expire.to_le_bytes());
+                }
+                slice[at..].copy_from_slice(value);
                 true
             }
             None => false,

@@ -221,6 +221,18 @@ fn due_keys_are_found_and_the_rest_is_left() {
 }
 
 #[test]
+fn a_deadline_that_is_overwritten_in_place_is_found_when_it_is_due() {
+    let mut store = Store::new(1, 5);
+    set(&mut store, 0, b"k", b"old", Ttl::At(900));
+    let memory = store.memory();
+    set(&mut store, 0, b"k", b"new", Ttl::At(50));
+    assert_eq!((store.memory(), store.db(0).expires()), (memory, 1));
+    assert_eq!(store.db_mut(0).due(49, 10, |_| ()), 0);
+    assert_eq!(store.db_mut(0).due(50, 10, |_| ()), 1);
+    assert_eq!(store.db(0).get(store.db(0).hash(b"k"), b"k").unwrap().expire(), Some(50));
+}
+
+#[test]
 fn reserving_room_makes_segments_before_the_keys_come() {
     let mut store = Store::new(1, 1);
     store.db_mut(0).reserve(100_000);
