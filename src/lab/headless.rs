@@ -69,10 +69,10 @@ pub enum HeadlessError {
     Refused(String),
     /// The lab's thread or its runtime could not be started.
     #[error("the lab could not be started: {0}")]
-    Lab(#[source] io::Error),
+    Lab(io::Error),
     /// The terminal or pipe that is written to is gone.
     #[error("the output could not be written: {0}")]
-    Output(#[source] io::Error),
+    Output(io::Error),
     /// The lab ended by itself.
     #[error("the lab ended unexpectedly")]
     LabEnded,
