@@ -55,6 +55,14 @@ impl Replay {
         self.entries.len()
     }
 
+    /// Plays, or pauses; from the end it plays again from the beginning.
+    pub(crate) fn toggle(&mut self) {
+        self.playing = !self.playing;
+        if self.playing && self.position >= self.end() {
+            self.seek(Duration::ZERO);
+        }
+    }
+
     /// Looks at another moment.
     pub(crate) fn seek(&mut self, position: Duration) {
         self.position = position.min(self.end());

@@ -8,7 +8,7 @@ use std::time::Duration;
 use eframe::egui::{ViewportBuilder, vec2};
 use eframe::{NativeOptions, Renderer};
 
-use super::{App, LabClient};
+use super::{App, HelpTable, LabClient};
 use crate::lab::LabCommand;
 
 /// Makes the window look again soon; may be called from any thread, any number of times.
@@ -25,6 +25,8 @@ pub struct AppOptions {
     pub recording: Option<PathBuf>,
     /// A first wish, such as to start a cluster.
     pub first: Option<LabCommand>,
+    /// Where the console's help comes from; `None` for a short built-in list.
+    pub help: Option<HelpTable>,
 }
 
 /// No window could be made.
@@ -59,8 +61,11 @@ pub fn run(options: AppOptions) -> Result<(), AppError> {
                 let wake: Wake = Box::new(move || ctx.request_repaint_after(COALESCE));
                 let lab = (options.connect)(wake);
                 let mut app = App::new(&cc.egui_ctx, lab);
+                if let Some(help) = options.help {
+                    app = app.with_help(help);
+                }
                 if let Some(storage) = cc.storage {
-                    app.restore(&cc.egui_ctx, storage);
+                    app.restore(storage);
                 }
                 if let Some(path) = options.recording {
                     app.open_recording(&cc.egui_ctx, path);
@@ -76,11 +81,19 @@ pub fn run(options: AppOptions) -> Result<(), AppError> {
             // The window was up and then failed: another one would not have the lab.
             Err(error) if options.borrow().is_none() => return Err(AppError::NoWindow(error.to_string())),
             Err(error) => {
-                first_error.get_or_insert(error.to_string());
+                first_error.get_or_insert_with(|| in_words(&error.to_string()));
             }
         }
     }
     Err(AppError::NoWindow(first_error.unwrap_or_default()))
+}
+
+/// The system's message, without the place in the code that it begins with.
+fn in_words(error: &str) -> String {
+    if error.contains("DISPLAY") {
+        return "there is no display (neither WAYLAND_DISPLAY nor DISPLAY is set)".to_owned();
+    }
+    error.to_owned()
 }
 
 fn native_options(renderer: Renderer) -> NativeOptions {

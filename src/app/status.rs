@@ -79,10 +79,7 @@ pub(crate) fn recording(ui: &mut Ui, replay: &mut Replay, actions: &mut Vec<Acti
         });
         ui.horizontal(|ui| {
             if ui.button(if replay.playing { "Pause" } else { "Play" }).clicked() {
-                replay.playing = !replay.playing;
-                if replay.playing && replay.position >= replay.end() {
-                    replay.seek(Duration::ZERO);
-                }
+                replay.toggle();
             }
             let clock = format!("{} of {}", format::clock(replay.position), format::clock(replay.end()));
             ui.label(RichText::new(clock).monospace().text_style(TextStyle::Monospace));

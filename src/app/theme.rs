@@ -150,7 +150,7 @@ pub fn install(ctx: &Context) {
     for (theme, tokens) in [(Theme::Dark, &DARK), (Theme::Light, &LIGHT)] {
         ctx.style_mut_of(theme, |style| style_from(style, tokens));
     }
-    // Ctrl+Q goes through our own shortcut, which asks before a cluster is lost.
+    // Quitting is an action of ours like every other, with its own key.
     ctx.options_mut(|options| options.quit_shortcuts.clear());
 }
 

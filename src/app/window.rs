@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use eframe::egui::{self, CentralPanel, Context, Frame, Margin, Panel, ThemePreference, Ui, ViewportCommand};
+use crossbeam_channel::TryRecvError;
+use eframe::egui::{self, CentralPanel, Context, Frame, Key, Margin, Panel, Ui, ViewportCommand};
 use egui_tiles::{SimplificationOptions, TileId, Tree};
 
 use super::LabClient;
@@ -35,7 +36,6 @@ const FOLD_BATCH: usize = 64;
 /// Names under which the window's own state is stored.
 const STORED_LAYOUT: &str = "layout-1";
 const STORED_PORT: &str = "first-port";
-const STORED_THEME: &str = "theme";
 
 /// The window.
 pub struct App {
@@ -52,6 +52,7 @@ pub struct App {
     notices_seen: u64,
     files: Files,
     actions: Vec<Action>,
+    lab_gone: bool,
 }
 
 /// View state of every panel.
@@ -102,6 +103,7 @@ impl App {
             notices_seen: 0,
             files: Files::default(),
             actions: Vec::new(),
+            lab_gone: false,
         }
     }
 
@@ -112,14 +114,12 @@ impl App {
         self
     }
 
-    /// Takes up layout, theme and first port from the last time; what cannot be read is left as it is.
-    pub fn restore(&mut self, ctx: &Context, storage: &dyn eframe::Storage) {
+    /// Takes up layout and first port from the last time; what cannot be read is left as it is. Theme and zoom
+    /// come back with egui's own memory.
+    pub fn restore(&mut self, storage: &dyn eframe::Storage) {
         self.tree = eframe::get_value(storage, STORED_LAYOUT).filter(layout::is_usable);
         if let Some(port) = eframe::get_value::<u16>(storage, STORED_PORT).filter(|port| *port >= 1_024) {
             self.panels.home.port = port;
-        }
-        if let Some(theme) = eframe::get_value::<ThemePreference>(storage, STORED_THEME) {
-            ctx.set_theme(theme);
         }
     }
 
@@ -155,22 +155,38 @@ impl App {
     fn fold_events(&mut self, ctx: &Context, time: f64) {
         let started = Instant::now();
         let mut folded = false;
-        loop {
-            let mut batch = self.lab.events.try_iter().take(FOLD_BATCH).peekable();
-            if batch.peek().is_none() {
-                break;
+        let mut full_batch = true;
+        while full_batch {
+            full_batch = false;
+            for count in 1..=FOLD_BATCH {
+                match self.lab.events.try_recv() {
+                    Ok(entry) => {
+                        self.model.fold(&entry);
+                        folded = true;
+                        full_batch = count == FOLD_BATCH;
+                    }
+                    Err(TryRecvError::Empty) => break,
+                    Err(TryRecvError::Disconnected) => {
+                        self.lab_ended(time);
+                        break;
+                    }
+                }
             }
-            for entry in batch {
-                self.model.fold(&entry);
-            }
-            folded = true;
-            if started.elapsed() >= FOLD_BUDGET {
+            if full_batch && started.elapsed() >= FOLD_BUDGET {
                 ctx.request_repaint();
                 break;
             }
         }
         if folded {
             self.clock = Clock { lab: self.model.now, window: time };
+        }
+    }
+
+    /// The lab's thread is gone: what is shown stays, but nothing follows.
+    fn lab_ended(&mut self, time: f64) {
+        if !std::mem::replace(&mut self.lab_gone, true) {
+            let text = "The lab has ended and nothing more is heard of the nodes; start Repliscope again";
+            self.toasts.push(NoticeLevel::Error, text.to_owned(), time);
         }
     }
 
@@ -210,6 +226,9 @@ impl App {
             actions.extend(menus::pressed(ui));
         }
         if let Some(replay) = &mut self.replay {
+            if self.dialog.is_none() {
+                replay_keys(ui, replay);
+            }
             Panel::top("recording")
                 .frame(Frame::NONE)
                 .show(ui, |ui| status::recording(ui, replay, &mut actions));
@@ -309,6 +328,23 @@ impl App {
         if let Some(tree) = &mut self.tree {
             layout::show(tree, pane);
         }
+    }
+}
+
+/// Space plays and pauses, Home and End go to the ends, unless something else has the focus and wants them.
+fn replay_keys(ui: &Ui, replay: &mut Replay) {
+    if ui.memory(|memory| memory.focused().is_some()) {
+        return;
+    }
+    let (space, home, end) = ui.input(|input| {
+        (input.key_pressed(Key::Space), input.key_pressed(Key::Home), input.key_pressed(Key::End))
+    });
+    if space {
+        replay.toggle();
+    }
+    if home || end {
+        replay.playing = false;
+        replay.seek(if home { Duration::ZERO } else { replay.end() });
     }
 }
 

@@ -21,6 +21,8 @@ pub use node::{Feed, History, Life, Link, NodeModel, Point};
 pub use sync::{PhaseSpan, SyncEnd, SyncRecord, SyncStep};
 pub use timeline::{EntryKind, Timeline, node_of};
 
+use crate::replication::{FullReason, PsyncVerdict};
+
 use super::{
     ConsoleTarget, Entry, NodeId, NoticeLevel, Preset, PromotionStep, WorkloadSample, WorkloadSettings,
 };
@@ -232,6 +234,39 @@ impl LabModel {
         let falls_off_in =
             (inside && rate >= 1.0).then(|| Duration::from_secs_f64((room as f64 / rate).min(1e9)));
         Some(BacklogCursor { inside, room, falls_off_in })
+    }
+
+    /// What `master` would answer if `node` asked to follow it now, as far as the last figures tell.
+    pub fn predict_sync(&self, node: NodeId, master: NodeId) -> Option<PsyncVerdict> {
+        let ours = self.nodes.get(&node)?.sample.as_ref()?;
+        let theirs = self.nodes.get(&master)?.sample.as_ref()?;
+        let (asked, replid) = (ours.replid?, theirs.replid?);
+        let first_missing = ours.offset + 1;
+        let via_replid2 = asked != replid && theirs.replid2 == Some(asked);
+        if asked != replid && !via_replid2 {
+            let replid2 = theirs.replid2;
+            return Some(PsyncVerdict::Full(FullReason::UnknownHistory { asked, replid, replid2 }));
+        }
+        if let (true, Some(second)) = (via_replid2, theirs.second_offset)
+            && first_missing > second
+        {
+            return Some(PsyncVerdict::Full(FullReason::PastFork { asked: first_missing, fork: second }));
+        }
+        let next = theirs.backlog_first + theirs.backlog_len;
+        let verdict = if !theirs.backlog_active {
+            PsyncVerdict::Full(FullReason::NoBacklog)
+        } else if first_missing < theirs.backlog_first {
+            PsyncVerdict::Full(FullReason::BeforeBacklog {
+                asked: first_missing,
+                first: theirs.backlog_first,
+                needed: next.saturating_sub(first_missing),
+            })
+        } else {
+            // Figures of the two nodes are of different moments: a little ahead is not too far.
+            let bytes = next.saturating_sub(first_missing);
+            PsyncVerdict::Continue { from: first_missing, bytes, via_replid2 }
+        };
+        Some(verdict)
     }
 
     /// Console lines of a target.

@@ -79,6 +79,18 @@ impl Bench {
         self.settle();
     }
 
+    /// Presses at one place and lets go at another.
+    pub(crate) fn drag(&mut self, from: Pos2, to: Pos2) {
+        self.window.drag_at(from);
+        self.window.step();
+        for share in [0.3, 0.7, 1.0] {
+            self.window.hover_at(from + (to - from) * share);
+            self.window.step();
+        }
+        self.window.drop_at(to);
+        self.settle();
+    }
+
     /// The lab's end of the wishes goes away.
     pub(crate) fn hang_up(&mut self) {
         self.wishes = bounded(1).1;

@@ -1,6 +1,6 @@
 //! Breaking and healing nodes: by their menu, by the inspector, and what is asked before something is lost.
 
-use eframe::egui::{Key, Modifiers};
+use eframe::egui::{Key, Modifiers, vec2};
 use egui_kittest::kittest::Queryable;
 use repliscope::lab::{LabCommand, NoticeLevel};
 
@@ -167,4 +167,26 @@ fn a_wish_that_the_lab_does_not_take_is_told() {
     bench.hang_up();
     bench.click("Freeze 7001");
     bench.window.get_by_label_contains("The lab has ended");
+}
+
+#[test]
+fn a_replica_is_dragged_onto_the_node_that_it_is_to_follow() {
+    let mut bench = Bench::after(&streaming(3.0));
+    let from = bench.window.get_by_label("Node 7003").rect().center();
+    let to = bench.window.get_by_label("Node 7002").rect().center();
+    bench.drag(from, to);
+    assert_eq!(bench.wished(), [LabCommand::ReplicaOf { node: node(7003), master: node(7002) }]);
+
+    // Onto its own master, or onto nothing: no wish.
+    let master = bench.window.get_by_label("Node 7001").rect().center();
+    bench.drag(from, master);
+    bench.drag(from, from + vec2(0.0, 60.0));
+    assert!(bench.wished().is_empty());
+}
+
+#[test]
+fn the_inspector_tells_how_a_promotion_went() {
+    let bench = Bench::after(&failover());
+    bench.window.get_by_label("First write accepted after 3.1 ms");
+    bench.window.get_by_label("7003 follows after 3.9 ms");
 }

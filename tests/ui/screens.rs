@@ -150,6 +150,19 @@ fn in_trouble() {
 
 #[test]
 #[ignore = "makes pictures for people"]
+fn dragging() {
+    both_themes_and_sizes(&streaming(8.0), "drag", |bench| {
+        let from = bench.window.get_by_label("Node 7003").rect().center();
+        let to = bench.window.get_by_label("Node 7002").rect().center();
+        bench.window.drag_at(from);
+        bench.window.step();
+        bench.window.hover_at(to + eframe::egui::vec2(20.0, 10.0));
+        bench.window.run_steps(2);
+    });
+}
+
+#[test]
+#[ignore = "makes pictures for people"]
 fn huge() {
     let story = failover();
     let mut bench = Bench::sized(&story, [3_840.0, 2_160.0], Theme::Dark);

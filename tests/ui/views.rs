@@ -1,7 +1,11 @@
 //! Panes, theme, graphs, syncs, timeline, workload and recordings.
 
-use eframe::egui::{Theme, ThemePreference};
-use egui_kittest::kittest::Queryable;
+use std::collections::BTreeMap;
+
+use eframe::egui::accesskit::Toggled;
+use eframe::egui::{Role, Theme, ThemePreference};
+use eframe::{App as _, Storage};
+use egui_kittest::kittest::{NodeT, Queryable};
 use repliscope::lab::{LabCommand, WorkloadSettings};
 use repliscope::replication::FullReason;
 
@@ -26,7 +30,7 @@ fn the_theme_is_switched_from_the_menu() {
 fn a_closed_pane_comes_back_by_reset() {
     let mut bench = Bench::after(&streaming(2.0));
     bench.click("View");
-    bench.window.get_by_role_and_label(eframe::egui::Role::CheckBox, "Console").click();
+    bench.window.get_by_role_and_label(Role::CheckBox, "Console").click();
     bench.settle();
     bench.window.key_press(eframe::egui::Key::Escape);
     bench.settle();
@@ -34,6 +38,62 @@ fn a_closed_pane_comes_back_by_reset() {
     bench.click("View");
     bench.click("Reset layout");
     bench.window.get_by_label("Console line");
+}
+
+/// What eframe would write to the disk.
+#[derive(Default)]
+struct Stored(BTreeMap<String, String>);
+
+impl Storage for Stored {
+    fn get_string(&self, key: &str) -> Option<String> {
+        self.0.get(key).cloned()
+    }
+
+    fn set_string(&mut self, key: &str, value: String) {
+        self.0.insert(key.to_owned(), value);
+    }
+
+    fn remove_string(&mut self, key: &str) {
+        self.0.remove(key);
+    }
+
+    fn flush(&mut self) {}
+}
+
+#[test]
+fn the_layout_is_there_again_the_next_time() {
+    let mut stored = Stored::default();
+    let mut bench = Bench::after(&streaming(2.0));
+    bench.click("View");
+    bench.window.get_by_role_and_label(Role::CheckBox, "Console").click();
+    bench.settle();
+    bench.window.state_mut().save(&mut stored);
+
+    let mut bench = Bench::new([1_280.0, 800.0], Theme::Dark);
+    bench.window.state_mut().restore(&stored);
+    bench.tell(&streaming(2.0));
+    assert!(bench.window.query_by_label("Console line").is_none());
+    bench.window.get_by_label("Follow live");
+
+    // What an older or broken version wrote is left alone.
+    for (key, value) in &mut stored.0 {
+        *value = format!("({key}");
+    }
+    let mut bench = Bench::new([1_280.0, 800.0], Theme::Dark);
+    bench.window.state_mut().restore(&stored);
+    bench.tell(&streaming(2.0));
+    bench.window.get_by_label("Console line");
+}
+
+#[test]
+fn the_graph_stops_following_when_it_is_dragged() {
+    let mut bench = Bench::after(&streaming(20.0));
+    let graph = bench.window.get_by_label("Offsets of 7001, 7002, 7003").rect();
+    bench.drag(graph.center(), graph.center() + eframe::egui::vec2(40.0, 0.0));
+    let is_on = |bench: &Bench| bench.window.get_by_label("Follow live").accesskit_node().toggled();
+    assert_eq!(is_on(&bench), Some(Toggled::False));
+    bench.click("Follow live");
+    assert_eq!(is_on(&bench), Some(Toggled::True));
 }
 
 #[test]

@@ -4,12 +4,13 @@ use eframe::egui::{Button, Grid, RichText, ScrollArea, Ui};
 
 use super::{Cx, node_actions};
 use crate::app::actions::Action;
+use crate::app::describe;
 use crate::app::format;
 use crate::app::panels::topology::role_word;
 use crate::app::theme::{self, Tokens};
 use crate::app::widgets::{chip, empty_state, figure, life_label, section_title};
-use crate::lab::NodeSample;
 use crate::lab::model::{Life, NodeModel};
+use crate::lab::{NodeSample, PromotionStep};
 use crate::node::StopReason;
 
 /// Draws the selected node.
@@ -90,6 +91,8 @@ fn figures(ui: &mut Ui, cx: &Cx<'_>, node: &NodeModel) {
         .show(ui, |ui| {
             replication(ui, cx, node, sample);
         });
+    followers(ui, sample);
+    promotion(ui, cx, node);
     ui.add_space(theme::TIGHT);
     section_title(ui, "Server");
     Grid::new("server figures")
@@ -162,6 +165,35 @@ fn replication(ui: &mut Ui, cx: &Cx<'_>, node: &NodeModel, sample: &NodeSample) 
         ),
         "As master, since its start\nINFO: sync_full, sync_partial_ok, sync_partial_err",
     );
+}
+
+/// What the node's INFO says of those that follow it.
+fn followers(ui: &mut Ui, sample: &NodeSample) {
+    if sample.replicas.is_empty() {
+        return;
+    }
+    ui.add_space(theme::TIGHT);
+    section_title(ui, "Followed by").on_hover_text("INFO: slaveN lines");
+    for line in &sample.replicas {
+        let offset = format::number(line.offset);
+        ui.label(format!("{} {}, acknowledged {offset} {} s ago", line.port, line.state, line.ack_age));
+    }
+}
+
+/// How the node became a master, step by step.
+fn promotion(ui: &mut Ui, cx: &Cx<'_>, node: &NodeModel) {
+    let Some(report) = cx.model.promotions.iter().rev().find(|report| report.node == node.id) else { return };
+    ui.add_space(theme::TIGHT);
+    section_title(ui, "Promotion").on_hover_text("Each step with the time since it was asked");
+    for (step, after) in &report.steps {
+        let text = match step {
+            PromotionStep::Promoted => "Acknowledged".to_owned(),
+            PromotionStep::Writable => "First write accepted".to_owned(),
+            PromotionStep::Reparented(replica) => format!("{} follows", describe::name(cx.model, *replica)),
+            PromotionStep::Failed(reason) => format!("Failed: {reason}"),
+        };
+        ui.label(format!("{text} after {}", format::duration(*after)));
+    }
 }
 
 fn server(ui: &mut Ui, node: &NodeModel, sample: &NodeSample) {

@@ -107,6 +107,10 @@ impl TimelinePanel {
             if save.accessible_name("Save recording from timeline").clicked() {
                 cx.push(Action::SaveRecording);
             }
+            let open = ui.button(Action::OpenRecording.label());
+            if open.accessible_name("Open recording from timeline").clicked() {
+                cx.push(Action::OpenRecording);
+            }
             let timeline = &cx.model.timeline;
             let mut count =
                 format!("{} of {}", format::number(self.rows.len() as u64), format::number(timeline.end()));

@@ -419,3 +419,34 @@ fn an_event_of_an_unknown_node_changes_nothing() {
     assert_eq!(tale.model.nodes.len(), 2);
     assert!(tale.model.notices.is_empty());
 }
+
+#[test]
+fn a_sync_is_foretold_from_the_figures_as_the_master_would_judge_it() {
+    let mut tale = Tale::of_two();
+    let foretold = |tale: &Tale| tale.model.predict_sync(REPLICA, MASTER);
+    assert_eq!(foretold(&tale), None, "without figures nothing is foretold");
+    tale.sample(MASTER, 5_000, |_| {});
+    tale.sample(REPLICA, 4_500, |_| {});
+    let verdict = PsyncVerdict::Continue { from: 4_501, bytes: 500, via_replid2: false };
+    assert_eq!(foretold(&tale), Some(verdict));
+    tale.sample(REPLICA, 3_000, |_| {});
+    let reason = FullReason::BeforeBacklog { asked: 3_001, first: 4_001, needed: 2_000 };
+    assert_eq!(foretold(&tale), Some(PsyncVerdict::Full(reason)));
+
+    // A promoted node knows the history that it left.
+    let promoted = |sample: &mut NodeSample| {
+        (sample.replid, sample.replid2, sample.second_offset) = (Some(id(2)), Some(id(1)), Some(4_801));
+    };
+    tale.sample(MASTER, 5_000, promoted);
+    tale.sample(REPLICA, 4_800, |_| {});
+    let verdict = PsyncVerdict::Continue { from: 4_801, bytes: 200, via_replid2: true };
+    assert_eq!(foretold(&tale), Some(verdict));
+    tale.sample(REPLICA, 4_801, |_| {});
+    let reason = FullReason::PastFork { asked: 4_802, fork: 4_801 };
+    assert_eq!(foretold(&tale), Some(PsyncVerdict::Full(reason)));
+    tale.sample(REPLICA, 4_800, |sample| sample.replid = Some(id(7)));
+    assert!(matches!(foretold(&tale), Some(PsyncVerdict::Full(FullReason::UnknownHistory { .. }))));
+    tale.sample(MASTER, 5_000, |sample| sample.backlog_active = false);
+    tale.sample(REPLICA, 4_800, |_| {});
+    assert_eq!(foretold(&tale), Some(PsyncVerdict::Full(FullReason::NoBacklog)));
+}

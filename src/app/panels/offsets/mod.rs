@@ -126,7 +126,9 @@ impl Offsets {
             for turn in series::turning_points(cx.model, tokens, &shown) {
                 plot.vline(VLine::new("", turn.at).color(turn.colour).width(1.0).allow_hover(false));
                 let top = if follow { *values.end() } else { plot.plot_bounds().max()[1] };
-                let text = RichText::new(format!(" {}", turn.text)).text_style(TextStyle::Small);
+                // Two that are near stand one below the other.
+                let text = RichText::new(format!("{} {}", "\n".repeat(turn.row), turn.text))
+                    .text_style(TextStyle::Small);
                 let text = Text::new("", PlotPoint::new(turn.at, top), text).color(turn.colour);
                 plot.text(text.anchor(Align2::LEFT_TOP).allow_hover(false));
             }

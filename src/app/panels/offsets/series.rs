@@ -111,6 +111,8 @@ pub(super) struct Turn {
     pub(super) at: f64,
     pub(super) colour: Color32,
     pub(super) text: String,
+    /// Row of the text: those that would overlap take turns.
+    pub(super) row: usize,
 }
 
 /// Turning points in view, oldest first; those too near to be told apart share one text.
@@ -143,10 +145,16 @@ pub(super) fn turning_points(model: &LabModel, tokens: &Tokens, shown: &RangeInc
                 later.at = at;
                 later.text = format!("{text}, {}", later.text);
             }
-            _ => turns.push(Turn { at, colour, text }),
+            _ => turns.push(Turn { at, colour, text, row: 0 }),
         }
     }
     turns.reverse();
+    let wide = (shown.end() - shown.start()) * 0.2;
+    for index in 1..turns.len() {
+        if turns[index].at - turns[index - 1].at < wide {
+            turns[index].row = (turns[index - 1].row + 1) % 3;
+        }
+    }
     turns
 }
 

@@ -14,9 +14,9 @@ use crate::app::widgets::{life_colour, life_glyph};
 use crate::lab::model::NodeModel;
 
 /// Draws the card and lets it be selected, opened and broken.
-pub(crate) fn card_ui(ui: &mut Ui, cx: &mut Cx<'_>, node: &NodeModel, rect: Rect, scale: f32) {
+pub(crate) fn card_ui(ui: &mut Ui, cx: &mut Cx<'_>, node: &NodeModel, rect: Rect, scale: f32) -> Response {
     let id = ui.scope_id().with(("node", node.id.0));
-    let response = ui.interact(rect, id, Sense::click());
+    let response = ui.interact(rect, id, Sense::click_and_drag());
     let role = role_word(node);
     let state = format::life(node.life());
     response.widget_info(|| {
@@ -40,6 +40,7 @@ pub(crate) fn card_ui(ui: &mut Ui, cx: &mut Cx<'_>, node: &NodeModel, rect: Rect
     button.widget_info(|| WidgetInfo::labeled(Role::Button, true, format!("Node menu {}", node.port)));
     paint_dots(ui, dots, &button);
     Popup::menu(&button).show(|ui| node_actions::menu(ui, node, cx));
+    response
 }
 
 /// `master` or `replica`.

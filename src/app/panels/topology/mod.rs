@@ -1,8 +1,11 @@
 //! Nodes and links as a picture: who follows whom, how they are, and what flows between them.
 
 mod card;
+mod drag;
 mod links;
 mod place;
+
+use std::collections::BTreeMap;
 
 use eframe::egui::{Rect, ScrollArea, Sense, Ui, Vec2};
 
@@ -11,7 +14,7 @@ pub(crate) use card::role_word;
 use super::Cx;
 use crate::app::actions::Action;
 use crate::app::theme::{self, Tokens};
-use crate::lab::LabCommand;
+use crate::lab::{LabCommand, NodeId};
 
 /// Draws the picture.
 pub(crate) fn ui(ui: &mut Ui, cx: &mut Cx<'_>) {
@@ -28,10 +31,18 @@ pub(crate) fn ui(ui: &mut Ui, cx: &mut Cx<'_>) {
                 links::link_ui(ui, cx, node, master, (moved(from), moved(to)), picture.scale);
             }
         }
-        for (id, rect) in &picture.cards {
-            if let Some(node) = cx.model.nodes.get(id) {
-                card::card_ui(ui, cx, node, moved(rect), picture.scale);
+        let cards: BTreeMap<NodeId, Rect> =
+            picture.cards.iter().map(|(id, rect)| (*id, moved(rect))).collect();
+        let mut dragged = None;
+        for (id, rect) in &cards {
+            let Some(node) = cx.model.nodes.get(id) else { continue };
+            let response = card::card_ui(ui, cx, node, *rect, picture.scale);
+            if cx.live && (response.dragged() || response.drag_stopped()) {
+                dragged = response.interact_pointer_pos().map(|at| (*id, at, response.drag_stopped()));
             }
+        }
+        if let Some((id, at, dropped)) = dragged {
+            drag::over(ui, cx, id, &cards, at, dropped);
         }
     });
 }
@@ -55,9 +66,11 @@ fn toolbar(ui: &mut Ui, cx: &mut Cx<'_>) {
             cx.push(Action::Lab(LabCommand::ClearFaults));
         }
         ui.label(
-            eframe::egui::RichText::new("Right-click a node for its menu")
-                .text_style(eframe::egui::TextStyle::Small)
-                .color(tokens.dim),
+            eframe::egui::RichText::new(
+                "Right-click a node for its menu, drag it onto another one to follow that",
+            )
+            .text_style(eframe::egui::TextStyle::Small)
+            .color(tokens.dim),
         );
     });
 }
