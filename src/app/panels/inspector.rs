@@ -176,7 +176,7 @@ fn followers(ui: &mut Ui, sample: &NodeSample) {
     section_title(ui, "Followed by").on_hover_text("INFO: slaveN lines");
     for line in &sample.replicas {
         let offset = format::number(line.offset);
-        ui.label(format!("{} {}, acknowledged {offset} {} s ago", line.port, line.state, line.ack_age));
+        ui.label(format!("{} {}, acknowledged {offset}, {} s ago", line.port, line.state, line.ack_age));
     }
 }
 

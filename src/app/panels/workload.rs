@@ -13,6 +13,9 @@ use crate::lab::{LabCommand, WorkloadSettings};
 
 /// Seconds of the small graph.
 const GRAPH_SECONDS: f64 = 120.0;
+/// From this width on the graph stands beside the figures, which then are this wide.
+const SIDE_BY_SIDE_FROM: f32 = 660.0;
+const LEFT: f32 = 390.0;
 /// More writes a second than one node of this machine takes.
 const RATE_MAX: u32 = 1_000_000;
 const VALUE_MAX: u32 = 1 << 20;
@@ -28,12 +31,23 @@ impl Workload {
     pub(crate) fn ui(&mut self, ui: &mut Ui, cx: &mut Cx<'_>) {
         let model = cx.model;
         ScrollArea::vertical().auto_shrink(false).id_salt("workload").show(ui, |ui| {
-            self.switch(ui, cx);
-            ui.add_space(theme::TIGHT);
-            ui.add_enabled_ui(cx.live, |ui| self.settings(ui, cx));
-            ui.add_space(theme::GAP);
-            figures(ui, &model.workload);
-            graph(ui, cx);
+            let wide = ui.available_width() >= SIDE_BY_SIDE_FROM;
+            ui.horizontal_top(|ui| {
+                ui.vertical(|ui| {
+                    ui.set_width(if wide { LEFT } else { ui.available_width() });
+                    self.switch(ui, cx);
+                    ui.add_space(theme::TIGHT);
+                    ui.add_enabled_ui(cx.live, |ui| self.settings(ui, cx));
+                    ui.add_space(theme::GAP);
+                    figures(ui, &model.workload);
+                    if !wide {
+                        graph(ui, cx);
+                    }
+                });
+                if wide {
+                    ui.vertical(|ui| graph(ui, cx));
+                }
+            });
         });
     }
 
@@ -174,7 +188,7 @@ fn graph(ui: &mut Ui, cx: &Cx<'_>) {
         ui.label(small("■ writes failed").color(tokens.bad));
     });
     let response = Plot::new("workload graph")
-        .height(ui.available_height().clamp(70.0, 150.0))
+        .height(ui.available_height().clamp(70.0, 240.0))
         .allow_drag(false)
         .allow_zoom(false)
         .allow_scroll(false)

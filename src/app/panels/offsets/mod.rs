@@ -8,7 +8,7 @@ use std::ops::RangeInclusive;
 use eframe::egui::{
     Align, Align2, ComboBox, Layout, RichText, Role, ScrollArea, TextStyle, Ui, UiBuilder, WidgetInfo, vec2,
 };
-use egui_plot::{FilledArea, HoverPosition, Line, Plot, PlotPoint, PlotPoints, Text, VLine};
+use egui_plot::{FilledArea, HoverPosition, Line, LineStyle, Plot, PlotPoint, PlotPoints, Text, VLine};
 
 use super::Cx;
 use crate::app::format;
@@ -22,6 +22,16 @@ const WINDOWS: [(f64, &str); 5] =
     [(15.0, "15 s"), (60.0, "1 min"), (300.0, "5 min"), (1_800.0, "30 min"), (f64::INFINITY, "all")];
 /// Pixels from point to point of a line: more points are not seen, and would be drawn as a smear.
 const POINT_EVERY: f32 = 3.0;
+/// Seconds between lines of the grid.
+const TIME_STEPS: [f64; 13] =
+    [0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0, 300.0, 600.0, 1_800.0, 3_600.0, 18_000.0, 36_000.0];
+/// How replicas' lines are broken.
+const REPLICA_STYLES: [LineStyle; 4] = [
+    LineStyle::Dotted { spacing: 6.0 },
+    LineStyle::Dashed { length: 18.0 },
+    LineStyle::Dashed { length: 8.0 },
+    LineStyle::Dashed { length: 13.0 },
+];
 /// Width of the figures beside the graph.
 const SIDE: f32 = 300.0;
 /// Below this width the figures go under the graph.
@@ -106,6 +116,8 @@ impl Offsets {
             .allow_double_click_reset(false)
             .set_margin_fraction(vec2(0.0, 0.08))
             .y_axis_min_width(62.0)
+            .x_grid_spacer(egui_plot::uniform_grid_spacer(|input| steps(&TIME_STEPS, input.base_step_size)))
+            .y_grid_spacer(egui_plot::uniform_grid_spacer(|input| offset_steps(input.base_step_size)))
             .x_axis_formatter(|mark, _| axis_time(mark.value))
             .y_axis_formatter(|mark, _| axis_offset(mark.value))
             .label_formatter(hover_text)
@@ -132,14 +144,18 @@ impl Offsets {
                 let text = Text::new("", PlotPoint::new(turn.at, top), text).color(turn.colour);
                 plot.text(text.anchor(Align2::LEFT_TOP).allow_hover(false));
             }
-            // Each line is thinner than the one below it, so that nodes in step are all seen.
+            // The master's line is broad and solid, those on top of it are broken each in its own way: nodes in
+            // step are all seen, and lines can be told apart without their colours.
             let mut order: Vec<_> = cx.model.nodes.values().collect();
             order.sort_by_key(|node| Some(node.id) != master);
-            let count = order.len();
             for (place, node) in order.into_iter().enumerate() {
-                let width = (1.6 + 2.2 * (count - 1 - place) as f32).min(8.0);
+                let (style, width) = if Some(node.id) == master {
+                    (LineStyle::Solid, 4.0)
+                } else {
+                    (REPLICA_STYLES[place % REPLICA_STYLES.len()], 2.2)
+                };
                 for (index, run) in series::runs(node, &shown, now, points).into_iter().enumerate() {
-                    let line = Line::new(node.port.to_string(), PlotPoints::Owned(run));
+                    let line = Line::new(node.port.to_string(), PlotPoints::Owned(run)).style(style);
                     plot.line(
                         line.id((node.id.0, index)).color(tokens.series(cx.index(node.id))).width(width),
                     );
@@ -179,6 +195,18 @@ fn axis_time(seconds: f64) -> String {
     }
     let whole = seconds.round() as u64;
     format!("{}:{:02}", whole / 60, whole % 60)
+}
+
+/// The three steps from the first that is at least `least` wide.
+fn steps(all: &[f64], least: f64) -> [f64; 3] {
+    let first = all.partition_point(|step| *step < least).min(all.len() - 3);
+    [all[first], all[first + 1], all[first + 2]]
+}
+
+/// Steps of one and five times a power of ten.
+fn offset_steps(least: f64) -> [f64; 3] {
+    let power = 10.0_f64.powf(least.max(1.0).log10().floor());
+    steps(&[power, 5.0 * power, 10.0 * power, 50.0 * power, 100.0 * power], least)
 }
 
 fn axis_offset(offset: f64) -> String {

@@ -103,7 +103,7 @@ pub(super) fn value_range(
     }
     let margin = ((high - low) * 0.06).max(16.0);
     // The upper margin has room for the names of turning points.
-    low - margin..=high + 2.0 * margin
+    low - margin..=high + 3.5 * margin
 }
 
 /// A moment at which the cluster was broken or changed.
