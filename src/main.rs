@@ -105,7 +105,10 @@ fn in_window(recording: Option<PathBuf>) -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if replaying => report(Err(error.into())),
         Err(error) => {
-            let _ = writeln!(std::io::stderr(), "repliscope: {error}\nRunning the cluster in the terminal instead.");
+            let _ = writeln!(
+                std::io::stderr(),
+                "repliscope: {error}\nRunning the cluster in the terminal instead."
+            );
             in_terminal(Up::default())
         }
     }

@@ -25,8 +25,11 @@ impl LabClient {
     pub fn failed(reason: &str) -> Self {
         let (entries, events) = crossbeam_channel::bounded(1);
         let (commands, _) = crossbeam_channel::bounded(0);
-        let event =
-            Event::Notice { level: NoticeLevel::Error, node: None, text: format!("Nothing can be started: {reason}") };
+        let event = Event::Notice {
+            level: NoticeLevel::Error,
+            node: None,
+            text: format!("Nothing can be started: {reason}"),
+        };
         // The channel has room for exactly this.
         let _ = entries.try_send(Entry { seq: 0, at: std::time::Duration::ZERO, event });
         Self::new(events, commands)

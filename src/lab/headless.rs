@@ -151,7 +151,6 @@ fn up_with<F: Future<Output = ()>>(
     result
 }
 
-
 /// One endpoint as `--json` prints it.
 #[derive(Serialize)]
 struct Endpoint {

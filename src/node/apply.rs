@@ -125,7 +125,12 @@ impl Node {
     }
 
     /// Executes one command of the stream, or queues it inside a transaction.
-    fn apply(&mut self, session: &mut Session, command: &'static Command, args: &Args<'_>) -> Result<(), String> {
+    fn apply(
+        &mut self,
+        session: &mut Session,
+        command: &'static Command,
+        args: &Args<'_>,
+    ) -> Result<(), String> {
         if let Some(transaction) = &mut session.transaction
             && !matches!(command.run, Run::Node(NodeCommand::Exec | NodeCommand::Discard))
         {

@@ -98,11 +98,9 @@ impl Client {
             ClientKind::Master => flags.push('M'),
             ClientKind::Normal => {}
         }
-        for (set, letter) in [
-            (self.queued.get() >= 0, 'x'),
-            (self.blocked.get(), 'b'),
-            (self.dirty_cas.get(), 'd'),
-        ] {
+        for (set, letter) in
+            [(self.queued.get() >= 0, 'x'), (self.blocked.get(), 'b'), (self.dirty_cas.get(), 'd')]
+        {
             if set {
                 flags.push(letter);
             }

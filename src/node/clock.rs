@@ -42,11 +42,6 @@ impl Clock {
         self.now - self.started
     }
 
-    /// The instant of [`Clock::since_start`].
-    pub(super) fn instant(&self) -> Instant {
-        self.now
-    }
-
     /// Unix time.
     pub(super) fn unix(&self) -> Duration {
         self.unix_at_start + self.since_start()

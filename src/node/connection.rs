@@ -109,7 +109,8 @@ impl Connection {
                     self.session.client.blocked.set(false);
                 }
                 Flow::Feed => {
-                    super::feed::run(&self.shared, &mut self.stream, &mut self.session, &mut self.buffer).await;
+                    super::feed::run(&self.shared, &mut self.stream, &mut self.session, &mut self.buffer)
+                        .await;
                     return false;
                 }
                 Flow::Sleep(time) => {

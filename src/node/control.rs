@@ -58,7 +58,8 @@ impl NodeHandle {
         let wake = Wake::default();
         let woken = Arc::clone(&wake);
         let port = options.directives.iter().rev().find(|(name, _)| name == "port");
-        let name = port.map_or_else(|| "node".to_owned(), |(_, port)| format!("node-{port}"));
+        let name =
+            port.map_or_else(|| "node".to_owned(), |(_, port)| format!("node-{}", port.trim_matches('"')));
         let thread = std::thread::Builder::new()
             .name(name)
             .spawn(move || super::runtime::run(options, messages, &woken, Box::new(on_event)))?;

@@ -77,7 +77,10 @@ impl Node {
             self.history.reset(id);
             self.backlog = None;
             self.update_streaming();
-            self.notice(format!("Replication backlog freed after {} seconds without connected replicas.", ttl.as_secs()));
+            self.notice(format!(
+                "Replication backlog freed after {} seconds without connected replicas.",
+                ttl.as_secs()
+            ));
             self.emit_role();
         }
     }
@@ -90,9 +93,11 @@ impl Node {
         let since_save = self.clock.unix().as_secs().saturating_sub(self.save.last_save);
         // After a failure not at once again: a full disk would be tried every second.
         let may_retry = self.save.last_ok || now.saturating_sub(self.save.last_try) >= Duration::from_secs(5);
-        let due = self.config.save.iter().find(|(seconds, changes)| {
-            self.save.dirty >= *changes && since_save > *seconds && may_retry
-        });
+        let due = self
+            .config
+            .save
+            .iter()
+            .find(|(seconds, changes)| self.save.dirty >= *changes && since_save > *seconds && may_retry);
         if let Some((seconds, changes)) = due.copied() {
             self.notice(format!("{changes} changes in {seconds} seconds. Saving..."));
             let _ = self.save_in_background();

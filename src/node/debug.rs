@@ -45,7 +45,8 @@ impl Node {
                 for key in args.from(2) {
                     let keyspace = self.store.db(session.db);
                     let entry = keyspace.get(keyspace.hash(key), key);
-                    let digest = entry.map(|entry| value_digest(entry.value(), entry.expire())).unwrap_or_default();
+                    let digest =
+                        entry.map(|entry| value_digest(entry.value(), entry.expire())).unwrap_or_default();
                     session.out.bulk(hex(&digest).as_bytes());
                 }
             }

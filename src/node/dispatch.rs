@@ -6,7 +6,7 @@ use super::client::ClientKind;
 use super::session::{Pending, ReplyMode, Session};
 use super::state::Node;
 use crate::commands::{CmdError, CmdResult, Command, Flags, NodeCommand, Run, check};
-use crate::protocol::{Args, Body, Decoder, Limits, OwnedArgs, ProtocolError};
+use crate::protocol::{Args, Body, Decoder, Limits, ProtocolError};
 
 /// Requests parsed before the first of them is executed: their keys are touched together, so that the cache
 /// misses overlap.
@@ -107,7 +107,8 @@ impl Node {
             if let Some(error) = failed {
                 return self.refuse_protocol(session, &error);
             }
-            if executed >= TURN_REQUESTS || session.out.len() >= TURN_REPLIES || begun.elapsed() >= TURN_TIME {
+            if executed >= TURN_REQUESTS || session.out.len() >= TURN_REPLIES || begun.elapsed() >= TURN_TIME
+            {
                 return Flow::More;
             }
         }
@@ -130,13 +131,18 @@ impl Node {
         pending: &mut std::collections::VecDeque<Pending>,
         buffer: &[u8],
     ) -> Result<(), ProtocolError> {
-        let limits = Limits { bulk: self.config.proto_max_bulk_len as i64, authenticated: session.authenticated };
+        let limits =
+            Limits { bulk: self.config.proto_max_bulk_len as i64, authenticated: session.authenticated };
         let mut result = Ok(());
         while pending.len() < GROUP {
             match decoder.next(buffer, &limits) {
                 Ok(Some(request)) => {
                     let command = find(session, &args_of(&request.body, buffer, decoder));
-                    pending.push_back(Pending { body: request.body, command, range: (request.start, request.end) });
+                    pending.push_back(Pending {
+                        body: request.body,
+                        command,
+                        range: (request.start, request.end),
+                    });
                 }
                 Ok(None) => break,
                 Err(error) => {
@@ -259,9 +265,8 @@ impl Node {
     }
 
     pub(super) fn reply_error(&mut self, session: &mut Session, error: &CmdError) {
-        let line = error.to_string();
-        self.stats.count_error(&line);
-        session.out.error(line.as_bytes());
+        self.stats.count_error(&error.to_string());
+        error.write_to(&mut session.out);
     }
 
     /// The checks before a command, in Redis' order.
@@ -274,12 +279,11 @@ impl Node {
         if writes {
             self.admit_write(session)?;
         }
-        if let Some(upstream) = &self.upstream {
-            if !upstream.is_up() && !self.config.replica_serve_stale_data && !command.flags.has(Flags::STALE) {
-                return Err(CmdError::text(
-                    "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
-                ));
-            }
+        let link_down = self.upstream.as_ref().is_some_and(|upstream| !upstream.is_up());
+        if link_down && !self.config.replica_serve_stale_data && !command.flags.has(Flags::STALE) {
+            return Err(CmdError::text(
+                "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
+            ));
         }
         if session.client.kind.get() == ClientKind::Replica && command.keys.first > 0 {
             return Err(CmdError::text("ERR Replica can't interact with the keyspace"));
@@ -459,6 +463,3 @@ fn with_parts<R>(args: &Args<'_>, use_them: impl FnOnce(&[&[u8]]) -> R) -> R {
 fn encode(args: &Args<'_>) -> Vec<u8> {
     with_parts(args, crate::replication::encode_command)
 }
-
-/// What a queued command is run with.
-pub(super) type Queued = (&'static Command, OwnedArgs);

@@ -176,13 +176,20 @@ impl Node {
             }
         }
         for (port, reason) in dropped {
-            self.warning(format!("Disconnecting timedout replica (streaming sync): 127.0.0.1:{port}: {reason}"));
+            self.warning(format!(
+                "Disconnecting timedout replica (streaming sync): 127.0.0.1:{port}: {reason}"
+            ));
         }
     }
 }
 
 /// Runs a replica's connection from its PSYNC to its end; `buffer` holds what was read but not yet executed.
-pub(super) async fn run(shared: &Shared, stream: &mut TcpStream, session: &mut Session, buffer: &mut Vec<u8>) {
+pub(super) async fn run(
+    shared: &Shared,
+    stream: &mut TcpStream,
+    session: &mut Session,
+    buffer: &mut Vec<u8>,
+) {
     let id = session.client.id;
     let (reader, writer) = stream.split();
     let reason = tokio::select! {
@@ -222,11 +229,11 @@ async fn listen(
                 let consumed = session.decoder.consume();
                 buffer.drain(..consumed);
             }
-            if let Some(feed) = node.feeds.get_mut(&id) {
-                if !session.out.is_empty() {
-                    feed.send(session.out.bytes());
-                    session.out.sent();
-                }
+            if let Some(feed) = node.feeds.get_mut(&id)
+                && !session.out.is_empty()
+            {
+                feed.send(session.out.bytes());
+                session.out.sent();
             }
             flow
         };

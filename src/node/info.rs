@@ -9,7 +9,16 @@ pub(super) use super::config::REDIS_VERSION;
 
 /// Sections, in the order of INFO; the last ones come only when asked for.
 const DEFAULT: [&str; 11] = [
-    "server", "clients", "memory", "persistence", "stats", "replication", "cpu", "modules", "errorstats", "cluster",
+    "server",
+    "clients",
+    "memory",
+    "persistence",
+    "stats",
+    "replication",
+    "cpu",
+    "modules",
+    "errorstats",
+    "cluster",
     "keyspace",
 ];
 const ALL_EXTRA: [&str; 2] = ["commandstats", "latencystats"];
@@ -40,8 +49,9 @@ impl Node {
         let rest = ["commandstats", "errorstats", "latencystats", "cluster", "keyspace"];
         for name in order.into_iter().chain(rest) {
             let by_default = DEFAULT.contains(&name) && (default || everything);
-            let wanted = has(name) || by_default || (everything && ALL_EXTRA.contains(&name));
-            if wanted && !(name == "modules" && everything && !has("everything") && !has("modules")) {
+            // `all` leaves the modules out, `everything` does not.
+            let by_default = by_default && (name != "modules" || default || has("everything"));
+            if has(name) || by_default || (everything && ALL_EXTRA.contains(&name)) {
                 if !text.is_empty() {
                     text.push_str("\r\n");
                 }
@@ -161,7 +171,10 @@ impl Node {
     fn info_persistence(&self, info: &mut Section<'_>) {
         let now = self.clock.since_start();
         info.flag("loading", false);
-        info.flag("async_loading", self.upstream.as_ref().is_some_and(|upstream| upstream.transfer.is_some()));
+        info.flag(
+            "async_loading",
+            self.upstream.as_ref().is_some_and(|upstream| upstream.transfer.is_some()),
+        );
         info.add("current_cow_peak", 0);
         info.add("current_cow_size", 0);
         info.add("current_cow_size_age", 0);
@@ -174,7 +187,8 @@ impl Node {
         info.add("rdb_last_save_time", self.save.last_save);
         info.add("rdb_last_bgsave_status", if self.save.last_ok { "ok" } else { "err" });
         info.add("rdb_last_bgsave_time_sec", self.save.last_took.map_or(-1, |took| took.as_secs() as i64));
-        let running = self.save.running.as_ref().map_or(-1, |saving| (now - saving.begun).as_secs() as i64);
+        let running =
+            self.save.running.as_ref().map_or(-1, |saving| now.saturating_sub(saving.begun).as_secs() as i64);
         info.add("rdb_current_bgsave_time_sec", running);
         info.add("rdb_saves", self.save.saves);
         info.add("rdb_last_cow_size", 0);
@@ -204,8 +218,14 @@ impl Node {
         info.add("total_net_repl_output_bytes", stats.repl_output);
         info.add("instantaneous_input_kbps", format_args!("{:.2}", stats.input_rate.per_second() / 1024.0));
         info.add("instantaneous_output_kbps", format_args!("{:.2}", stats.output_rate.per_second() / 1024.0));
-        info.add("instantaneous_input_repl_kbps", format_args!("{:.2}", stats.repl_input_rate.per_second() / 1024.0));
-        info.add("instantaneous_output_repl_kbps", format_args!("{:.2}", stats.repl_output_rate.per_second() / 1024.0));
+        info.add(
+            "instantaneous_input_repl_kbps",
+            format_args!("{:.2}", stats.repl_input_rate.per_second() / 1024.0),
+        );
+        info.add(
+            "instantaneous_output_repl_kbps",
+            format_args!("{:.2}", stats.repl_output_rate.per_second() / 1024.0),
+        );
         info.add("rejected_connections", stats.rejected_connections);
         info.add("sync_full", stats.sync_full);
         info.add("sync_partial_ok", stats.sync_partial_ok);
@@ -263,7 +283,10 @@ impl Node {
             info.add("master_last_io_seconds_ago", last_io);
             info.flag("master_sync_in_progress", upstream.is_syncing());
             let applied = upstream.applied_offset();
-            info.add("slave_read_repl_offset", if up { upstream.read_offset() } else { applied.unwrap_or(0) });
+            info.add(
+                "slave_read_repl_offset",
+                if up { upstream.read_offset() } else { applied.unwrap_or(0) },
+            );
             info.add("slave_repl_offset", applied.unwrap_or(0));
             if let Some(transfer) = &upstream.transfer {
                 let total = transfer.total.unwrap_or(0);
@@ -275,7 +298,8 @@ impl Node {
                 info.add("master_sync_last_io_seconds_ago", now.saturating_sub(transfer.last_io).as_secs());
             }
             if !up {
-                let since = upstream.down_since.map_or(-1, |since| now.saturating_sub(since).as_secs() as i64);
+                let since =
+                    upstream.down_since.map_or(-1, |since| now.saturating_sub(since).as_secs() as i64);
                 info.add("master_link_down_since_seconds", since);
             }
             info.add("slave_priority", self.config.replica_priority);
@@ -309,7 +333,8 @@ impl Node {
         info.add("second_repl_offset", second);
         info.flag("repl_backlog_active", self.backlog.is_some());
         info.add("repl_backlog_size", self.config.repl_backlog_size);
-        let (first, len) = self.backlog.as_ref().map_or((0, 0), |backlog| (backlog.first(), backlog.histlen()));
+        let (first, len) =
+            self.backlog.as_ref().map_or((0, 0), |backlog| (backlog.first(), backlog.histlen()));
         info.add("repl_backlog_first_byte_offset", first);
         info.add("repl_backlog_histlen", len);
     }

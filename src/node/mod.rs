@@ -47,7 +47,7 @@ mod upstream;
 
 pub use config::Config;
 pub use control::{NodeHandle, NodeOptions};
-pub use standalone::{asked_to_end, serve};
 pub use event::{
     FeedPhase, LinkPhase, LogLevel, NodeEvent, NodeRole, SnapshotTarget, StopReason, SyncOutcome,
 };
+pub use standalone::{asked_to_end, serve};

@@ -25,7 +25,8 @@ impl Node {
 
     pub(super) fn enough_good_replicas(&self) -> bool {
         let rule = self.min_replicas();
-        !rule.is_active() || rule.allow_write(self.feeds.values().map(|feed| &feed.core), self.clock.since_start())
+        !rule.is_active()
+            || rule.allow_write(self.feeds.values().map(|feed| &feed.core), self.clock.since_start())
     }
 
     pub(super) fn good_replicas(&self) -> usize {
@@ -266,7 +267,10 @@ impl Node {
             self.stats.sync_partial_err += 1;
         }
         self.stats.sync_full += 1;
-        let text = format!("Replica 127.0.0.1:{port} asks for synchronization: {}", crate::replication::explain(&verdict));
+        let text = format!(
+            "Replica 127.0.0.1:{port} asks for synchronization: {}",
+            crate::replication::explain(&verdict)
+        );
         self.notice(text);
         if self.backlog.is_none() {
             // Without a backlog nobody can have followed this history, so it gets a new name: a replica of an
@@ -289,12 +293,11 @@ impl Node {
 
     /// The data set is another master's now: adopt its history, and tell nobody below that nothing changed.
     pub(super) fn adopt_full_sync(&mut self, replid: Option<crate::replication::ReplId>, offset: u64) {
-        match replid {
-            Some(replid) => self.history.adopt_full(replid, offset),
-            None => {
-                let id = self.random_replid();
-                self.history = History::new(id);
-            }
+        if let Some(replid) = replid {
+            self.history.adopt_full(replid, offset);
+        } else {
+            let id = self.random_replid();
+            self.history = History::new(id);
         }
         self.drop_all_feeds("the node has a new data set after a full sync");
         self.backlog = Some(Backlog::new(self.config.repl_backlog_size, self.history.offset() + 1));

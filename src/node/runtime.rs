@@ -135,7 +135,9 @@ async fn live(
     let keys_loaded = match loaded {
         Ok(keys) => keys,
         Err(error) => {
-            shared.borrow_mut().warning(format!("Fatal error loading the DB, check server logs. Exiting. {error}"));
+            shared
+                .borrow_mut()
+                .warning(format!("Fatal error loading the DB, check server logs. Exiting. {error}"));
             return StopReason::FailedToStart(error);
         }
     };
@@ -165,7 +167,12 @@ async fn live(
 }
 
 /// Does what the handle asks.
-async fn obey(shared: &Shared, messages: &std_mpsc::Receiver<Message>, wake: &Wake, exit: &Exit) -> StopReason {
+async fn obey(
+    shared: &Shared,
+    messages: &std_mpsc::Receiver<Message>,
+    wake: &Wake,
+    exit: &Exit,
+) -> StopReason {
     loop {
         let mut message = messages.try_recv().ok();
         while let Some(asked) = message {
@@ -219,7 +226,8 @@ fn create(
     events: Box<dyn FnMut(NodeEvent)>,
     exit: &Rc<Exit>,
 ) -> Result<Shared, String> {
-    let config = Config::load(options.config_file.as_deref(), &options.directives).map_err(|errors| errors.to_string())?;
+    let config = Config::load(options.config_file.as_deref(), &options.directives)
+        .map_err(|errors| errors.to_string())?;
     if !config.dir.as_os_str().is_empty() && !config.dir.is_dir() {
         return Err(format!("dir '{}': no such directory", config.dir.display()));
     }
@@ -227,7 +235,7 @@ fn create(
     let log = Log::open(config.loglevel, options.log_to_stdout, logfile.as_deref())
         .map_err(|error| format!("logfile '{}': {error}", config.logfile))?;
     let mut random = rand::random::<u64>();
-    let mut new_id = || {
+    let new_id = || {
         let mut bytes = [0; 20];
         rand::fill(&mut bytes);
         ReplId::from_bytes(bytes)

@@ -75,7 +75,7 @@ impl Node {
             }
             N::ClientReply => return client_reply(session, args),
             N::ClientHelp => help(session, "CLIENT", &CLIENT_HELP),
-            N::ConfigGet => return self.config_get(session, args),
+            N::ConfigGet => self.config_get(session, args),
             N::ConfigSet => return self.config_set(session, args),
             N::ConfigRewrite => return self.config_rewrite(session),
             N::ConfigResetstat => {
@@ -303,7 +303,7 @@ impl Node {
         Ok(Flow::Next)
     }
 
-    fn config_get(&mut self, session: &mut Session, args: &Args<'_>) -> CmdResult<Flow> {
+    fn config_get(&self, session: &mut Session, args: &Args<'_>) {
         let patterns: Vec<&[u8]> = args.from(2).collect();
         let pairs = self.config.get(&patterns);
         session.out.map(pairs.len());
@@ -311,7 +311,6 @@ impl Node {
             session.out.bulk(name.as_bytes());
             session.out.bulk(value.as_bytes());
         }
-        Ok(Flow::Next)
     }
 
     fn config_set(&mut self, session: &mut Session, args: &Args<'_>) -> CmdResult<Flow> {
@@ -390,9 +389,9 @@ fn parse_kind(word: &[u8]) -> CmdResult<Kind> {
     if word.eq_ignore_ascii_case(b"pubsub") {
         return Ok(Kind::Nobody);
     }
-    ClientKind::parse(word).map(Kind::Is).ok_or_else(|| {
-        CmdError::from(format!("ERR Unknown client type '{}'", String::from_utf8_lossy(word)))
-    })
+    ClientKind::parse(word)
+        .map(Kind::Is)
+        .ok_or_else(|| CmdError::from(format!("ERR Unknown client type '{}'", String::from_utf8_lossy(word))))
 }
 
 impl KillFilter {

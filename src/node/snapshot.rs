@@ -87,7 +87,6 @@ struct Running {
     offset: u64,
     /// The first byte has gone out: nobody can join any more.
     sending: bool,
-    progress: Progress,
     /// Set when nobody wants it any more.
     abandoned: Arc<AtomicBool>,
 }
@@ -185,7 +184,6 @@ impl Node {
             transport,
             offset,
             sending: diskless,
-            progress: progress.clone(),
             abandoned: Arc::clone(&abandoned),
         });
         let target = if diskless { SnapshotTarget::Replicas(waiting.len()) } else { SnapshotTarget::File };
@@ -211,7 +209,10 @@ impl Node {
 
     /// A replica went away in the middle of its sync; a snapshot that nobody wants is given up.
     pub(super) fn sync_abandoned(&mut self) {
-        let wanted = self.feeds.values().any(|feed| feed.core.state() != FeedState::Online && feed.core.cursor().is_some());
+        let wanted = self
+            .feeds
+            .values()
+            .any(|feed| feed.core.state() != FeedState::Online && feed.core.cursor().is_some());
         if let Some(running) = &self.snapshot.running
             && !wanted
         {
@@ -307,16 +308,25 @@ impl Node {
         self.emit(NodeEvent::SnapshotBegun { target: SnapshotTarget::File, keys, offset });
         self.notice("Background saving started by a helper thread");
         let progress = Progress::new(keys);
-        let job = Job { reader, options: self.write_options(true), progress: progress.clone(), abandoned: Arc::default() };
+        let job = Job {
+            reader,
+            options: self.write_options(true),
+            progress: progress.clone(),
+            abandoned: Arc::default(),
+        };
         let (path, begun) = (self.rdb_path(), Instant::now());
         self.save.running =
-            Some(Saving { begun: self.clock.since_start(), keys, progress, dirty_before: self.save.dirty });
+            Some(Saving { begun: self.clock.since_start(), progress, dirty_before: self.save.dirty });
         self.save.last_try = self.clock.since_start();
         let Some(shared) = self.me.upgrade() else { return Ok(()) };
         tokio::task::spawn_local(super::runtime::guarded(Rc::clone(&self.exit), async move {
             let outcome = on_thread("bgsave", move || job.write_file(&path)).await.unwrap_or_else(Err);
             let mut node = shared.borrow_mut();
-            let dirty_left = node.save.running.take().map_or(0, |saving| node.save.dirty.saturating_sub(saving.dirty_before));
+            let dirty_left = node
+                .save
+                .running
+                .take()
+                .map_or(0, |saving| node.save.dirty.saturating_sub(saving.dirty_before));
             node.saved(&outcome, begun, dirty_left);
             if std::mem::take(&mut node.save.scheduled) {
                 let _ = node.save_in_background();
@@ -396,7 +406,10 @@ impl Job {
 }
 
 /// Runs `work` on a thread of its own.
-async fn on_thread<T: Send + 'static>(name: &str, work: impl FnOnce() -> T + Send + 'static) -> Result<T, String> {
+async fn on_thread<T: Send + 'static>(
+    name: &str,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, String> {
     let (sender, receiver) = tokio::sync::oneshot::channel();
     std::thread::Builder::new()
         .name(name.to_owned())

@@ -1,8 +1,8 @@
 //! Everything that one node owns, on its one thread.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::{Rc, Weak};
-use std::cell::RefCell;
 use std::time::Duration;
 
 use tokio::sync::Notify;
@@ -53,7 +53,6 @@ pub(super) struct SaveState {
 #[derive(Debug)]
 pub(super) struct Saving {
     pub(super) begun: Duration,
-    pub(super) keys: u64,
     pub(super) progress: super::snapshot::Progress,
     /// Changes at its begin: they are in the file.
     pub(super) dirty_before: u64,
@@ -204,8 +203,11 @@ impl Node {
     /// Bytes that this node holds: data, backlog, buffers of clients.
     pub(super) fn used_memory(&self) -> u64 {
         let backlog = self.backlog.as_ref().map_or(0, |backlog| backlog.memory() as u64);
-        let clients: usize =
-            self.clients.values().map(|client| client.query_bytes.get() + client.output_bytes.get() + 1024).sum();
+        let clients: usize = self
+            .clients
+            .values()
+            .map(|client| client.query_bytes.get() + client.output_bytes.get() + 1024)
+            .sum();
         self.store.memory() + backlog + clients as u64 + super::stats::BASE_MEMORY
     }
 }

@@ -59,7 +59,6 @@ pub(super) struct NodeStats {
     pub(super) sync_partial_ok: u64,
     pub(super) sync_partial_err: u64,
     pub(super) error_replies: u64,
-    pub(super) unexpected_errors: u64,
     pub(super) errors: BTreeMap<String, u64>,
     pub(super) by_command: BTreeMap<&'static str, CommandStats>,
     pub(super) peak_memory: u64,

@@ -22,8 +22,8 @@ use super::session::Session;
 use super::state::{Node, Shared};
 use crate::persistence::{ChannelReader, Ending, LoadOptions, Loaded, Piece, load};
 use crate::replication::{
-    Applied, EOF_MARK_LEN, Granted, LinkAction, LinkConfig, LinkError, LinkEvent, LinkStep, MasterAuth, ReplId,
-    ReplOffset, ReplicaLink, SnapshotForm,
+    Applied, EOF_MARK_LEN, Granted, LinkAction, LinkConfig, LinkError, LinkEvent, LinkStep, MasterAuth,
+    ReplId, ReplOffset, ReplicaLink, SnapshotForm,
 };
 
 /// Bytes read from the master at once.
@@ -343,7 +343,9 @@ impl Driver {
             LinkStep::Replconf => LinkPhase::Replconf,
             LinkStep::Psync => LinkPhase::Psync,
             LinkStep::WaitSnapshot => LinkPhase::WaitSnapshot,
-            LinkStep::Transfer { total } => LinkPhase::Transfer { received: 0, total, keys: 0, keys_total: 0 },
+            LinkStep::Transfer { total } => {
+                LinkPhase::Transfer { received: 0, total, keys: 0, keys_total: 0 }
+            }
             LinkStep::Load => LinkPhase::Load { keys: self.keys, keys_total: self.keys },
             LinkStep::Streaming => LinkPhase::Streaming,
         };
@@ -358,7 +360,9 @@ impl Driver {
             }
             LinkStep::Ping => node.notice("MASTER <-> REPLICA sync started"),
             LinkStep::Transfer { total: Some(bytes) } => {
-                node.notice(format!("MASTER <-> REPLICA sync: receiving {bytes} bytes from master to memory"));
+                node.notice(format!(
+                    "MASTER <-> REPLICA sync: receiving {bytes} bytes from master to memory"
+                ));
             }
             LinkStep::Streaming => node.notice("MASTER <-> REPLICA sync: Finished with success"),
             _ => {}
@@ -517,9 +521,12 @@ impl Driver {
             let Some(result) = self.wait_for_snapshot(&mut loaded, pieces.is_some(), &counting).await else {
                 return;
             };
-            match result {
-                Step::Read => {}
-                Step::Loaded(Ok(loaded)) => {
+            let loaded_now = match result {
+                Step::Read => continue,
+                Step::Loaded(result) => *result,
+            };
+            match loaded_now {
+                Ok(loaded) => {
                     self.snapshot_bytes = counting.received;
                     self.keys = loaded.keys_loaded;
                     let mut node = self.shared.borrow_mut();
@@ -533,7 +540,7 @@ impl Driver {
                     self.tell(LinkEvent::SnapshotLoaded);
                     return;
                 }
-                Step::Loaded(Err(reason)) => {
+                Err(reason) => {
                     if let Some(upstream) = &mut self.shared.borrow_mut().upstream {
                         upstream.transfer = None;
                     }
@@ -786,16 +793,16 @@ enum Handed {
 
 enum Step {
     Read,
-    Loaded(Result<Loaded, String>),
+    Loaded(Box<Result<Loaded, String>>),
 }
 
 impl From<Result<Result<Loaded, crate::persistence::RdbError>, oneshot::error::RecvError>> for Step {
     fn from(result: Result<Result<Loaded, crate::persistence::RdbError>, oneshot::error::RecvError>) -> Self {
-        Self::Loaded(match result {
+        Self::Loaded(Box::new(match result {
             Ok(Ok(loaded)) => Ok(loaded),
             Ok(Err(error)) => Err(error.to_string()),
             Err(_) => Err("the decoder panicked".to_owned()),
-        })
+        }))
     }
 }
 
