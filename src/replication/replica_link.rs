@@ -22,7 +22,7 @@ const RETRY_MAX: Duration = Duration::from_secs(1);
 const RETRY_SHARE: u32 = 20;
 
 /// A link that streamed for less than this did not work: its loss is followed by a pause.
-const PROVEN_AFTER: Duration = Duration::from_secs(1);
+const PROVEN_AFTER: Duration = Duration::from_millis(50);
 
 /// Once a second, less what a timer may come early: a tick at 0.999 s must not be passed over.
 const SPEAK_PERIOD: Duration = Duration::from_millis(900);

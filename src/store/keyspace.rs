@@ -394,16 +394,18 @@ impl Keyspace {
         let middle = 1 << (63 - depth);
         let hasher = self.hasher.clone();
         let rehash = |key: &[u8]| KeyHash(hasher.hash_one(key)).in_table();
-        let mut halves = [Segment::default(), Segment::default()];
-        for record in &old.strings {
+        // Records move; only a segment that a snapshot holds is copied.
+        let old = Arc::try_unwrap(old).unwrap_or_else(|shared| Segment::clone(&shared));
+        let mut halves = [old.empty_half(), old.empty_half()];
+        for record in old.strings {
             let hash = KeyHash(hasher.hash_one(record.key()));
             let half = &mut halves[usize::from(hash.0 & middle != 0)];
-            half.insert_record(hash.in_table(), record.clone(), rehash);
+            half.insert_record(hash.in_table(), record, rehash);
         }
-        for entry in &old.objects {
+        for entry in old.objects {
             let hash = KeyHash(hasher.hash_one(&*entry.key));
             let half = &mut halves[usize::from(hash.0 & middle != 0)];
-            half.insert_object(hash.in_table(), entry.clone(), rehash);
+            half.insert_object(hash.in_table(), entry, rehash);
         }
         let after = halves[0].table_memory() + halves[1].table_memory();
         let [low, high] = halves;

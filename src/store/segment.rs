@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicU32;
 use hashbrown::HashTable;
 use triomphe::Arc;
 
+use super::keyspace::SPLIT_AT;
 use super::record::{Millis, ObjectEntry, Record, string_encoding};
 use super::value::{Object, StringEncoding, Value, ValueRef};
 
@@ -104,6 +105,16 @@ impl Segment {
     pub fn iter(&self) -> impl Iterator<Item = EntryRef<'_>> {
         let strings = self.strings.iter().map(|record| EntryRef(Place::Inline(record)));
         strings.chain(self.objects.iter().map(|entry| EntryRef(Place::Object(entry))))
+    }
+
+    /// A segment for half of these keys, with tables that will not grow before it splits itself: all segments
+    /// grow in step, and a size that is passed through once would stay behind as unused memory.
+    pub(super) fn empty_half(&self) -> Self {
+        let room = |keys: usize| if keys > SPLIT_AT / 2 { SPLIT_AT } else { 0 };
+        Self {
+            strings: HashTable::with_capacity(room(self.strings.len())),
+            objects: HashTable::with_capacity(room(self.objects.len())),
+        }
     }
 
     #[inline]
