@@ -15,8 +15,16 @@ pub(crate) fn name(model: &LabModel, node: NodeId) -> String {
     }
 }
 
-/// What happened, in one line.
+/// What happened, in a sentence or two.
 pub(crate) fn event(model: &LabModel, event: &Event) -> String {
+    /// A log line or an error can be of any length; this much is read.
+    const TEXT_MAX: usize = 1_000;
+    let mut text = in_words(model, event);
+    text.truncate(text.floor_char_boundary(TEXT_MAX));
+    text
+}
+
+fn in_words(model: &LabModel, event: &Event) -> String {
     match event {
         Event::LabStarted { wall, version } => format!("Repliscope {version} started at {wall}"),
         Event::Asked(command) => asked(model, command),

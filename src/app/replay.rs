@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use crate::lab::Entry;
-use crate::lab::model::LabModel;
+use crate::lab::model::{AT_MAX, LabModel};
 
 /// A copy of the model is kept each time this many entries were folded, so that scrubbing back is short.
 const KEY_FRAME_EVERY: usize = 20_000;
@@ -32,6 +32,9 @@ impl Replay {
     /// Opens at the end, where the whole story is told.
     pub(crate) fn new(path: PathBuf, mut entries: Vec<Entry>) -> Self {
         // A file may have been edited; what follows relies on time running forward.
+        for entry in &mut entries {
+            entry.at = entry.at.min(AT_MAX);
+        }
         entries.sort_by_key(|entry| (entry.at, entry.seq));
         let position = entries.last().map_or(Duration::ZERO, |entry| entry.at);
         Self {

@@ -8,8 +8,12 @@ use super::panels::Cx;
 use super::theme::{self, Tokens};
 use crate::lab::NoticeLevel;
 
-/// Seconds for which a message that is no error stays.
+/// Seconds for which a message stays; the list of notices keeps it.
 const STAYS: f64 = 8.0;
+/// The same for an error.
+const ERROR_STAYS: f64 = 30.0;
+/// Characters of a message; the list of notices has the rest.
+const TEXT_MAX: usize = 280;
 /// Messages that are shown at once; older ones are in the list of notices.
 const SHOWN_MAX: usize = 3;
 
@@ -29,7 +33,11 @@ struct Toast {
 
 impl Toasts {
     /// Shows a message from `time` on.
-    pub(crate) fn push(&mut self, level: NoticeLevel, text: String, time: f64) {
+    pub(crate) fn push(&mut self, level: NoticeLevel, mut text: String, time: f64) {
+        if let Some((end, _)) = text.char_indices().nth(TEXT_MAX) {
+            text.truncate(end);
+            text.push('…');
+        }
         if self.shown.len() >= SHOWN_MAX {
             self.shown.pop_front();
         }
@@ -39,18 +47,16 @@ impl Toasts {
 
     pub(crate) fn ui(&mut self, ui: &Ui) {
         let now = ui.input(|input| input.time);
-        self.shown.retain(|toast| toast.level == NoticeLevel::Error || now - toast.since < STAYS);
-        if self.shown.is_empty() {
+        self.shown.retain(|toast| toast.left(now) > 0.0);
+        let Some(next) = self.shown.iter().map(|toast| toast.left(now)).min_by(f64::total_cmp) else {
             return;
-        }
-        let next = self.shown.iter().filter(|toast| toast.level != NoticeLevel::Error);
-        if let Some(left) = next.map(|toast| STAYS - (now - toast.since)).min_by(f64::total_cmp) {
-            ui.request_repaint_after(std::time::Duration::from_secs_f64(left.max(0.02)));
-        }
+        };
+        ui.request_repaint_after(std::time::Duration::from_secs_f64(next.max(0.02)));
         let mut dismissed = None;
         Area::new(Id::unique("toasts"))
             .order(egui::Order::Foreground)
-            .anchor(Align2::RIGHT_BOTTOM, vec2(-theme::PAD, -36.0))
+            // At the left stands a graph; at the right one types.
+            .anchor(Align2::LEFT_BOTTOM, vec2(theme::PAD, -36.0))
             .show(ui, |ui| {
                 for toast in &self.shown {
                     if toast_ui(ui, toast) {
@@ -59,6 +65,14 @@ impl Toasts {
                 }
             });
         self.shown.retain(|toast| Some(toast.number) != dismissed);
+    }
+}
+
+impl Toast {
+    /// Seconds that are left of its time.
+    fn left(&self, now: f64) -> f64 {
+        let stays = if self.level == NoticeLevel::Error { ERROR_STAYS } else { STAYS };
+        self.since + stays - now
     }
 }
 

@@ -36,6 +36,12 @@ pub const PROMOTIONS_MAX: usize = 50;
 /// Seconds of workload figures that are remembered.
 pub const WORKLOAD_MAX: usize = 3_600;
 
+/// Nodes that are kept of a cluster: a file can name more than anyone can look at.
+pub const NODES_MAX: usize = 256;
+/// Latest time of an entry, and longest text of a notice: a file that was tampered with is folded like any other.
+pub const AT_MAX: Duration = Duration::from_hours(100 * 365 * 24);
+const NOTICE_TEXT_MAX: usize = 2_000;
+
 /// Everything that the journal has told so far.
 #[derive(Debug, Clone, Default)]
 pub struct LabModel {
@@ -287,7 +293,8 @@ impl LabModel {
         self.syncs.iter().rev().find(|sync| sync.replica == replica).filter(|sync| sync.is_running())
     }
 
-    fn raise(&mut self, at: Duration, level: NoticeLevel, node: Option<NodeId>, text: String) {
+    fn raise(&mut self, at: Duration, level: NoticeLevel, node: Option<NodeId>, mut text: String) {
+        text.truncate(text.floor_char_boundary(NOTICE_TEXT_MAX));
         let number = self.notices_raised;
         self.notices_raised += 1;
         push_bounded(&mut self.notices, Notice { number, at, level, node, text }, NOTICES_MAX);

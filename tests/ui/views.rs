@@ -1,16 +1,20 @@
 //! Panes, theme, graphs, syncs, timeline, workload and recordings.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use eframe::egui::accesskit::Toggled;
-use eframe::egui::{Role, Theme, ThemePreference};
+use eframe::egui::{Key, Role, Theme, ThemePreference};
 use eframe::{App as _, Storage};
 use egui_kittest::kittest::{NodeT, Queryable};
-use repliscope::lab::{LabCommand, WorkloadSettings};
-use repliscope::replication::FullReason;
+use repliscope::lab::{
+    Event, LabCommand, NodeSample, NoticeLevel, ReplicaSample, ReplyValue, WorkloadSample, WorkloadSettings,
+};
+use repliscope::node::{LinkPhase, NodeEvent};
+use repliscope::replication::{FullReason, PsyncVerdict, ReplId};
 
 use crate::bench::Bench;
-use crate::story::{failover, streaming};
+use crate::story::{failover, node, streaming};
 
 #[test]
 fn the_theme_is_switched_from_the_menu() {
@@ -159,7 +163,7 @@ fn a_recording_is_looked_at_and_left_again() {
     let ctx = bench.window.ctx.clone();
     bench.window.state_mut().open_recording(&ctx, path.clone());
     for _ in 0..500 {
-        std::thread::sleep(std::time::Duration::from_millis(5));
+        std::thread::sleep(Duration::from_millis(5));
         bench.window.step();
         if bench.window.query_by_label("Back to live").is_some() {
             break;
@@ -186,11 +190,67 @@ fn a_file_that_is_no_recording_is_refused_in_words() {
     let ctx = bench.window.ctx.clone();
     bench.window.state_mut().open_recording(&ctx, "/nowhere/at/all.repliscope".into());
     for _ in 0..500 {
-        std::thread::sleep(std::time::Duration::from_millis(5));
+        std::thread::sleep(Duration::from_millis(5));
         bench.window.step();
         if bench.window.query_by_label_contains("was not opened").is_some() {
             return;
         }
     }
     panic!("nothing was told");
+}
+
+#[test]
+fn a_journal_full_of_extreme_values_is_shown_like_any_other() {
+    let extreme = NodeSample {
+        offset: u64::MAX,
+        read_offset: u64::MAX,
+        second_offset: Some(u64::MAX),
+        replid: Some(ReplId::from_bytes([1; 20])),
+        backlog_active: true,
+        backlog_size: u64::MAX,
+        backlog_first: u64::MAX,
+        backlog_len: u64::MAX,
+        replicas: vec![ReplicaSample {
+            port: 7002,
+            state: "x".repeat(5_000),
+            offset: u64::MAX,
+            ack_age: u64::MAX,
+        }],
+        keys: u64::MAX,
+        used_memory: u64::MAX,
+        repl_bytes_in: u64::MAX,
+        loop_lag_max_us: u64::MAX,
+        round_trip: Duration::MAX,
+        ..NodeSample::default()
+    };
+    let mut story = streaming(2.0);
+    for (port, offset) in [(7001, u64::MAX), (7002, 0), (7003, u64::MAX), (7001, 0)] {
+        let sample = NodeSample { offset, ..extreme.clone() };
+        story.push(Event::Sample { node: node(port), sample: Box::new(sample) });
+    }
+    let full = u64::MAX;
+    let workload = WorkloadSample { writes_ok: full, reads_stale: full, ..WorkloadSample::default() };
+    story.push(Event::Workload(workload.clone()));
+    story.push(Event::Workload(workload));
+    let verdict = PsyncVerdict::Full(FullReason::PastFork { asked: 0, fork: full });
+    story.node(7001, NodeEvent::Psync { replica_port: 7002, asked: None, verdict });
+    let transfer = LinkPhase::Transfer { received: full, total: Some(0), keys: full, keys_total: 1 };
+    story.node(7002, NodeEvent::Link(transfer));
+    story.node(7003, NodeEvent::LinkLost { reason: "long ".repeat(100_000) });
+    story.console(full, 7001, &"a".repeat(100_000), ReplyValue::Integer(i64::MIN));
+    story.at = Duration::MAX;
+    story.push(Event::Notice { level: NoticeLevel::Error, node: None, text: "y".repeat(1_000_000) });
+
+    let mut bench = Bench::after(&story);
+    for tab in ["Syncs", "Timeline", "Workload", "Offsets", "Console"] {
+        bench.click(tab);
+    }
+    for port in ["Node 7002", "Node 7003"] {
+        bench.click(port);
+    }
+    bench.click("Console line");
+    bench.window.get_by_label("Console line").type_text("PING");
+    bench.window.key_press(Key::Enter);
+    bench.settle();
+    assert_eq!(bench.wished().len(), 1);
 }

@@ -11,6 +11,8 @@ use crate::app::widgets::mark;
 use crate::lab::model::PortsTaken;
 use crate::lab::{LabCommand, Preset};
 
+/// Ports that are named one by one.
+const PORTS_NAMED_MAX: usize = 12;
 /// A second click within this time is a double click and no second wish.
 const STARTING_SECONDS: f64 = 2.0;
 
@@ -141,7 +143,7 @@ fn ports_taken(ui: &mut Ui, taken: &PortsTaken, port: &mut u16, actions: &mut Ve
         .show(ui, |ui| {
             ui.set_max_width(460.0);
             ui.label(RichText::new("Nothing was started: ports are taken").text_style(theme::section()));
-            for (port, holder) in &taken.taken {
+            for (port, holder) in taken.taken.iter().take(PORTS_NAMED_MAX) {
                 let holder = holder.as_deref().unwrap_or("another program");
                 ui.label(format!("{port} is held by {holder}"));
             }

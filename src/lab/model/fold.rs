@@ -6,8 +6,8 @@ use super::console::{ConsoleAnswer, ConsoleState, clip};
 use super::node::{Feed, Life, Link, NodeModel};
 use super::sync::{SyncEnd, SyncRecord};
 use super::{
-    LabModel, PROMOTIONS_MAX, PortsTaken, PromotionReport, SYNCS_MAX, WORKLOAD_MAX, WorkloadModel,
-    push_bounded,
+    AT_MAX, LabModel, NODES_MAX, PROMOTIONS_MAX, PortsTaken, PromotionReport, SYNCS_MAX, WORKLOAD_MAX,
+    WorkloadModel, push_bounded,
 };
 use crate::lab::{ConsoleTarget, Entry, Event, LabCommand, NodeId, NodePlan, NoticeLevel, WorkloadSample};
 use crate::node::{FeedPhase, LinkPhase, NodeEvent, StopReason};
@@ -19,8 +19,9 @@ const VERDICT_LATE_MAX: Duration = Duration::from_secs(5);
 const STEPS_MAX: usize = 64;
 
 pub(super) fn fold(model: &mut LabModel, entry: &Entry) {
+    let at = entry.at.min(AT_MAX);
     // Clocks of threads may differ by a hair; time as shown never runs backwards.
-    model.now = model.now.max(entry.at);
+    model.now = model.now.max(at);
     model.folded += 1;
     let figure = is_figure(model, &entry.event);
     if figure {
@@ -28,7 +29,7 @@ pub(super) fn fold(model: &mut LabModel, entry: &Entry) {
     } else {
         model.timeline.push(listed(entry));
     }
-    apply(model, entry.at, &entry.event);
+    apply(model, at, &entry.event);
 }
 
 /// Figures and progress within a phase are counted, not listed: they would bury everything else.
@@ -56,6 +57,7 @@ fn same_phase(a: LinkPhase, b: LinkPhase) -> bool {
 /// The entry as the timeline keeps it: a huge reply is not kept twice.
 fn listed(entry: &Entry) -> Entry {
     let mut entry = entry.clone();
+    entry.at = entry.at.min(AT_MAX);
     if let Event::ConsoleReply { reply, .. } = &mut entry.event {
         *reply = clip(reply).0;
     }
@@ -140,7 +142,9 @@ fn forget_cluster(model: &mut LabModel) {
 }
 
 fn add_node(model: &mut LabModel, plan: &NodePlan, master_port: Option<u16>) {
-    model.nodes.insert(plan.node, NodeModel::planned(plan, master_port));
+    if model.nodes.len() < NODES_MAX || model.nodes.contains_key(&plan.node) {
+        model.nodes.insert(plan.node, NodeModel::planned(plan, master_port));
+    }
 }
 
 fn asked(model: &mut LabModel, at: Duration, command: &LabCommand) {
@@ -185,11 +189,11 @@ fn promotion(
 }
 
 fn sum(total: &mut WorkloadSample, sample: &WorkloadSample) {
-    total.writes_ok += sample.writes_ok;
-    total.writes_failed += sample.writes_failed;
-    total.reads_ok += sample.reads_ok;
-    total.reads_failed += sample.reads_failed;
-    total.reads_stale += sample.reads_stale;
+    total.writes_ok = total.writes_ok.saturating_add(sample.writes_ok);
+    total.writes_failed = total.writes_failed.saturating_add(sample.writes_failed);
+    total.reads_ok = total.reads_ok.saturating_add(sample.reads_ok);
+    total.reads_failed = total.reads_failed.saturating_add(sample.reads_failed);
+    total.reads_stale = total.reads_stale.saturating_add(sample.reads_stale);
     total.write_max = total.write_max.max(sample.write_max);
     total.last_error = sample.last_error.clone().or(total.last_error.take());
 }

@@ -158,6 +158,7 @@ impl NodeModel {
     }
 
     pub(super) fn take_sample(&mut self, at: Duration, sample: &NodeSample) {
+        let sample = &plausible(sample);
         let since = at.saturating_sub(self.sampled_at);
         self.rate_in = match &self.sample {
             Some(last) if !since.is_zero() => {
@@ -190,6 +191,23 @@ impl NodeModel {
             *feed = Feed { phase: None, since: at, gone: Some("this node is gone".to_owned()) };
         }
     }
+}
+
+/// Figures with which one can reckon: no offset of a real stream comes near the bound.
+fn plausible(sample: &NodeSample) -> NodeSample {
+    /// An exbibyte.
+    const OFFSET_MAX: u64 = 1 << 60;
+    let mut sample = sample.clone();
+    for value in [
+        &mut sample.offset,
+        &mut sample.read_offset,
+        &mut sample.backlog_size,
+        &mut sample.backlog_first,
+        &mut sample.backlog_len,
+    ] {
+        *value = (*value).min(OFFSET_MAX);
+    }
+    sample
 }
 
 /// One point of a node's history.

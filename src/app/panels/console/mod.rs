@@ -138,8 +138,8 @@ impl Console {
             .transcript(target)
             .and_then(|transcript| transcript.lines.back())
             .map_or(0, |line| line.id);
-        let id = self.next_id.max(seen + 1);
-        self.next_id = id + 1;
+        let id = self.next_id.max(seen.saturating_add(1));
+        self.next_id = id.saturating_add(1);
         cx.push(Action::Lab(LabCommand::Console { id, target, line }));
     }
 }

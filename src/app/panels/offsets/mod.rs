@@ -25,6 +25,8 @@ const POINT_EVERY: f32 = 3.0;
 /// Seconds between lines of the grid.
 const TIME_STEPS: [f64; 13] =
     [0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0, 300.0, 600.0, 1_800.0, 3_600.0, 18_000.0, 36_000.0];
+/// Pixels of a line that may be drawn broken.
+const BROKEN_MAX: f64 = 20_000.0;
 /// How replicas' lines are broken.
 const REPLICA_STYLES: [LineStyle; 4] = [
     LineStyle::Dotted { spacing: 6.0 },
@@ -116,7 +118,7 @@ impl Offsets {
             .allow_double_click_reset(false)
             .set_margin_fraction(vec2(0.0, 0.08))
             .y_axis_min_width(62.0)
-            .x_grid_spacer(egui_plot::uniform_grid_spacer(|input| steps(&TIME_STEPS, input.base_step_size)))
+            .x_grid_spacer(egui_plot::uniform_grid_spacer(|input| time_steps(input.base_step_size)))
             .y_grid_spacer(egui_plot::uniform_grid_spacer(|input| offset_steps(input.base_step_size)))
             .x_axis_formatter(|mark, _| axis_time(mark.value))
             .y_axis_formatter(|mark, _| axis_offset(mark.value))
@@ -155,6 +157,12 @@ impl Offsets {
                     (REPLICA_STYLES[place % REPLICA_STYLES.len()], 2.2)
                 };
                 for (index, run) in series::runs(node, &shown, now, points).into_iter().enumerate() {
+                    // A broken line is drawn dash by dash, also where it is out of sight.
+                    let style = if series::length(&run, plot.transform()) > BROKEN_MAX {
+                        LineStyle::Solid
+                    } else {
+                        style
+                    };
                     let line = Line::new(node.port.to_string(), PlotPoints::Owned(run)).style(style);
                     plot.line(
                         line.id((node.id.0, index)).color(tokens.series(cx.index(node.id))).width(width),
@@ -201,6 +209,15 @@ fn axis_time(seconds: f64) -> String {
 fn steps(all: &[f64], least: f64) -> [f64; 3] {
     let first = all.partition_point(|step| *step < least).min(all.len() - 3);
     [all[first], all[first + 1], all[first + 2]]
+}
+
+/// Steps that suit a clock; beyond, days by powers of ten.
+fn time_steps(least: f64) -> [f64; 3] {
+    if least <= TIME_STEPS[TIME_STEPS.len() - 3] {
+        return steps(&TIME_STEPS, least);
+    }
+    let days = 86_400.0 * 10.0_f64.powf((least / 86_400.0).log10().ceil());
+    [days, days * 10.0, days * 100.0]
 }
 
 /// Steps of one and five times a power of ten.

@@ -3,7 +3,7 @@
 use std::ops::RangeInclusive;
 
 use eframe::egui::Color32;
-use egui_plot::PlotPoint;
+use egui_plot::{PlotPoint, PlotTransform};
 
 use crate::app::theme::Tokens;
 use crate::lab::model::{LabModel, NodeModel, Point};
@@ -47,7 +47,17 @@ pub(super) fn runs(
             runs.push(Vec::new());
         }
         if let Some(run) = runs.last_mut() {
-            run.push(PlotPoint::new(point.at, point.offset as f64));
+            let point = PlotPoint::new(point.at, point.offset as f64);
+            match run.last_mut().filter(|last| last.x < *shown.start()) {
+                // The line enters the view at its edge, however long ago its last point was.
+                Some(last) if point.x > *shown.start() => {
+                    let share = (shown.start() - last.x) / (point.x - last.x);
+                    *last = PlotPoint::new(*shown.start(), last.y + (point.y - last.y) * share);
+                    run.push(point);
+                }
+                Some(last) => *last = point,
+                None => run.push(point),
+            }
         }
     }
     // Figures come only when something changes: until now it was the same.
@@ -55,9 +65,22 @@ pub(super) fn runs(
         && let Some(run) = runs.last_mut()
         && let Some(last) = run.last().copied().filter(|last| last.x < now)
     {
-        run.push(PlotPoint::new(now, last.y));
+        let end = now.min(*shown.end());
+        if last.x < *shown.start() {
+            run.clear();
+            run.push(PlotPoint::new(*shown.start(), last.y));
+        }
+        run.push(PlotPoint::new(end, last.y));
     }
     runs
+}
+
+/// Length of a line on screen, in pixels.
+pub(super) fn length(run: &[PlotPoint], transform: &PlotTransform) -> f64 {
+    let scale = (transform.dpos_dvalue_x().abs(), transform.dpos_dvalue_y().abs());
+    run.windows(2)
+        .map(|pair| (pair[1].x - pair[0].x).abs() * scale.0 + (pair[1].y - pair[0].y).abs() * scale.1)
+        .sum()
 }
 
 /// What the backlog of a node held.

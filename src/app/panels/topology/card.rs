@@ -100,10 +100,14 @@ fn paint(ui: &Ui, cx: &Cx<'_>, node: &NodeModel, rect: Rect, scale: f32, respons
     let offset =
         node.sample.as_ref().map_or_else(|| "no figures yet".to_owned(), |s| format::number(s.offset));
     let mono = FontId::monospace(11.5 * scale);
-    painter.text(pos2(left, bottom), Align2::LEFT_CENTER, offset, mono.clone(), tokens.text);
+    let offset = painter.text(pos2(left, bottom), Align2::LEFT_CENTER, offset, mono.clone(), tokens.text);
     if let Some(replid) = node.replid {
-        let at = pos2(rect.right() - 12.0 * scale, bottom);
-        painter.text(at, Align2::RIGHT_CENTER, replid.short(), mono, tokens.dim);
+        let galley = painter.layout_no_wrap(replid.short(), mono, tokens.dim);
+        let at = pos2(rect.right() - 12.0 * scale - galley.size().x, bottom - galley.size().y / 2.0);
+        // A long offset needs the room; the inspector has both in full.
+        if at.x > offset.right() + 6.0 {
+            painter.galley(at, galley, tokens.dim);
+        }
     }
 }
 
