@@ -143,8 +143,9 @@ fn palette_ui(ui: &mut Ui, cx: &mut Cx<'_>, text: &mut String, chosen: &mut usiz
         for (index, (name, action)) in found.into_iter().enumerate() {
             let shortcut =
                 action.shortcut().map(|shortcut| ui.format_shortcut(&shortcut)).unwrap_or_default();
-            let button = Button::selectable(index == *chosen, name).shortcut_text(shortcut);
+            let button = Button::selectable(index == *chosen, &name).shortcut_text(shortcut);
             let response = ui.add(button.min_size(vec2(ui.available_width(), 24.0)));
+            let response = response.accessible_name(name);
             if index == *chosen && steps != 0 {
                 response.scroll_to_me(None);
             }

@@ -81,7 +81,8 @@ fn entry(ui: &mut Ui, cx: &mut Cx<'_>, action: Action, enabled: bool) {
     if let Some(shortcut) = action.shortcut() {
         button = button.shortcut_text(ui.format_shortcut(&shortcut));
     }
-    if ui.add_enabled(enabled, button).clicked() {
+    // The key is written on the entry, but is no part of its name.
+    if ui.add_enabled(enabled, button).accessible_name(action.label()).clicked() {
         cx.push(action);
     }
 }

@@ -15,6 +15,7 @@ mod help;
 mod layout;
 mod menus;
 mod panels;
+mod panes;
 mod replay;
 mod run;
 mod status;

@@ -68,6 +68,7 @@ pub(crate) fn recording(ui: &mut Ui, replay: &mut Replay, actions: &mut Vec<Acti
     let tokens = Tokens::of(ui);
     let name = replay.path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     Frame::new().fill(tokens.tint(tokens.accent)).inner_margin(Margin::symmetric(10, 5)).show(ui, |ui| {
+        ui.set_min_width(ui.available_width());
         ui.horizontal(|ui| {
             let title =
                 ui.add(eframe::egui::Label::new(RichText::new(format!("Recording {name}"))).truncate());

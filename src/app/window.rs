@@ -5,23 +5,18 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::TryRecvError;
 use eframe::egui::{self, CentralPanel, Context, Frame, Key, Margin, Panel, Ui, ViewportCommand};
-use egui_tiles::{SimplificationOptions, TileId, Tree};
+use egui_tiles::Tree;
 
 use super::LabClient;
 use super::actions::Action;
 use super::confirm;
 use super::dialogs::{self, Dialog};
 use super::files::{FileNews, Files};
-use super::help::{self, HelpTable};
+use super::help::HelpTable;
 use super::layout::{self, Pane};
 use super::menus;
-use super::panels::console::Console;
-use super::panels::home::Home;
-use super::panels::offsets::Offsets;
-use super::panels::syncs::Syncs;
-use super::panels::timeline::TimelinePanel;
-use super::panels::workload::Workload;
-use super::panels::{Cx, inspector, topology};
+use super::panels::Cx;
+use super::panes::{Panels, Panes};
 use super::replay::Replay;
 use super::status;
 use super::theme::{self, Tokens};
@@ -53,29 +48,6 @@ pub struct App {
     files: Files,
     actions: Vec<Action>,
     lab_gone: bool,
-}
-
-/// View state of every panel.
-struct Panels {
-    home: Home,
-    offsets: Offsets,
-    syncs: Syncs,
-    console: Console,
-    workload: Workload,
-    timeline: TimelinePanel,
-}
-
-impl Default for Panels {
-    fn default() -> Self {
-        Self {
-            home: Home::default(),
-            offsets: Offsets::default(),
-            syncs: Syncs::default(),
-            console: Console::new(help::built_in),
-            workload: Workload::default(),
-            timeline: TimelinePanel::default(),
-        }
-    }
 }
 
 /// Goes on between entries: the last one came at this lab time, when the window's clock said that.
@@ -225,6 +197,17 @@ impl App {
         if self.dialog.is_none() {
             actions.extend(menus::pressed(ui));
         }
+        let edge = Frame::new().fill(tokens.base).inner_margin(Margin::symmetric(8, 3));
+        let port = self.panels.home.port;
+        let selected = self.selected_now();
+        let mut cx = Cx {
+            model: self.shown_model(),
+            now: self.now(ui),
+            live: self.replay.is_none(),
+            selected,
+            actions: &mut actions,
+        };
+        Panel::top("menu").frame(edge).show(ui, |ui| menus::bar(ui, &mut cx, &tree, port));
         if let Some(replay) = &mut self.replay {
             if self.dialog.is_none() {
                 replay_keys(ui, replay);
@@ -234,18 +217,9 @@ impl App {
                 .show(ui, |ui| status::recording(ui, replay, &mut actions));
         }
 
-        let live = self.replay.is_none();
-        let now = self.now(ui);
+        let (now, live) = (self.now(ui), self.replay.is_none());
         let model = self.replay.as_ref().map_or(&self.model, |replay| &replay.model);
-        // Something is worth looking at before anything was chosen: the master.
-        let selected = self
-            .selected
-            .filter(|node| model.nodes.contains_key(node))
-            .or_else(|| model.current_master())
-            .or_else(|| model.nodes.keys().next().copied());
         let mut cx = Cx { model, now, live, selected, actions: &mut actions };
-        let edge = Frame::new().fill(tokens.base).inner_margin(Margin::symmetric(8, 3));
-        Panel::top("menu").frame(edge).show(ui, |ui| menus::bar(ui, &mut cx, &tree, self.panels.home.port));
         Panel::bottom("status").frame(edge).exact_size(26.0).show(ui, |ui| {
             status::bar(ui, &mut cx, self.notices_seen);
         });
@@ -266,6 +240,20 @@ impl App {
         for action in actions {
             self.carry_out(ui, action);
         }
+    }
+
+    /// What is on screen: the live model, or that of the recording.
+    fn shown_model(&self) -> &LabModel {
+        self.replay.as_ref().map_or(&self.model, |replay| &replay.model)
+    }
+
+    /// The chosen node; before one is chosen, the master is worth looking at.
+    fn selected_now(&self) -> Option<NodeId> {
+        let model = self.shown_model();
+        self.selected
+            .filter(|node| model.nodes.contains_key(node))
+            .or_else(|| model.current_master())
+            .or_else(|| model.nodes.keys().next().copied())
     }
 
     /// Lab time of this frame.
@@ -362,67 +350,5 @@ impl eframe::App for App {
             eframe::set_value(storage, STORED_LAYOUT, tree);
         }
         eframe::set_value(storage, STORED_PORT, &self.panels.home.port);
-    }
-}
-
-/// Draws panes where the layout has put them.
-struct Panes<'a, 'b> {
-    panels: &'a mut Panels,
-    cx: &'a mut Cx<'b>,
-}
-
-impl egui_tiles::Behavior<Pane> for Panes<'_, '_> {
-    fn pane_ui(&mut self, ui: &mut Ui, _id: TileId, pane: &mut Pane) -> egui_tiles::UiResponse {
-        let fill = Tokens::of(ui).surface;
-        Frame::new().fill(fill).inner_margin(Margin::same(10)).show(ui, |ui| {
-            ui.take_available_space();
-            let (panels, cx) = (&mut *self.panels, &mut *self.cx);
-            match pane {
-                Pane::Topology => topology::ui(ui, cx),
-                Pane::Node => inspector::ui(ui, cx),
-                Pane::Timeline => panels.timeline.ui(ui, cx),
-                Pane::Offsets => panels.offsets.ui(ui, cx),
-                Pane::Syncs => panels.syncs.ui(ui, cx),
-                Pane::Console => panels.console.ui(ui, cx),
-                Pane::Workload => panels.workload.ui(ui, cx),
-            }
-        });
-        egui_tiles::UiResponse::None
-    }
-
-    fn tab_title_for_pane(&mut self, pane: &Pane) -> egui::WidgetText {
-        pane.title().into()
-    }
-
-    fn simplification_options(&self) -> SimplificationOptions {
-        SimplificationOptions { all_panes_must_have_tabs: true, ..SimplificationOptions::default() }
-    }
-
-    fn on_tab_button(
-        &mut self,
-        tiles: &mut egui_tiles::Tiles<Pane>,
-        id: TileId,
-        button: egui::Response,
-    ) -> egui::Response {
-        if let Some(pane) = tiles.get_pane(&id).copied() {
-            button.context_menu(|ui| {
-                if ui.button(format!("Close {}", pane.title())).clicked() {
-                    self.cx.push(Action::Toggle(pane));
-                }
-            });
-        }
-        button
-    }
-
-    fn gap_width(&self, _style: &egui::Style) -> f32 {
-        4.0
-    }
-
-    fn tab_bar_height(&self, _style: &egui::Style) -> f32 {
-        28.0
-    }
-
-    fn tab_bar_color(&self, visuals: &egui::Visuals) -> egui::Color32 {
-        Tokens::of_visuals(visuals).base
     }
 }

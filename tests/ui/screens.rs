@@ -163,6 +163,42 @@ fn dragging() {
 
 #[test]
 #[ignore = "makes pictures for people"]
+fn in_front() {
+    let mut story = failover();
+    story.notice(NoticeLevel::Warning, None, "Port 7004 was taken: the new replica listens on 7005");
+    story.notice(NoticeLevel::Error, Some(7003), "7003 did not start: dump.rdb has a bad checksum at 4,096");
+    for (name, menu, entry) in
+        [("shortcuts", "Help", "Keyboard shortcuts"), ("about", "Help", "About Repliscope")]
+    {
+        both_themes_and_sizes(&story, name, |bench| {
+            bench.click(menu);
+            bench.click(entry);
+        });
+    }
+    both_themes_and_sizes(&story, "notices", |bench| bench.click("Notices"));
+    both_themes_and_sizes(&story, "view-menu", |bench| bench.click("View"));
+    both_themes_and_sizes(&story, "tooltip", |bench| {
+        bench.window.get_by_label("Falls off").hover();
+        bench.window.run_steps(60);
+    });
+    let path = folder().join("made-up.repliscope");
+    let lines: Vec<String> =
+        story.entries.iter().map(|entry| serde_json::to_string(entry).unwrap()).collect();
+    std::fs::write(&path, lines.join("\n")).unwrap();
+    both_themes_and_sizes(&Story::new(), "recording", |bench| {
+        let ctx = bench.window.ctx.clone();
+        bench.window.state_mut().open_recording(&ctx, path.clone());
+        for _ in 0..300 {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+            bench.window.step();
+        }
+        bench.click("Syncs");
+        bench.click("Timeline");
+    });
+}
+
+#[test]
+#[ignore = "makes pictures for people"]
 fn huge() {
     let story = failover();
     let mut bench = Bench::sized(&story, [3_840.0, 2_160.0], Theme::Dark);

@@ -210,3 +210,49 @@ pub(super) fn ends(model: &LabModel, shown: &RangeInclusive<f64>, now: f64) -> V
     }
     ends
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::lab::{Entry, Event, NodePlan, NodeSample, Preset};
+
+    fn model(points: &[(u64, u64)]) -> LabModel {
+        let mut model = LabModel::default();
+        let nodes = vec![NodePlan { node: NodeId(1), port: 7001, master: None }];
+        let planned = Event::ClusterPlanned { preset: Preset::Single, nodes };
+        model.fold(&Entry { seq: 0, at: Duration::ZERO, event: planned });
+        model.fold(&Entry { seq: 1, at: Duration::ZERO, event: Event::Answering { node: NodeId(1) } });
+        for (seconds, offset) in points {
+            let sample = Box::new(NodeSample { offset: *offset, ..NodeSample::default() });
+            let event = Event::Sample { node: NodeId(1), sample };
+            model.fold(&Entry { seq: 2, at: Duration::from_secs(*seconds), event });
+        }
+        model
+    }
+
+    fn line(points: &[(u64, u64)], shown: RangeInclusive<f64>, now: f64, max: usize) -> Vec<[f64; 2]> {
+        let runs = runs(&model(points).nodes[&NodeId(1)], &shown, now, max);
+        assert_eq!(runs.len(), 1);
+        runs[0].iter().map(|point| [point.x, point.y]).collect()
+    }
+
+    #[test]
+    fn a_line_enters_the_view_at_its_edge_and_goes_on_until_now() {
+        let points = [(0, 0), (1_000, 500), (1_010, 700)];
+        assert_eq!(
+            line(&points, 900.0..=1_020.0, 1_015.0, 100),
+            [[900.0, 450.0], [1_000.0, 500.0], [1_010.0, 700.0], [1_015.0, 700.0]]
+        );
+        assert_eq!(line(&points, 5_000.0..=5_060.0, 5_060.0, 100), [[5_000.0, 700.0], [5_060.0, 700.0]]);
+    }
+
+    #[test]
+    fn a_line_has_no_more_points_than_asked_and_keeps_its_ends() {
+        let points: Vec<(u64, u64)> = (0..5_000).map(|second| (second, second * 3)).collect();
+        let drawn = line(&points, 0.0..=4_999.0, 4_999.0, 100);
+        assert!(drawn.len() <= 104, "{}", drawn.len());
+        assert_eq!((drawn[0], drawn[drawn.len() - 1]), ([0.0, 0.0], [4_999.0, 14_997.0]));
+    }
+}
