@@ -288,7 +288,12 @@ impl App {
                 self.panels.console.open(node);
                 self.show_pane(Pane::Console);
             }
-            Action::Show(pane) => self.show_pane(pane),
+            Action::Show(pane) => {
+                self.show_pane(pane);
+                if pane == Pane::Console {
+                    self.panels.console.focus();
+                }
+            }
             Action::Toggle(pane) => {
                 if let Some(tree) = &mut self.tree {
                     layout::toggle(tree, pane);

@@ -1,6 +1,6 @@
 //! The console: typing, history, completion, help, and replies.
 
-use eframe::egui::Key;
+use eframe::egui::{Key, Modifiers, Theme};
 use egui_kittest::kittest::Queryable;
 use repliscope::lab::{ConsoleTarget, LabCommand, ReplyValue};
 
@@ -154,4 +154,16 @@ fn clear_empties_the_view_and_asks_nobody() {
     bench.key(Key::Enter);
     assert!(bench.window.query_by_label("PONG").is_none());
     assert!(bench.wished().is_empty());
+}
+
+#[test]
+fn its_key_brings_the_console_to_the_front_ready_to_type() {
+    let mut bench = Bench::sized(&streaming(2.0), [800.0, 600.0], Theme::Light);
+    assert!(bench.window.query_by_label("Console line").is_none());
+    bench.window.key_press_modifiers(Modifiers::COMMAND, Key::Num5);
+    bench.settle();
+    bench.window.event(eframe::egui::Event::Text("PING".to_owned()));
+    bench.settle();
+    bench.key(Key::Enter);
+    assert_eq!(bench.typed(), [(ConsoleTarget::Node(node(7001)), "PING".to_owned())]);
 }

@@ -227,7 +227,7 @@ pub struct Point {
     pub first_of_run: bool,
 }
 
-/// Figures of a node over time: at most [`HISTORY_MAX`] points, the recent half at full resolution.
+/// Figures of a node over time: at most 10,000 points, the recent half at full resolution.
 #[derive(Debug, Clone, Default)]
 pub struct History {
     points: Vec<Point>,

@@ -8,7 +8,7 @@ use crate::node::NodeEvent;
 /// Entries that are remembered, the newest ones.
 pub(super) const TIMELINE_MAX: usize = 20_000;
 
-/// The entries worth reading, the newest [`TIMELINE_MAX`] of them.
+/// The entries worth reading, the newest 20,000 of them.
 #[derive(Debug, Clone, Default)]
 pub struct Timeline {
     entries: VecDeque<Entry>,

@@ -47,6 +47,11 @@ impl Console {
         self.wants_focus = true;
     }
 
+    /// The next frame is ready to type.
+    pub(crate) fn focus(&mut self) {
+        self.wants_focus = true;
+    }
+
     pub(crate) fn ui(&mut self, ui: &mut Ui, cx: &mut Cx<'_>) {
         if !cx.model.has_cluster() {
             empty_state(ui, "No node to talk to", "Start a cluster, then type commands to its nodes here");
