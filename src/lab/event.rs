@@ -24,7 +24,8 @@ impl fmt::Display for NodeId {
 pub struct Entry {
     /// Position in the journal, from 0, without gaps.
     pub seq: u64,
-    /// Time since the lab started.
+    /// When it happened, since the lab started. Entries of different nodes may stand a little out of order: each
+    /// node's thread reads the time itself.
     pub at: Duration,
     /// What happened.
     pub event: Event,

@@ -67,7 +67,13 @@ impl Journal {
 
     /// Appends an event that happens now.
     pub fn record(&mut self, event: Event) -> Arc<Entry> {
-        let entry = Arc::new(Entry { seq: self.next, at: self.elapsed(), event });
+        self.record_at(Instant::now(), event)
+    }
+
+    /// Appends an event that happened at `at`.
+    pub fn record_at(&mut self, at: Instant, event: Event) -> Arc<Entry> {
+        let at = at.saturating_duration_since(self.started);
+        let entry = Arc::new(Entry { seq: self.next, at, event });
         self.next += 1;
         match weight(&entry.event) {
             Weight::Change => {

@@ -30,6 +30,8 @@ const JOIN_WITHIN: Duration = Duration::from_secs(1);
 pub(super) struct NodeMessage {
     generation: u64,
     node: NodeId,
+    /// When the node told it, by its own thread.
+    at: std::time::Instant,
     event: NodeEvent,
 }
 
@@ -54,7 +56,7 @@ impl NodeEvents {
         let Event::Node { event, .. } = event else { return };
         self.queued.fetch_add(1, Ordering::Relaxed);
         // The lab is gone: nobody is left to tell.
-        let _ = self.sender.send(NodeMessage { generation, node, event });
+        let _ = self.sender.send(NodeMessage { generation, node, at: std::time::Instant::now(), event });
     }
 }
 
@@ -238,7 +240,7 @@ impl Lab {
         let generation = self.state.borrow().members.get(&node).map(|member| member.generation);
         if let Some(generation) = generation {
             let event = NodeEvent::Stopped(StopReason::Killed);
-            self.on_event(NodeMessage { generation, node, event });
+            self.on_event(NodeMessage { generation, node, at: std::time::Instant::now(), event });
         }
         if let Some(member) = self.state.borrow_mut().members.get_mut(&node) {
             member.generation = 0; // whatever it still tells is of the past
@@ -272,12 +274,12 @@ impl Lab {
         self.on_event(message);
     }
 
-    fn on_event(self: &Rc<Self>, NodeMessage { generation, node, event }: NodeMessage) {
+    fn on_event(self: &Rc<Self>, NodeMessage { generation, node, at, event }: NodeMessage) {
         let known = self.state.borrow_mut().by_generation(node, generation).is_some();
         if !known {
             return;
         }
-        self.recorder.record(Event::Node { node, event: event.clone() });
+        self.recorder.record_at(at, Event::Node { node, event: event.clone() });
         match event {
             NodeEvent::Ready { .. } => self.on_ready(node),
             NodeEvent::Stopped(reason) => self.on_stopped(node, &reason),

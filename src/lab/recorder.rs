@@ -47,13 +47,18 @@ impl Recorder {
 
     /// Records what happens now.
     pub(super) fn record(&self, event: Event) {
+        self.record_at(std::time::Instant::now(), event);
+    }
+
+    /// Records what happened at `at`: a phase of a sync may be shorter than the way of its event to here.
+    pub(super) fn record_at(&self, at: std::time::Instant, event: Event) {
         let mut inner = self.inner.borrow_mut();
         if weight(&event) == Weight::Sample && inner.is_behind() {
             // Not even into the journal: what the window saw and what is recorded stay the same story.
             self.dropped.fetch_add(1, Ordering::Relaxed);
             return;
         }
-        let entry = inner.journal.record(event);
+        let entry = inner.journal.record_at(at, event);
         inner.send(&entry);
         drop(inner);
         self.sent.notify_one();
