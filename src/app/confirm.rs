@@ -39,7 +39,7 @@ pub(crate) fn needed(model: &LabModel, command: &LabCommand) -> Option<Question>
             "Stop all nodes",
         ),
         LabCommand::Kill(node) | LabCommand::Stop(node) | LabCommand::Restart(node) => {
-            let master = model.nodes.get(node).filter(|node| node.is_master() && node.is_running())?;
+            model.nodes.get(node).filter(|node| node.is_master() && node.is_running())?;
             let replicas: Vec<_> = model.replicas_of(*node).collect();
             if replicas.is_empty() && !model.workload.settings.on {
                 return None;
@@ -67,7 +67,6 @@ pub(crate) fn needed(model: &LabModel, command: &LabCommand) -> Option<Question>
             if !replicas.is_empty() && !matches!(command, LabCommand::Restart(_)) {
                 consequences.push("Nothing takes over by itself: promote a replica to go on.".to_owned());
             }
-            debug_assert_eq!(master.id, *node);
             ask(format!("{verb} master {port}?"), consequences, button)
         }
         LabCommand::Promote(node) => {

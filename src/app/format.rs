@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use crate::lab::model::{Life, SyncStep};
-use crate::node::{LinkPhase, StopReason};
+use crate::lab::model::{Feed, Life, SyncStep};
+use crate::node::{FeedPhase, LinkPhase, StopReason};
 use crate::replication::{FullReason, PsyncVerdict};
 
 /// `1234567` as `1,234,567`.
@@ -108,6 +108,20 @@ pub(crate) fn link_phase(phase: LinkPhase) -> String {
             None => "loading".to_owned(),
         },
         LinkPhase::Streaming => "streaming".to_owned(),
+    }
+}
+
+/// The master's side of a link, in words.
+pub(crate) fn feed(feed: &Feed) -> String {
+    match (feed.phase, &feed.gone) {
+        (Some(FeedPhase::WaitSnapshot), _) => "waits for the snapshot".to_owned(),
+        (Some(FeedPhase::SendSnapshot { sent, total: Some(total), .. }), _) => {
+            format!("sent {} of {}", bytes(sent), bytes(total))
+        }
+        (Some(FeedPhase::SendSnapshot { sent, .. }), _) => format!("sent {}", bytes(sent)),
+        (Some(FeedPhase::Online), _) => "online".to_owned(),
+        (None, Some(reason)) => format!("ended, {reason}"),
+        (None, None) => "ended".to_owned(),
     }
 }
 

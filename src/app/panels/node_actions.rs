@@ -1,11 +1,12 @@
 //! What can be done with one node: the same list behind its menu, the inspector and the palette.
 
-use eframe::egui::{Button, Ui};
+use eframe::egui::{Button, RichText, Ui};
 
 use super::Cx;
 use crate::app::actions::Action;
 use crate::lab::model::{LabModel, NodeModel};
 use crate::lab::{LabCommand, NodeId};
+use crate::replication::PsyncVerdict;
 
 /// One entry of the list.
 pub(crate) struct NodeAction {
@@ -146,8 +147,17 @@ pub(crate) fn master_choices(ui: &mut Ui, node: &NodeModel, cx: &mut Cx<'_>) {
     }
     for (master, port, hindrance) in choices {
         let enabled = cx.live && hindrance.is_none();
-        let button = ui.add_enabled(enabled, Button::new(port.to_string()));
-        let button = button.on_disabled_hover_text(why_not(cx.live, hindrance));
+        let cost = match cx.model.predict_sync(node.id, master) {
+            _ if hindrance.is_some() => "",
+            Some(PsyncVerdict::Continue { .. }) => "partial resync",
+            Some(PsyncVerdict::Full(_)) => "full sync",
+            None => "",
+        };
+        let cost = RichText::new(cost).small().weak();
+        let button = ui.add_enabled(enabled, Button::new((port.to_string(), cost)));
+        let button = button
+            .on_hover_text("What it would take now, by the last figures")
+            .on_disabled_hover_text(why_not(cx.live, hindrance));
         let name = format!("Make {} replica of {port}", node.port);
         if button.accessible_name(name).clicked() {
             cx.push(Action::Lab(LabCommand::ReplicaOf { node: node.id, master }));

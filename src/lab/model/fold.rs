@@ -200,7 +200,9 @@ fn sum(total: &mut WorkloadSample, sample: &WorkloadSample) {
 
 fn node_event(model: &mut LabModel, at: Duration, id: NodeId, event: &NodeEvent) {
     let Some(node) = model.nodes.get_mut(&id) else { return };
-    if matches!(node.base, Life::Planned) && !matches!(event, NodeEvent::Stopped(_)) {
+    // Whatever a node tells of itself, it runs again; its link can be healed while it does not.
+    let down = matches!(node.base, Life::Planned | Life::Stopped(_));
+    if down && !matches!(event, NodeEvent::Stopped(_) | NodeEvent::LinkCut(_)) {
         node.base = Life::Starting;
     }
     match event {

@@ -9,7 +9,7 @@ use crate::lab::{
     ConsoleTarget, Entry, Event, LabCommand, NodeId, NodePlan, NodeSample, NoticeLevel, Preset,
     PromotionStep, ReplicaSample, ReplyValue,
 };
-use crate::node::{FeedPhase, LinkPhase, NodeEvent, NodeRole, StopReason, SyncOutcome};
+use crate::node::{FeedPhase, LinkPhase, LogLevel, NodeEvent, NodeRole, StopReason, SyncOutcome};
 use crate::replication::{FullReason, PsyncVerdict, ReplId};
 
 const MASTER: NodeId = NodeId(1);
@@ -449,4 +449,15 @@ fn a_sync_is_foretold_from_the_figures_as_the_master_would_judge_it() {
     tale.sample(MASTER, 5_000, |sample| sample.backlog_active = false);
     tale.sample(REPLICA, 4_800, |_| {});
     assert_eq!(foretold(&tale), Some(PsyncVerdict::Full(FullReason::NoBacklog)));
+}
+
+#[test]
+fn a_node_that_is_heard_of_again_is_starting() {
+    let mut tale = Tale::of_two();
+    tale.node(REPLICA, NodeEvent::Stopped(StopReason::Shutdown));
+    tale.node(REPLICA, NodeEvent::LinkCut(true));
+    assert_eq!(tale.life(REPLICA), &Life::Stopped(StopReason::Shutdown));
+    let text = "DB loading".to_owned();
+    tale.node(REPLICA, NodeEvent::Log { level: LogLevel::Notice, text });
+    assert_eq!(tale.life(REPLICA), &Life::Starting);
 }

@@ -64,7 +64,7 @@ pub(crate) fn link_ui(
     if look.cut {
         scissors(painter, curve.at(0.2), tokens);
     }
-    label(ui, cx, replica, &curve, &look, scale);
+    label(ui, cx, (replica, master), &curve, &look, scale);
 }
 
 fn look(cx: &Cx<'_>, replica: &NodeModel, master: &NodeModel, tokens: &Tokens) -> Look {
@@ -131,7 +131,14 @@ fn scissors(painter: &Painter, at: Pos2, tokens: &Tokens) {
     painter.line_segment([at + vec2(5.0, -5.0), at + vec2(-5.0, 5.0)], stroke);
 }
 
-fn label(ui: &Ui, cx: &Cx<'_>, replica: &NodeModel, curve: &Curve, look: &Look, scale: f32) {
+fn label(
+    ui: &Ui,
+    cx: &Cx<'_>,
+    (replica, master): (&NodeModel, &NodeModel),
+    curve: &Curve,
+    look: &Look,
+    scale: f32,
+) {
     let tokens = Tokens::of(ui);
     let galley =
         ui.painter().layout_no_wrap(look.text.clone(), FontId::proportional(12.0 * scale), look.colour);
@@ -156,6 +163,9 @@ fn label(ui: &Ui, cx: &Cx<'_>, replica: &NodeModel, curve: &Curve, look: &Look, 
         ui.label(format!("Link of {}: {}", replica.port, look.text));
         if let Some(reason) = &replica.link_lost {
             ui.label(format!("Lost: {reason}"));
+        }
+        if let Some(feed) = master.feeds.get(&replica.port) {
+            ui.label(format!("Master's side: {}", format::feed(feed)));
         }
         if let Some(link) = replica.link {
             let since = cx.now.saturating_sub(link.since);
