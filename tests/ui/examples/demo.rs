@@ -1,6 +1,6 @@
 //! The real window over a made-up cluster that streams, loses its master and gets another one, in real time.
 //!
-//! `cargo run -p repliscope-ui-tests --example demo`
+//! `cargo run -p repliscope-ui-tests --features demo --example demo`
 
 #[path = "../story.rs"]
 #[allow(dead_code, clippy::unwrap_used)]
