@@ -203,7 +203,8 @@ mod tests {
 
     #[test]
     fn each_type_is_written_for_the_protocol_of_the_client() {
-        let cases: &[(fn(&mut Replies), &str, &str)] = &[
+        type Write = fn(&mut Replies);
+        let cases: &[(Write, &str, &str)] = &[
             (|r| r.ok(), "+OK\r\n", "+OK\r\n"),
             (|r| r.integer(-7), ":-7\r\n", ":-7\r\n"),
             (|r| r.bulk(b"ab"), "$2\r\nab\r\n", "$2\r\nab\r\n"),

@@ -75,7 +75,7 @@ fn bad_lengths_end_the_connection_with_redis_own_words() {
         error_of(format!("*1\r\n${long}").as_bytes()),
         "ERR Protocol error: too big bulk count string"
     );
-    assert_eq!(error_of(&[0; 70_000]), "ERR Protocol error: too big inline request");
+    assert_eq!(error_of(&vec![0; 70_000]), "ERR Protocol error: too big inline request");
     assert_eq!(error_of("a".repeat(65_537).as_bytes()), "ERR Protocol error: too big inline request");
     assert_eq!(error_of(b"*1\n$4\nPING\nPING\r\n"), "ERR Protocol error: invalid multibulk length");
     assert_eq!(error_of(b"*1\r$4\rPING\r"), "ERR Protocol error: expected '$', got '4'");
