@@ -16,8 +16,6 @@ use super::state::Shared;
 const READ: usize = 16 * 1024;
 /// Room is made at once for a big argument that has been announced, up to this much.
 const READ_MAX: usize = 1024 * 1024;
-/// How long a request may stay unfinished.
-const UNFINISHED_MAX: Duration = Duration::from_secs(30);
 
 /// A connection and the task that serves it. Dropping it closes the socket and forgets the client.
 pub(super) struct Connection {
@@ -48,7 +46,8 @@ impl Connection {
         self.buffer.reserve(READ.max(missing.min(READ_MAX)));
         let midway = !self.buffer.is_empty();
         let read = if midway {
-            match tokio::time::timeout(UNFINISHED_MAX, self.stream.read_buf(&mut self.buffer)).await {
+            let silence_max = self.shared.borrow().config.request_timeout;
+            match tokio::time::timeout(silence_max, self.stream.read_buf(&mut self.buffer)).await {
                 Ok(read) => read,
                 Err(_) => return false,
             }

@@ -42,8 +42,9 @@ impl BindError {
     }
 }
 
-/// Binds every address of `bind`; one that starts with `-` may be missing on this machine.
-pub(super) fn bind(config: &Config) -> Result<Vec<TcpListener>, BindError> {
+/// Binds every address of `bind`; one that starts with `-` may be missing on this machine. With port 0 the
+/// system chooses the port, the same for every address; `config.port` is the true one afterwards.
+pub(super) fn bind(config: &mut Config) -> Result<Vec<TcpListener>, BindError> {
     let mut listeners = Vec::new();
     for address in &config.bind {
         let (optional, text) = match address.strip_prefix('-') {
@@ -58,7 +59,12 @@ pub(super) fn bind(config: &Config) -> Result<Vec<TcpListener>, BindError> {
         };
         let addr = SocketAddr::new(ip, config.port);
         match listen(addr, config.tcp_backlog) {
-            Ok(listener) => listeners.push(listener),
+            Ok(listener) => {
+                if config.port == 0 {
+                    config.port = listener.local_addr().map_or(0, |addr| addr.port());
+                }
+                listeners.push(listener);
+            }
             Err(error) if optional && error.kind() == io::ErrorKind::AddrNotAvailable => {}
             Err(error) => {
                 return Err(match error.kind() {

@@ -123,7 +123,8 @@ async fn live(
         Ok(shared) => shared,
         Err(error) => return StopReason::FailedToStart(error),
     };
-    let listeners = match super::listener::bind(&shared.borrow().config) {
+    let bound = super::listener::bind(&mut shared.borrow_mut().config);
+    let listeners = match bound {
         Ok(listeners) => listeners,
         Err(error) => {
             let mut node = shared.borrow_mut();

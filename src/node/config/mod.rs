@@ -57,7 +57,7 @@ with_blank! {
 /// Every parameter of one node, as loaded and as changed by CONFIG SET since. [`Config::default`] is Redis' own.
 struct Config {
     // Network.
-    /// `port`: TCP port, 0 for none.
+    /// `port`: TCP port; 0 lets the system choose, and is replaced by its choice once the node listens.
     pub port: u16,
     /// `bind`: addresses to listen on; `*` and `::*` are all of a family, a leading `-` makes one optional.
     pub bind: Vec<String>,
@@ -67,6 +67,8 @@ struct Config {
     pub tcp_backlog: u32,
     /// `timeout`: idle time after which a client is closed, zero for never.
     pub timeout: Duration,
+    /// `request-timeout` (hidden, ours alone): silence after which an unfinished request is given up.
+    pub request_timeout: Duration,
     /// `tcp-keepalive`: interval of keep-alive probes, zero for none.
     pub tcp_keepalive: Duration,
     /// `maxclients`: most clients at once.

@@ -210,6 +210,7 @@ pub(super) static TABLE: &[Param] = &[
     int("maxmemory-samples", 1, INT_MAX, "5", field!(maxmemory_samples)),
     int("maxmemory-eviction-tenacity", 0, 100, "10", field!(maxmemory_eviction_tenacity)),
     int("timeout", 0, INT_MAX, "0", field!(timeout)),
+    int("request-timeout", 1, INT_MAX, "30", field!(request_timeout)).hidden(),
     int("replica-announce-port", 0, PORT_MAX, "0", field!(replica_announce_port)).alias("slave-announce-port"),
     int("tcp-backlog", 0, INT_MAX, "511", field!(tcp_backlog)).immutable(),
     int("cluster-port", 0, PORT_MAX, "0", KEPT).immutable(),
