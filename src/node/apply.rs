@@ -58,6 +58,7 @@ impl Node {
         'turn: while count < TURN_COMMANDS {
             if let Err(error) = self.parse_group(session, &mut decoder, &mut pending, buffer) {
                 result = Err(format!("protocol error: {error}"));
+                break;
             }
             if pending.is_empty() {
                 break;
@@ -79,9 +80,6 @@ impl Node {
                 if upstream.note_applied(now, &args, to - from, actions) {
                     due = to;
                 }
-            }
-            if result.is_err() {
-                break;
             }
         }
         let consumed = decoder.consume();

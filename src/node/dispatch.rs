@@ -68,15 +68,13 @@ impl Node {
     ) -> Flow {
         let mut executed = 0;
         loop {
-            let mut failed = None;
-            if pending.is_empty() {
-                failed = self.parse_group(session, decoder, pending, buffer).err();
+            if pending.is_empty()
+                && let Err(error) = self.parse_group(session, decoder, pending, buffer)
+            {
+                return self.refuse_protocol(session, &error);
             }
             if pending.is_empty() {
-                return match failed {
-                    Some(error) => self.refuse_protocol(session, &error),
-                    None => Flow::Next,
-                };
+                return Flow::Next;
             }
             let timed = Instant::now();
             let mut run = (None, 0);
@@ -99,16 +97,15 @@ impl Node {
                     }
                     break;
                 }
+                if session.out.len() >= TURN_REPLIES {
+                    break;
+                }
             }
             self.account(run, timed);
             if flow != Flow::Next {
                 return flow;
             }
-            if let Some(error) = failed {
-                return self.refuse_protocol(session, &error);
-            }
-            if executed >= TURN_REQUESTS || session.out.len() >= TURN_REPLIES || begun.elapsed() >= TURN_TIME
-            {
+            if executed >= TURN_REQUESTS || session.out.len() >= TURN_REPLIES || begun.elapsed() >= TURN_TIME {
                 return Flow::More;
             }
         }
@@ -124,6 +121,9 @@ impl Node {
     }
 
     /// Parses up to [`GROUP`] requests and touches their keys.
+    ///
+    /// # Errors
+    /// What comes next is no request. Those before it are handed out first; nothing after it ever is.
     pub(super) fn parse_group(
         &mut self,
         session: &mut Session,
@@ -131,10 +131,10 @@ impl Node {
         pending: &mut std::collections::VecDeque<Pending>,
         buffer: &[u8],
     ) -> Result<(), ProtocolError> {
-        let limits =
-            Limits { bulk: self.config.proto_max_bulk_len as i64, authenticated: session.authenticated };
-        let mut result = Ok(());
-        while pending.len() < GROUP {
+        let limits = Limits { bulk: self.config.proto_max_bulk_len as i64, authenticated: session.authenticated };
+        // AUTH may lift the limits for the request behind it.
+        let group = if session.authenticated { GROUP } else { 1 };
+        while pending.len() < group && session.broken.is_none() {
             match decoder.next(buffer, &limits) {
                 Ok(Some(request)) => {
                     let command = find(session, &args_of(&request.body, buffer, decoder));
@@ -145,10 +145,7 @@ impl Node {
                     });
                 }
                 Ok(None) => break,
-                Err(error) => {
-                    result = Err(error);
-                    break;
-                }
+                Err(error) => session.broken = Some(error),
             }
         }
         if pending.len() > 1 {
@@ -162,7 +159,10 @@ impl Node {
                 }
             }
         }
-        result
+        match &session.broken {
+            Some(error) if pending.is_empty() => Err(error.clone()),
+            _ => Ok(()),
+        }
     }
 
     fn refuse_protocol(&mut self, session: &mut Session, error: &ProtocolError) -> Flow {

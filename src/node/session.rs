@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use super::client::Client;
 use crate::commands::{CmdError, Command};
-use crate::protocol::{Body, Decoder, OwnedArgs, Replies};
+use crate::protocol::{Body, Decoder, OwnedArgs, ProtocolError, Replies};
 use crate::replication::{ReplOffset, ReplicaOptions};
 
 /// Which replies a client wants (CLIENT REPLY).
@@ -52,6 +52,8 @@ pub(super) struct Session {
     pub(super) last_write: ReplOffset,
     pub(super) decoder: Decoder,
     pub(super) pending: VecDeque<Pending>,
+    /// The requests were followed by bytes that are none: nothing more is read.
+    pub(super) broken: Option<ProtocolError>,
     /// The command found last, with its name as typed: pipelines repeat themselves.
     pub(super) last_found: Option<(Vec<u8>, &'static Command)>,
 }
@@ -71,6 +73,7 @@ impl Session {
             last_write: 0,
             decoder: Decoder::new(),
             pending: VecDeque::new(),
+            broken: None,
             last_found: None,
         }
     }
