@@ -12,10 +12,14 @@ use super::runtime::Exit;
 use super::session::Session;
 use super::state::Shared;
 
-/// Room for one read.
+/// Room for one read, …
 const READ: usize = 16 * 1024;
+/// … of a client that has not filled this much yet: thousands of idle ones shall be cheap.
+const READ_FIRST: usize = 2 * 1024;
 /// Room is made at once for a big argument that has been announced, up to this much.
 const READ_MAX: usize = 1024 * 1024;
+/// Bytes of replies that may wait for a client before AUTH, as in Redis.
+const UNAUTHENTICATED_REPLIES_MAX: usize = 1024;
 
 /// A connection and the task that serves it. Dropping it closes the socket and forgets the client.
 pub(super) struct Connection {
@@ -23,12 +27,16 @@ pub(super) struct Connection {
     stream: TcpStream,
     session: Session,
     buffer: Vec<u8>,
+    /// A read has filled the buffer: the next one gets more room.
+    is_busy: bool,
+    /// Writing failed: nobody reads the replies.
+    is_gone: bool,
     exit: Rc<Exit>,
 }
 
 impl Connection {
     pub(super) fn new(shared: Shared, stream: TcpStream, session: Session, exit: Rc<Exit>) -> Self {
-        Self { shared, stream, session, buffer: Vec::new(), exit }
+        Self { shared, stream, session, buffer: Vec::new(), is_busy: false, is_gone: false, exit }
     }
 
     /// Serves the client until it goes.
@@ -43,7 +51,9 @@ impl Connection {
     /// Reads what has come; `false` at the end of the connection.
     async fn fill(&mut self) -> bool {
         let missing = self.session.decoder.missing(&self.buffer);
-        self.buffer.reserve(READ.max(missing.min(READ_MAX)));
+        // Never more than has come already: a promise costs nothing, and a big argument few reads.
+        let room = if self.is_busy { READ } else { READ_FIRST };
+        self.buffer.reserve(room.max(missing.min(READ_MAX).min(self.buffer.len())));
         let midway = !self.buffer.is_empty();
         let read = if midway {
             let silence_max = self.shared.borrow().config.request_timeout;
@@ -54,9 +64,15 @@ impl Connection {
         } else {
             self.stream.read_buf(&mut self.buffer).await
         };
-        let Ok(count) = read else { return false };
+        let Ok(mut count) = read else { return false };
         if count == 0 {
             return false;
+        }
+        if !self.is_busy && self.buffer.len() == self.buffer.capacity() {
+            self.is_busy = true;
+            self.buffer.reserve(READ);
+            // An end or an error comes again at the next read.
+            count += self.stream.try_read_buf(&mut self.buffer).unwrap_or(0);
         }
         let mut node = self.shared.borrow_mut();
         node.stats.net_input += count as u64;
@@ -85,7 +101,8 @@ impl Connection {
             if flow == Flow::Drop {
                 return false;
             }
-            if !self.flush().await {
+            // What has arrived is executed, whether or not its client waits for the replies.
+            if !self.flush().await || (self.is_gone && flow != Flow::More) {
                 return false;
             }
             match flow {
@@ -108,8 +125,8 @@ impl Connection {
                     self.session.client.blocked.set(false);
                 }
                 Flow::Feed => {
-                    super::feed::run(&self.shared, &mut self.stream, &mut self.session, &mut self.buffer)
-                        .await;
+                    // Boxed: its room in every ordinary client's task would be wasted.
+                    Box::pin(super::feed::run(&self.shared, &mut self.stream, &mut self.session, &mut self.buffer)).await;
                     return false;
                 }
                 Flow::Sleep(time) => {
@@ -122,27 +139,49 @@ impl Connection {
         }
     }
 
-    /// Writes the replies; `false` if that is not possible, or too much waits for this client.
+    /// Writes the replies; `false` if too much waits for this client.
     async fn flush(&mut self) -> bool {
+        if self.is_gone {
+            self.session.out.sent();
+        }
         let len = self.session.out.len();
         if len == 0 {
             return true;
         }
-        let limit = self.shared.borrow().config.client_output_buffer_limit.normal.hard;
-        if limit > 0 && len as u64 > limit {
-            let mut node = self.shared.borrow_mut();
-            let line = self.session.client.describe(node.clock.since_start());
-            node.warning(format!("Client {line} closed for overcoming of output buffer limits."));
-            return false;
+        let limit = self.shared.borrow().config.client_output_buffer_limit.normal;
+        if limit.hard > 0 && len as u64 > limit.hard {
+            return self.cut_for_output();
         }
         self.session.client.output_bytes.set(len);
-        let written = self.stream.write_all(self.session.out.bytes()).await;
+        let patience = if self.session.authenticated {
+            (limit.soft > 0 && len as u64 > limit.soft).then_some(limit.soft_for)
+        } else {
+            // A stranger who leaves replies unread gets no memory for more of them.
+            (len > UNAUTHENTICATED_REPLIES_MAX).then_some(Duration::from_millis(1))
+        };
+        let write = self.stream.write_all(self.session.out.bytes());
+        let written = match patience {
+            None => write.await,
+            Some(patience) => match tokio::time::timeout(patience, write).await {
+                Ok(written) => written,
+                Err(_) => return self.cut_for_output(),
+            },
+        };
         self.session.client.output_bytes.set(0);
         self.session.out.sent();
         let mut node = self.shared.borrow_mut();
         node.stats.net_output += len as u64;
         node.stats.writes += 1;
-        written.is_ok()
+        self.is_gone = written.is_err();
+        true
+    }
+
+    /// Too much waits for this client: `false`, and a line in the log.
+    fn cut_for_output(&self) -> bool {
+        let mut node = self.shared.borrow_mut();
+        let line = self.session.client.describe(node.clock.since_start());
+        node.warning(format!("Client {line} closed for overcoming of output buffer limits."));
+        false
     }
 
     /// WAIT: until enough replicas have acknowledged, or the time is over, or the client is gone.
