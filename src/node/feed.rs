@@ -37,7 +37,10 @@ pub(super) struct Feed {
     /// Bytes that go out before anything else.
     outbox: Vec<u8>,
     transfer: Option<Transfer>,
+    /// Why it is to end.
     close: Option<String>,
+    /// It is to end now, even in the middle of a write that the replica does not take.
+    ended: Rc<Notify>,
 }
 
 /// A snapshot on its way to one replica.
@@ -52,13 +55,12 @@ pub(super) struct Transfer {
 enum Work {
     Bytes(Vec<u8>),
     Transfer(Transfer),
-    Close(String),
     Stream,
 }
 
 impl Feed {
     pub(super) fn new(core: MasterFeed, client: Rc<Client>, first: Vec<u8>) -> Self {
-        Self { core, client, wake: Rc::new(Notify::new()), outbox: first, transfer: None, close: None }
+        Self { core, client, wake: Rc::new(Notify::new()), outbox: first, transfer: None, close: None, ended: Rc::default() }
     }
 
     /// Address that INFO and ROLE show.
@@ -85,13 +87,10 @@ impl Feed {
 
     pub(super) fn end(&mut self, reason: &str) {
         self.close.get_or_insert_with(|| reason.to_owned());
-        self.wake.notify_one();
+        self.ended.notify_one();
     }
 
     fn work(&mut self) -> Work {
-        if let Some(reason) = &self.close {
-            return Work::Close(reason.clone());
-        }
         if !self.outbox.is_empty() {
             return Work::Bytes(std::mem::take(&mut self.outbox));
         }
@@ -191,14 +190,17 @@ pub(super) async fn run(
     buffer: &mut Vec<u8>,
 ) {
     let id = session.client.id;
+    let Some(ended) = shared.borrow().feeds.get(&id).map(|feed| Rc::clone(&feed.ended)) else { return };
     let (reader, writer) = stream.split();
     let reason = tokio::select! {
         reason = listen(shared, reader, session, buffer) => reason,
         reason = send(shared, writer, id) => reason,
+        () = ended.notified() => "the feed ended".to_owned(),
     };
     let mut node = shared.borrow_mut();
     let node = &mut *node;
     if let Some(feed) = node.feeds.remove(&id) {
+        let reason = feed.close.clone().unwrap_or(reason);
         let port = feed.port();
         if feed.core.state() != FeedState::Online {
             node.sync_abandoned();
@@ -229,11 +231,10 @@ async fn listen(
                 let consumed = session.decoder.consume();
                 buffer.drain(..consumed);
             }
-            if let Some(feed) = node.feeds.get_mut(&id)
-                && !session.out.is_empty()
-            {
-                feed.send(session.out.bytes());
-                session.out.sent();
+            if !session.out.is_empty() {
+                // A reply in the middle of the stream would be taken for a part of it.
+                let last = session.client.last_command.get();
+                return format!("the replica sent a command that has a reply ({last})");
             }
             flow
         };
@@ -273,10 +274,6 @@ async fn send(shared: &Shared, mut writer: WriteHalf<'_>, id: ClientId) -> Strin
             (feed.work(), Rc::clone(&feed.wake))
         };
         let result = match work {
-            Work::Close(reason) => {
-                let _ = tokio::time::timeout(Duration::from_millis(100), writer.shutdown()).await;
-                return reason;
-            }
             Work::Bytes(bytes) => writer.write_all(&bytes).await.map(|()| count_sent(shared, bytes.len())),
             Work::Transfer(transfer) => match send_transfer(shared, &mut writer, id, transfer).await {
                 Ok(true) => Ok(()),
