@@ -8,6 +8,7 @@ use super::event::NodeEvent;
 use super::feed::Feed;
 use super::session::Session;
 use super::state::Node;
+use super::upstream::Continued;
 use crate::commands::{CmdError, CmdResult};
 use crate::protocol::{Args, strict_i64};
 use crate::replication::{
@@ -122,7 +123,7 @@ impl Node {
         let held = match self.upstream.take() {
             Some(upstream) => upstream.end(),
             // A master tries to continue its own history on the new master.
-            None => self.backlog.is_some().then(|| (self.history.replid(), self.history.offset())),
+            None => self.backlog.is_some().then(|| self.own_history()),
         };
         for client in self.waits.drain() {
             if let Some(client) = self.clients.get(&client) {
@@ -132,6 +133,12 @@ impl Node {
         self.start_upstream(host, port, held);
         self.update_streaming();
         self.emit_role();
+    }
+
+    /// Where a link to a master may go on with what this node has.
+    pub(super) fn own_history(&self) -> Continued {
+        let (replid, offset) = (self.history.replid(), self.history.offset());
+        Continued { replid, offset, db: self.writer.selected().unwrap_or(0) }
     }
 
     pub(super) fn open_backlog(&mut self) {
@@ -307,5 +314,5 @@ impl Node {
 }
 
 fn is_own_address(host: &str) -> bool {
-    matches!(host, "localhost" | "127.0.0.1" | "::1")
+    ["localhost", "127.0.0.1", "::1"].iter().any(|own| host.eq_ignore_ascii_case(own))
 }

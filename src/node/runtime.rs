@@ -153,7 +153,7 @@ async fn live(
         node.emit(NodeEvent::Ready { port, run_id, keys_loaded, took: begun.elapsed() });
         node.emit_role();
         if let Some((host, port)) = node.config.replicaof.clone() {
-            let held = node.restored.then(|| (node.history.replid(), node.history.offset()));
+            let held = node.restored.then(|| node.own_history());
             node.start_upstream(host, port, held);
             node.update_streaming();
             node.emit_role();

@@ -170,9 +170,9 @@ impl Node {
         }
         if !session.authenticated {
             return Err(CmdError::text(
-                "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> \
-                 AUTH <user> <pass> option can be used to authenticate the client and select the RESP protocol \
-                 version at the same time",
+                "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO AUTH \
+                 <user> <pass> option can be used to authenticate the client and select the RESP protocol version \
+                 at the same time",
             ));
         }
         if let Some(name) = name {
@@ -267,6 +267,7 @@ impl Node {
             match (victim.kind.get(), &mut self.upstream) {
                 // The link's task lives on, to connect again.
                 (ClientKind::Master, Some(upstream)) => upstream.drop_connection("killed by CLIENT KILL"),
+                (ClientKind::Replica, _) => self.close_feed(victim.id, "killed by CLIENT KILL"),
                 _ => victim.kill(),
             }
         }
@@ -334,6 +335,9 @@ impl Node {
                     if let Some(backlog) = &mut self.backlog {
                         backlog.set_size(self.config.repl_backlog_size);
                     }
+                }
+                "masterauth" | "masteruser" | "repl-timeout" | "replica-announce-ip" | "replica-announce-port" => {
+                    self.configure_link();
                 }
                 "loglevel" => self.log.set_level(self.config.loglevel),
                 _ => {}

@@ -39,6 +39,15 @@ const TICK: Duration = Duration::from_secs(1);
 
 type Held = (ReplId, ReplOffset);
 
+/// Where a stream was left, for another link to go on.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Continued {
+    pub(super) replid: ReplId,
+    pub(super) offset: ReplOffset,
+    /// Database selected there: nobody will SELECT it again.
+    pub(super) db: u16,
+}
+
 /// The link to our master.
 #[derive(Debug)]
 pub(super) struct Upstream {
@@ -119,23 +128,24 @@ impl Upstream {
         self.wake.notify_one();
     }
 
-    /// Ends the link; returns the history that another link may continue.
-    pub(super) fn end(self) -> Option<Held> {
+    /// Ends the link; returns what another link may continue.
+    pub(super) fn end(self) -> Option<Continued> {
         if let Some(task) = &self.task {
             task.abort();
         }
-        self.link.held()
+        let (replid, offset) = self.link.held()?;
+        Some(Continued { replid, offset, db: self.applied.db() })
     }
 }
 
 impl Node {
-    /// Begins to follow `host:port`; `held` is the history that a partial resync may continue.
-    pub(super) fn start_upstream(&mut self, host: String, port: u16, held: Option<Held>) {
+    /// Begins to follow `host:port`; `left` is where a partial resync may go on.
+    pub(super) fn start_upstream(&mut self, host: String, port: u16, left: Option<Continued>) {
         let config = self.link_config();
         self.random = self.random.wrapping_add(1);
         let generation = self.random();
-        let db = self.writer.selected().unwrap_or(0);
-        let offset = held.map_or(0, |(_, offset)| offset);
+        let held = left.map(|left| (left.replid, left.offset));
+        let (offset, db) = left.map_or((0, 0), |left| (left.offset, left.db));
         let now = self.clock.since_start();
         let mut upstream = Upstream {
             host,
@@ -173,6 +183,14 @@ impl Node {
                 .clone()
                 .map(|password| MasterAuth { user: config.masteruser.clone(), password }),
             timeout: config.repl_timeout,
+        }
+    }
+
+    /// A parameter of the link was changed.
+    pub(super) fn configure_link(&mut self) {
+        let config = self.link_config();
+        if let Some(upstream) = &mut self.upstream {
+            upstream.link.configure(config);
         }
     }
 
@@ -220,6 +238,9 @@ struct Driver {
     snapshot_bytes: u64,
     keys: u64,
     granted: Option<Held>,
+    /// Database that the stream behind the snapshot just loaded has selected: a master that is a replica itself
+    /// passes its own master's stream on and does not SELECT anew.
+    loaded_db: Option<u16>,
     next_tick: tokio::time::Instant,
     /// Bytes of the stream read beyond the last whole command.
     stream_buffer: Vec<u8>,
@@ -240,6 +261,7 @@ impl Driver {
             snapshot_bytes: 0,
             keys: 0,
             granted: None,
+            loaded_db: None,
             next_tick: tokio::time::Instant::now() + TICK,
             stream_buffer: Vec::new(),
         }
@@ -529,6 +551,7 @@ impl Driver {
                 Ok(loaded) => {
                     self.snapshot_bytes = counting.received;
                     self.keys = loaded.keys_loaded;
+                    self.loaded_db = Some(loaded.aux.repl_stream_db.map_or(0, |db| db as u16));
                     let mut node = self.shared.borrow_mut();
                     let begun = Instant::now();
                     node.install(loaded, self.granted);
@@ -668,7 +691,7 @@ impl Driver {
         let mut db = 0;
         if let Some(upstream) = &mut node.upstream {
             // A partial resync sends no SELECT again: the database is the one that was selected.
-            db = if self.snapshot_bytes > 0 { 0 } else { upstream.applied.db() };
+            db = self.loaded_db.take().unwrap_or(upstream.applied.db());
             upstream.applied = Applied::new(offset, db);
             upstream.read_offset = offset;
             upstream.down_since = None;
