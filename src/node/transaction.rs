@@ -8,6 +8,10 @@ use super::state::Node;
 use crate::commands::{CmdError, CmdResult};
 use crate::protocol::Args;
 
+/// Most bytes of replies to one transaction, unless `client-output-buffer-limit` says otherwise: nothing can be
+/// sent before its end, so all of them are held.
+const REPLIES_MAX: u64 = 256 << 20;
+
 impl Node {
     pub(super) fn multi(session: &mut Session) -> CmdResult<Flow> {
         if session.transaction.is_some() {
@@ -41,6 +45,10 @@ impl Node {
             session.out.null_array();
             return Ok(Flow::Next);
         }
+        let limit = match self.config.client_output_buffer_limit.normal.hard {
+            0 => REPLIES_MAX,
+            hard => hard,
+        };
         session.out.array(transaction.commands.len());
         self.collected = Some(Vec::new());
         let mut flow = Flow::Next;
@@ -49,6 +57,11 @@ impl Node {
                 Ok(Flow::Next) => {}
                 Ok(other) => flow = other,
                 Err(error) => self.reply_error(session, &error),
+            }
+            if session.out.len() as u64 > limit {
+                // All of the transaction is executed, but nobody could take these replies.
+                session.out.truncate(0);
+                flow = Flow::Drop;
             }
         }
         if let Some(commands) = self.collected.take() {
