@@ -1,0 +1,12 @@
+//! Whole nodes on real sockets: bad input, and replication through faults and failovers.
+#![allow(clippy::unwrap_used, clippy::print_stdout, missing_docs, unreachable_pub)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod bad_input;
+mod bad_input_auth;
+mod bad_input_limits;
+mod bad_input_replication;
+mod failover;
+mod links;
