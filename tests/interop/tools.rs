@@ -1,0 +1,119 @@
+//! redis-benchmark and redis-cli against ours.
+
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+
+use super::support::client::encode;
+use super::support::{Server, missing};
+
+/// Runs a program against `server`; what it printed on stdout and stderr.
+fn run(program: &str, server: &Server, args: &[&str], input: &[u8]) -> (bool, String) {
+    let mut child = Command::new(program)
+        .args(["-h", "127.0.0.1", "-p", &server.port.to_string()])
+        .args(args)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(move || stdin.write_all(input));
+        let output = child.wait_with_output().unwrap();
+        let text = [output.stdout, output.stderr].concat();
+        (output.status.success(), String::from_utf8_lossy(&text).into_owned())
+    })
+}
+
+#[test]
+fn redis_benchmark_runs_every_test_that_we_have_without_a_complaint() {
+    if missing("redis-benchmark") {
+        return;
+    }
+    let node = Server::node(&[]);
+    for pipeline in ["1", "16"] {
+        let tests = "ping_inline,ping_mbulk,set,get,incr,mset";
+        let args = ["-t", tests, "-n", "5000", "-c", "20", "-r", "1000", "-q", "-P", pipeline];
+        let (ok, text) = run("redis-benchmark", &node, &args, b"");
+        assert!(ok, "{text}");
+        for word in ["Error", "WARNING", "ERR", "unknown"] {
+            assert!(!text.contains(word), "-P {pipeline}: {text}");
+        }
+        assert_eq!(text.matches("requests per second").count(), 6, "{text}");
+    }
+    let args = ["-n", "2000", "-q", "-3", "SET", "key:__rand_int__", "value"];
+    let (ok, text) = run("redis-benchmark", &node, &args, b"");
+    assert!(ok && text.contains("requests per second") && !text.contains("ERR"), "{text}");
+}
+
+#[test]
+fn redis_cli_shows_every_kind_of_reply() {
+    if missing("redis-cli") {
+        return;
+    }
+    let node = Server::node(&[]);
+    let redis = (!missing("redis-server")).then(|| Server::redis(&[]));
+    for (args, expected) in [
+        (&["--no-raw", "SET", "k", "v"][..], "OK\n"),
+        (&["--no-raw", "GET", "k"], "\"v\"\n"),
+        (&["--no-raw", "GET", "missing"], "(nil)\n"),
+        (&["--no-raw", "INCR", "n"], "(integer) 1\n"),
+        (&["--no-raw", "MGET", "k", "missing"], "1) \"v\"\n2) (nil)\n"),
+        (&["--no-raw", "GET"], "(error) ERR wrong number of arguments for 'get' command\n"),
+        (&["--no-raw", "-3", "GET", "missing"], "(nil)\n"),
+        (&["-n", "3", "SET", "k3", "v"], "OK\n"),
+        (&["-n", "3", "DBSIZE"], "1\n"),
+    ] {
+        for server in std::iter::once(&node).chain(&redis) {
+            let (_, text) = run("redis-cli", server, args, b"");
+            assert_eq!(text.trim_end(), expected.trim_end(), "{:?}: {args:?}", server.kind);
+        }
+    }
+    // As typed: the tool asks COMMAND DOCS first, and follows SELECT and MULTI by the replies.
+    let (ok, text) =
+        run("redis-cli", &node, &[], b"SELECT 4\nMULTI\nSET a 1\nINCR a\nEXEC\nHELLO 3\nMGET a b\nPING\n");
+    assert!(ok, "{text}");
+    assert!(text.starts_with("OK\nOK\nQUEUED\nQUEUED\nOK\n2\n") && text.ends_with("PONG\n"), "{text}");
+    let (ok, text) = run("redis-cli", &node, &["INFO"], b"");
+    assert!(ok && text.contains("redis_version:7.0") && text.contains("# Keyspace"), "{text}");
+    let (ok, text) = run("redis-cli", &node, &["--no-raw", "-3", "CLIENT", "LIST"], b"");
+    assert!(ok && text.contains("resp=3"), "{text}");
+}
+
+#[test]
+fn redis_cli_scans_counts_and_pipes() {
+    if missing("redis-cli") {
+        return;
+    }
+    let node = Server::node(&[]);
+    let commands: Vec<u8> =
+        (0..20_000).flat_map(|n| encode(&[b"SET", format!("key:{n}").as_bytes(), b"value"])).collect();
+    let (ok, text) = run("redis-cli", &node, &["--pipe"], &commands);
+    assert!(ok && text.contains("errors: 0, replies: 20000"), "{text}");
+    let (ok, text) = run("redis-cli", &node, &["--scan", "--pattern", "key:1999*"], b"");
+    let mut keys: Vec<&str> = text.lines().collect();
+    keys.sort_unstable();
+    assert!(ok);
+    assert_eq!(keys.len(), 11, "{text}");
+    node.client().ask_bytes(&[b"SET", b"biggest", &[b'x'; 5000]]);
+    let (ok, text) = run("redis-cli", &node, &["--bigkeys"], b"");
+    assert!(ok && text.contains("Biggest string found '\"biggest\"' has 5000 bytes"), "{text}");
+    let (ok, text) = run("redis-cli", &node, &["--memkeys"], b"");
+    if !text.contains("MEMORY") {
+        assert!(ok, "{text}");
+    }
+}
+
+#[test]
+fn redis_cli_takes_a_snapshot_as_a_replica_would() {
+    if missing("redis-cli") || missing("redis-check-rdb") {
+        return;
+    }
+    let node = Server::node(&[]);
+    super::support::data::fill(&node);
+    let path = node.dir().join("copy.rdb");
+    let (ok, text) = run("redis-cli", &node, &["--rdb", path.to_str().unwrap()], b"");
+    assert!(ok, "{text}");
+    let output = Command::new("redis-check-rdb").arg(&path).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+}
