@@ -1,0 +1,165 @@
+//! What the whole source tree promises: layers know only those to their left, files can be read in one sitting.
+#![allow(clippy::unwrap_used, missing_docs)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Left to right: each may use those before it, and itself.
+const LAYERS: [&str; 9] =
+    ["protocol", "store", "commands", "persistence", "replication", "node", "sentinel", "lab", "app"];
+
+/// Uses of a layer to the right that are allowed for now, as `file: path`. Kept empty.
+const EXCEPTIONS: [&str; 0] = [];
+
+/// A longer file says why in a comment that starts with this.
+const REASON: &str = "// Long because ";
+const LINES_MAX: usize = 500;
+
+fn rust_files(dir: &Path, found: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            rust_files(&path, found);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+}
+
+/// Every file of our own, with its path from the root of the project and its text.
+fn files() -> Vec<(String, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut found = Vec::new();
+    for folder in ["src", "tests", "benches"] {
+        if root.join(folder).is_dir() {
+            rust_files(&root.join(folder), &mut found);
+        }
+    }
+    found.sort();
+    let name = |path: &Path| path.strip_prefix(root).unwrap().to_string_lossy().replace('\\', "/");
+    let files: Vec<_> = found.iter().map(|path| (name(path), fs::read_to_string(path).unwrap())).collect();
+    assert!(files.len() > 100, "the tree is not where this test looks for it");
+    files
+}
+
+#[track_caller]
+fn assert_none(wrong: &[String], rule: &str) {
+    assert!(wrong.is_empty(), "{rule}:\n{}", wrong.join("\n"));
+}
+
+/// The layers that a line of code names: `crate::node::…`, `crate::{node, …}`, `repliscope::node`.
+fn named_layers(code: &str) -> Vec<&'static str> {
+    let mut named = Vec::new();
+    for at in code.match_indices("crate::").map(|(at, word)| at + word.len()) {
+        let rest = &code[at..];
+        let words = match rest.strip_prefix('{') {
+            // The first word of each member of the list.
+            Some(list) => {
+                let mut depth = 0;
+                let mut members = vec![String::new()];
+                for byte in list.chars() {
+                    match byte {
+                        '{' => depth += 1,
+                        '}' if depth == 0 => break,
+                        '}' => depth -= 1,
+                        ',' if depth == 0 => members.push(String::new()),
+                        _ if depth == 0 => members.last_mut().unwrap().push(byte),
+                        _ => {}
+                    }
+                }
+                members
+            }
+            None => vec![rest.to_owned()],
+        };
+        for word in words {
+            let word: String =
+                word.trim_start().chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+            named.extend(LAYERS.iter().find(|layer| **layer == word));
+        }
+    }
+    named
+}
+
+#[test]
+fn each_layer_names_only_those_to_its_left() {
+    let mut wrong = Vec::new();
+    for (name, text) in files() {
+        let Some(layer) = name.strip_prefix("src/").and_then(|rest| rest.split('/').next()) else { continue };
+        let Some(own) = LAYERS.iter().position(|known| *known == layer) else { continue };
+        let code: Vec<&str> = text.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
+        for named in named_layers(&code.join(" ")) {
+            let right = LAYERS.iter().position(|known| *known == named).unwrap() > own;
+            let line = format!("{name}: crate::{named}");
+            if right && !EXCEPTIONS.contains(&line.as_str()) && !wrong.contains(&line) {
+                wrong.push(line);
+            }
+        }
+    }
+    assert_none(&wrong, "a layer names one to its right");
+}
+
+#[test]
+fn the_layer_rule_sees_every_form_of_use() {
+    assert_eq!(named_layers("use crate::node::Config; let x = crate::lab::start();"), ["node", "lab"]);
+    assert_eq!(named_layers("use crate::{store::{Store, node}, app};"), ["store", "app"]);
+    assert_eq!(named_layers("use crate::nodes::X; use super::node;"), [""; 0]);
+}
+
+#[test]
+fn the_engine_knows_no_window_and_the_window_no_sockets() {
+    let mut wrong = Vec::new();
+    for (name, text) in files().iter().filter(|(name, _)| name.starts_with("src/")) {
+        let in_app = name.starts_with("src/app/");
+        let foreign: &[&str] =
+            if in_app { &["tokio::", "std::net::", "socket2::"] } else { &["egui::", "eframe::", "egui_"] };
+        // The window is started from main.
+        if name == "src/main.rs" {
+            continue;
+        }
+        for line in text.lines().filter(|line| !line.trim_start().starts_with("//")) {
+            wrong.extend(
+                foreign.iter().filter(|word| line.contains(**word)).map(|word| format!("{name}: {word}")),
+            );
+        }
+    }
+    assert_none(&wrong, "a crate that this layer must not know");
+}
+
+#[test]
+fn a_file_is_read_in_one_sitting_or_says_why_not() {
+    let long = |(name, text): (String, String)| {
+        let lines = text.lines().count();
+        let excused = text.lines().any(|line| line.trim_start().starts_with(REASON));
+        (lines > LINES_MAX && !excused).then(|| format!("{name}: {lines} lines"))
+    };
+    let wrong: Vec<String> = files().into_iter().filter_map(long).collect();
+    assert_none(&wrong, &format!("more than {LINES_MAX} lines and no line that starts with '{REASON}'"));
+}
+
+#[test]
+fn nothing_is_unsafe() {
+    let word = concat!("un", "safe");
+    let manifest = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("Cargo.toml")).unwrap();
+    assert!(manifest.contains(&format!("{word}_code = \"forbid\"")), "the lint is off");
+    let uses = |text: &str| {
+        let code = text.lines().filter(|line| !line.trim_start().starts_with("//"));
+        code.into_iter().any(|line| line.split(|c: char| !c.is_alphanumeric() && c != '_').any(|w| w == word))
+    };
+    let wrong: Vec<String> =
+        files().into_iter().filter(|(_, text)| uses(text)).map(|(name, _)| name).collect();
+    assert_none(&wrong, "uses the forbidden word");
+}
+
+#[test]
+fn every_module_says_what_it_owns() {
+    let silent = |text: &str| !text.trim_start().starts_with("//!");
+    let wrong: Vec<String> = files()
+        .into_iter()
+        .filter(|(name, text)| {
+            let is_test = name.contains("/tests/") || name.ends_with("tests.rs");
+            name.starts_with("src/") && !is_test && silent(text) || name.ends_with("/mod.rs") && silent(text)
+        })
+        .map(|(name, _)| name)
+        .collect();
+    assert_none(&wrong, "does not start with //!");
+}
