@@ -1,5 +1,7 @@
 //! Commands that need the node and not only its data: connection, administration, persistence.
 
+// Long because it is one list of small commands.
+
 use std::time::Duration;
 
 use super::client::{Client, ClientKind};

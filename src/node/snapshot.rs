@@ -2,6 +2,8 @@
 //!
 //! The data set is captured on the node's thread in slices; a helper thread encodes what was captured.
 
+// Long because the two ways out, file and sockets, share nearly every step.
+
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;

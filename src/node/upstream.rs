@@ -3,6 +3,8 @@
 //! [`ReplicaLink`] decides, this task does the input and output. A full sync is decoded on a helper thread
 //! into a new data set while the old one is served, and swapped in when it is complete and checked.
 
+// Long because one link is one story: connect, handshake, snapshot, stream, loss.
+
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::rc::Rc;

@@ -364,3 +364,51 @@ fn a_continuation_that_was_not_asked_for_is_refused() {
     until("the reason is told", &[&node], || !reasons(&node).is_empty());
     assert_eq!(node.info("master_link_status"), "down");
 }
+
+#[test]
+fn a_master_that_goes_away_in_the_handshake_leaves_the_old_data() {
+    // I11 and the first column of the fault matrix: after each of its answers.
+    let node = node_with_data();
+    let fullresync = format!("+FULLRESYNC {REPLID} 5\r\n");
+    let answers = ["+PONG\r\n", "+OK\r\n", "+OK\r\n", fullresync.as_str(), "\n", "$18\r\n"];
+    let mut masters = std::collections::VecDeque::new();
+    for said in 0..=answers.len() {
+        let master = FakeMaster::start();
+        let before = reasons(&node).len();
+        follow(&node, &master);
+        let mut link = master.accept();
+        for (at, answer) in answers.iter().take(said).enumerate() {
+            // PING, REPLCONF twice and PSYNC come before an answer each; the rest is said unasked.
+            if at < 4 {
+                link.command();
+            }
+            link.send(answer.as_bytes());
+        }
+        link.stream().shutdown(std::net::Shutdown::Both).unwrap();
+        assert_refused(&node, &mut link, before, &[], &format!("gone after {said} answers"));
+        masters.push_front(master);
+        masters.truncate(3);
+    }
+}
+
+#[test]
+fn a_silent_master_is_given_up_after_repl_timeout() {
+    for said in 0..3 {
+        let master = FakeMaster::start();
+        let node = Server::node(&["repl-timeout 1", &format!("replicaof 127.0.0.1 {}", master.port)]);
+        let begun = std::time::Instant::now();
+        let mut link = match said {
+            0 => master.accept(),
+            1 => master.handshake().0,
+            _ => {
+                let mut link = master.handshake().0;
+                link.send(format!("+FULLRESYNC {REPLID} 5\r\n$18\r\nREDIS").as_bytes());
+                link
+            }
+        };
+        link.until_closed();
+        assert!(begun.elapsed() >= std::time::Duration::from_millis(900), "{:?}", begun.elapsed());
+        until("the reason is told", &[&node], || !reasons(&node).is_empty());
+        assert!(reasons(&node)[0].contains("nothing"), "{:?}", reasons(&node));
+    }
+}

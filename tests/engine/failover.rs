@@ -180,3 +180,8 @@ fn an_old_master_that_went_on_alone_gives_its_suffix_up() {
     assert_eq!(first.ask("GET kept"), "1");
     assert_eq!((second.number("sync_full"), second.number("sync_partial_err")), (1, 1));
 }
+
+#[test]
+fn random_faults_in_random_trees_end_in_equal_data() {
+    super::support::storm::weather(&[Kind::Node; 5], 150);
+}

@@ -185,3 +185,30 @@ fn a_password_guards_the_link() {
         until("the link is up", &[&master, &replica], || replica.info("master_link_status") == "up");
     }
 }
+
+#[test]
+fn messages_in_a_real_masters_stream_do_no_harm() {
+    if missing("redis-server") {
+        return;
+    }
+    let master = Server::redis(&[]);
+    let middle = Server::replica_of(Kind::Node, &master, &[]);
+    until_equal(&master, &middle);
+    let bottom = Server::replica_of(Kind::Redis, &middle, &[]);
+    until_equal(&middle, &bottom);
+    assert_eq!(master.ask("PUBLISH channel message"), "0");
+    assert_eq!(master.ask("SPUBLISH channel message"), "0");
+    write_all_forms(&master, 1);
+    until_equal(&master, &middle);
+    until_equal(&middle, &bottom);
+    assert_eq!((counters(&master), counters(&middle)), ((1, 0), (1, 0)), "{}", middle.journal());
+}
+
+#[test]
+fn random_faults_in_a_tree_of_both_kinds_end_in_equal_data() {
+    if missing("redis-server") {
+        return;
+    }
+    super::support::storm::weather(&[Kind::Redis, Kind::Node, Kind::Node, Kind::Redis], 40);
+    super::support::storm::weather(&[Kind::Node, Kind::Redis, Kind::Node, Kind::Redis], 40);
+}

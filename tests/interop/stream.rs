@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::support::client::Reply;
 use super::support::data::words;
 use super::support::server::Kind;
+use super::support::storm::{Dice, seed};
 use super::support::{Client, Server, missing, until_equal};
 
 /// Joins as a replica and returns the stream of these commands, one line each.
@@ -70,33 +71,6 @@ fn the_stream_is_the_same_to_the_byte() {
     assert_eq!(ours, theirs);
 }
 
-/// A small generator, so that a failure can be repeated.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (mixed ^ (mixed >> 31)) % sides
-    }
-
-    fn line(&mut self) -> String {
-        let (a, b, n) = (self.roll(20), self.roll(20), self.roll(1000));
-        #[rustfmt::skip] // several to a line
-        let templates = [
-            format!("SET k{a} {n}"), format!("SET k{a} v{n} KEEPTTL"), format!("SETEX k{a} 1000 {n}"),
-            format!("APPEND k{a} {n}"), format!("INCR k{a}"), format!("INCRBYFLOAT k{a} {n}.25"), format!("DEL k{a} k{b}"),
-            format!("RENAME k{a} k{b}"), format!("COPY k{a} k{b} REPLACE"), format!("COPY k{a} k{b} DB {}", n % 16),
-            format!("MOVE k{a} {}", n % 16), format!("SETRANGE k{a} {} xyz", n % 50), format!("EXPIRE k{a} {}", n + 100),
-            format!("PERSIST k{a}"), format!("GETDEL k{a}"), format!("MSETNX k{a} 1 k{b} 2"), format!("SELECT {}", n % 16),
-            format!("GETEX k{a} EX 500"), format!("DECRBY k{a} {n}"), format!("SETNX k{a} {b}"),
-            if n < 20 { "FLUSHDB".to_owned() } else { format!("SWAPDB {} {}", a % 16, b % 16) },
-        ];
-        templates[self.roll(templates.len() as u64) as usize].clone()
-    }
-}
-
 fn ask(client: &mut Client, line: &str) -> String {
     client.ask_bytes(&words(line).iter().map(Vec::as_slice).collect::<Vec<_>>()).text()
 }
@@ -106,15 +80,14 @@ fn thousands_of_random_commands_have_the_same_replies_and_lead_to_the_same_data_
     if missing("redis-server") {
         return;
     }
-    let seed = std::env::var("REPLISCOPE_SEED").map_or(7, |seed| seed.parse().unwrap());
-    println!("REPLISCOPE_SEED={seed}");
+    let seed = seed();
     let ours = Server::node(&[]);
     let theirs = Server::redis(&[]);
     let ours_below = Server::replica_of(Kind::Redis, &ours, &[]);
     let theirs_below = Server::replica_of(Kind::Node, &theirs, &[]);
     until_equal(&ours, &ours_below);
     until_equal(&theirs, &theirs_below);
-    let mut dice = Dice(seed);
+    let mut dice = Dice::new(seed);
     let (mut here, mut there) = (ours.client(), theirs.client());
     let mut seen: BTreeMap<String, u64> = BTreeMap::new();
     for n in 0..6000 {

@@ -52,7 +52,7 @@ pub fn write_all_forms(server: &Server, round: u32) {
     let mut commands: Vec<Vec<Vec<u8>>> = lines.iter().map(|line| words(line)).collect();
     commands.push(words(&format!("SET round {round}")));
     // What expires does so now, and not in the middle of a test: reading it sends the DEL.
-    commands.extend(["DEBUG SLEEP 0.002", "SELECT 7", "GET gone", "SELECT 12"].map(words));
+    commands.extend(["DEBUG SLEEP 0.002", "SELECT 9", "GET gone", "SELECT 12"].map(words));
     pipeline(&mut client, &commands);
 }
 

@@ -7,6 +7,7 @@ pub mod client;
 pub mod data;
 pub mod fake;
 pub mod server;
+pub mod storm;
 
 use std::time::{Duration, Instant};
 

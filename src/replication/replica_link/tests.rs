@@ -1,4 +1,5 @@
 #![allow(clippy::unwrap_used)]
+// Long because it is one list of conversations.
 
 use proptest::prelude::*;
 
