@@ -96,11 +96,7 @@ fn set_deadline(ctx: &mut Ctx<'_>, args: &Args<'_>, form: Form) -> CmdResult {
     } else if allowed {
         ctx.keyspace_mut().set_expire(hash, key, Some(deadline));
         ctx.changed(key);
-        let mut digits = itoa::Buffer::new();
-        let mut parts = vec![&b"PEXPIREAT"[..], key, digits.format(deadline).as_bytes()];
-        // As in Redis; they hold on the replica too, as it has the same deadline before.
-        parts.extend(args.from(3));
-        ctx.propagate(&parts);
+        propagate(ctx, args, form, deadline);
     }
     ctx.out.flag(allowed);
     Ok(())

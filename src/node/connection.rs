@@ -126,7 +126,13 @@ impl Connection {
                 }
                 Flow::Feed => {
                     // Boxed: its room in every ordinary client's task would be wasted.
-                    Box::pin(super::feed::run(&self.shared, &mut self.stream, &mut self.session, &mut self.buffer)).await;
+                    Box::pin(super::feed::run(
+                        &self.shared,
+                        &mut self.stream,
+                        &mut self.session,
+                        &mut self.buffer,
+                    ))
+                    .await;
                     return false;
                 }
                 Flow::Sleep(time) => {

@@ -105,7 +105,8 @@ impl Node {
             if flow != Flow::Next {
                 return flow;
             }
-            if executed >= TURN_REQUESTS || session.out.len() >= TURN_REPLIES || begun.elapsed() >= TURN_TIME {
+            if executed >= TURN_REQUESTS || session.out.len() >= TURN_REPLIES || begun.elapsed() >= TURN_TIME
+            {
                 return Flow::More;
             }
         }
@@ -131,7 +132,8 @@ impl Node {
         pending: &mut std::collections::VecDeque<Pending>,
         buffer: &[u8],
     ) -> Result<(), ProtocolError> {
-        let limits = Limits { bulk: self.config.proto_max_bulk_len as i64, authenticated: session.authenticated };
+        let limits =
+            Limits { bulk: self.config.proto_max_bulk_len as i64, authenticated: session.authenticated };
         // AUTH may lift the limits for the request behind it.
         let group = if session.authenticated { GROUP } else { 1 };
         while pending.len() < group && session.broken.is_none() {

@@ -60,7 +60,15 @@ enum Work {
 
 impl Feed {
     pub(super) fn new(core: MasterFeed, client: Rc<Client>, first: Vec<u8>) -> Self {
-        Self { core, client, wake: Rc::new(Notify::new()), outbox: first, transfer: None, close: None, ended: Rc::default() }
+        Self {
+            core,
+            client,
+            wake: Rc::new(Notify::new()),
+            outbox: first,
+            transfer: None,
+            close: None,
+            ended: Rc::default(),
+        }
     }
 
     /// Address that INFO and ROLE show.

@@ -12,7 +12,7 @@
 //! | `dispatch`, `transaction` | from a read buffer to replies: checks, MULTI, what goes into the stream |
 //! | `server_commands`, `replication_commands`, `persistence_commands`, `debug`, `info` | commands that need the node |
 //! | `feed`, `snapshot` | master side: the stream and snapshots on their way to replicas |
-//! | `upstream`, `apply` | replica side: the link to the master, its stream executed |
+//! | `upstream`, `link_driver`, `link_transfer`, `apply` | replica side: the link, its snapshot, its stream executed |
 //! | `cron`, `clock`, `lag`, `stats`, `log` | timers, time, figures, log |
 //! | `standalone` | one node as a program of its own |
 //! | `config` | redis.conf and CONFIG |
@@ -31,6 +31,8 @@ mod event;
 mod feed;
 mod info;
 mod lag;
+mod link_driver;
+mod link_transfer;
 mod listener;
 mod log;
 mod persistence_commands;

@@ -101,8 +101,10 @@ impl Node {
 
     /// `REPLICAOF NO ONE`: the history forks here, under a new name.
     pub(super) fn promote(&mut self) {
-        let Some(upstream) = self.upstream.take() else { return };
-        upstream.end();
+        if self.upstream.is_none() {
+            return;
+        }
+        self.end_upstream();
         let id = self.random_replid();
         self.history.promote(id);
         self.config.replicaof = None;
@@ -120,10 +122,11 @@ impl Node {
     /// `REPLICAOF host port`.
     pub(super) fn follow(&mut self, host: String, port: u16) {
         self.config.replicaof = Some((host.clone(), port));
-        let held = match self.upstream.take() {
-            Some(upstream) => upstream.end(),
+        let held = if self.upstream.is_some() {
+            self.end_upstream()
+        } else {
             // A master tries to continue its own history on the new master.
-            None => self.backlog.is_some().then(|| self.own_history()),
+            self.backlog.is_some().then(|| self.own_history())
         };
         for client in self.waits.drain() {
             if let Some(client) = self.clients.get(&client) {

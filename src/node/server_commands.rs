@@ -338,7 +338,11 @@ impl Node {
                         backlog.set_size(self.config.repl_backlog_size);
                     }
                 }
-                "masterauth" | "masteruser" | "repl-timeout" | "replica-announce-ip" | "replica-announce-port" => {
+                "masterauth"
+                | "masteruser"
+                | "repl-timeout"
+                | "replica-announce-ip"
+                | "replica-announce-port" => {
                     self.configure_link();
                 }
                 "loglevel" => self.log.set_level(self.config.loglevel),

@@ -3,6 +3,7 @@
 //! Rows carry the numbers of the bad-input catalogue. Rows in which we behave as Redis does are also sent to a
 //! real redis-server and compared byte for byte, so that the expectation itself cannot be wrong.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::support::client::{State, command, encode};
@@ -87,7 +88,7 @@ pub fn check(rows: &[Row], directives: &[&str]) {
     for row in rows {
         let mut note = |who: &str, result: Result<(), String>| {
             if let Err(text) = result {
-                wrong += &format!("no. {} ({}) {who}: {text}\n", row.no, shown(&row.send));
+                let _ = writeln!(wrong, "no. {} ({}) {who}: {text}", row.no, shown(&row.send));
             }
         };
         note("ours", try_row(node.port, row));

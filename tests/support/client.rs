@@ -109,7 +109,7 @@ impl Client {
     }
 
     fn more(&mut self) -> std::io::Result<()> {
-        let mut chunk = [0; 64 * 1024];
+        let mut chunk = vec![0; 64 * 1024];
         match self.stream.read(&mut chunk)? {
             0 => Err(ErrorKind::UnexpectedEof.into()),
             count => {

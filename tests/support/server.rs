@@ -1,5 +1,6 @@
 //! A server under test: a node on a thread, our binary as a process, or a real redis-server.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::net::TcpListener;
 use std::path::Path;
@@ -282,9 +283,9 @@ impl Server {
     pub fn journal(&self) -> String {
         let mut text = format!("── {:?} on port {} ──\n", self.kind, self.port);
         for event in self.events() {
-            text += &match event {
-                NodeEvent::Log { level, text } => format!("{level:?}: {text}\n"),
-                other => format!("{other:?}\n"),
+            let _ = match event {
+                NodeEvent::Log { level, text: line } => writeln!(text, "{level:?}: {line}"),
+                other => writeln!(text, "{other:?}"),
             };
         }
         text + &fs::read_to_string(self.dir.path().join("log")).unwrap_or_default()
