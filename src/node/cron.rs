@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::client::{Client, ClientKind};
 use super::state::{Node, Shared};
 
 /// The faster timer.
@@ -58,10 +59,24 @@ impl Node {
             }
             self.wake_feeds();
         }
+        self.close_idle_clients(now);
         self.tick_feeds();
         self.tick_sync();
         self.free_old_backlog(now);
         self.save_if_due(now);
+    }
+
+    /// `timeout`: clients that have been silent for too long, but not those that wait for an answer of ours.
+    fn close_idle_clients(&self, now: Duration) {
+        let timeout = self.config.timeout;
+        if timeout.is_zero() {
+            return;
+        }
+        let is_idle = |client: &Client| {
+            let silent = now.saturating_sub(client.last_active.get());
+            client.kind.get() == ClientKind::Normal && !client.blocked.get() && silent > timeout
+        };
+        self.clients.values().filter(|client| is_idle(client)).for_each(|client| client.kill());
     }
 
     /// A master that nobody follows any more frees its backlog, and changes its name: a replica that returns
