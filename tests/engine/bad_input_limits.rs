@@ -143,3 +143,18 @@ fn a_transaction_with_more_replies_than_the_limit_is_executed_and_its_client_cut
     assert!(told.len() < 6 << 20, "{}", told.len());
     assert_eq!(node.ask("GET done"), "1", "a transaction is executed whole");
 }
+
+#[test]
+fn a_silent_client_is_closed_after_timeout_and_a_busy_or_blocked_one_is_not() {
+    let node = Server::node(&["timeout 1"]);
+    let (mut busy, mut blocked, mut silent) = (node.client(), node.client(), node.client());
+    blocked.send(&command("WAIT 1 3000"));
+    let begun = Instant::now();
+    assert_eq!(silent.ask(&["PING"]).text(), "PONG");
+    while begun.elapsed() < Duration::from_millis(2500) {
+        assert_eq!(busy.ask(&["PING"]).text(), "PONG");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    assert_eq!(silent.drain(Duration::from_millis(1)).1, super::support::client::State::Closed);
+    assert_eq!(blocked.reply().unwrap().text(), "0");
+}

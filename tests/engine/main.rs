@@ -10,3 +10,4 @@ mod bad_input_limits;
 mod bad_input_replication;
 mod failover;
 mod links;
+mod up;

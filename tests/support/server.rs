@@ -208,6 +208,19 @@ impl Server {
         self.life = Life::Gone;
     }
 
+    /// Asks a process to end as a system does, by its id, and waits for it.
+    pub fn terminate(&mut self) {
+        let Life::Process(child) = &mut self.life else { panic!("no process") };
+        let status = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+        assert!(status.success());
+        let deadline = Instant::now() + SOON;
+        while child.try_wait().unwrap().is_none() {
+            assert!(Instant::now() < deadline, "no end after SIGTERM");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        self.life = Life::Gone;
+    }
+
     /// An orderly end with SHUTDOWN.
     #[track_caller]
     pub fn shut_down(&mut self, word: &str) {
