@@ -13,6 +13,7 @@ use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
 use super::event::{LinkPhase, NodeEvent};
+use super::helper;
 use super::link_driver::{Driver, READ, TICK};
 use super::upstream::TransferIn;
 use crate::persistence::{ChannelReader, Ending, LoadOptions, Loaded, Piece, RdbError, load};
@@ -90,7 +91,7 @@ impl Driver {
         let counters = Arc::<Counters>::default();
         let shown = Arc::clone(&counters);
         let options = self.load_options();
-        std::thread::Builder::new().name("load".into()).spawn(move || {
+        helper::start("load", move || {
             let source = ChannelReader::new(move || taken.blocking_recv());
             let result = load(source, &options, |progress| {
                 shown.keys.store(progress.keys, Ordering::Relaxed);

@@ -13,6 +13,7 @@
 //! | `server_commands`, `replication_commands`, `persistence_commands`, `debug`, `info` | commands that need the node |
 //! | `feed`, `snapshot` | master side: the stream and snapshots on their way to replicas |
 //! | `upstream`, `link_driver`, `link_transfer`, `apply` | replica side: the link, its snapshot, its stream executed |
+//! | `helper` | helper threads, below the nodes' priority |
 //! | `cron`, `clock`, `lag`, `stats`, `log` | timers, time, figures, log |
 //! | `standalone` | one node as a program of its own |
 //! | `config` | redis.conf and CONFIG |
@@ -29,6 +30,7 @@ mod debug;
 mod dispatch;
 mod event;
 mod feed;
+mod helper;
 mod info;
 mod lag;
 mod link_driver;

@@ -413,12 +413,10 @@ async fn on_thread<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, String> {
     let (sender, receiver) = tokio::sync::oneshot::channel();
-    std::thread::Builder::new()
-        .name(name.to_owned())
-        .spawn(move || {
-            let _ = sender.send(work());
-        })
-        .map_err(|error| format!("no thread: {error}"))?;
+    super::helper::start(name, move || {
+        let _ = sender.send(work());
+    })
+    .map_err(|error| format!("no thread: {error}"))?;
     receiver.await.map_err(|_| "the helper thread panicked".to_owned())
 }
 
@@ -512,9 +510,8 @@ async fn run_disk(shared: Shared, job: Job, path: PathBuf, generation: u64, begu
                     progress: progress.clone(),
                 });
                 let Ok(file) = file.try_clone() else { continue };
-                let started = std::thread::Builder::new()
-                    .name("snapshot".into())
-                    .spawn(move || send_file(&file, bytes, &sender, &progress));
+                let started =
+                    super::helper::start("snapshot", move || send_file(&file, bytes, &sender, &progress));
                 if started.is_err() {
                     feed.end("no thread to read the snapshot file");
                 }

@@ -196,7 +196,7 @@ impl Node {
         let keys: usize = garbage.iter().map(Keyspace::len).sum();
         if keys > 1000 {
             // Without a thread it is freed here, only slower.
-            let _ = std::thread::Builder::new().name("lazyfree".into()).spawn(move || drop(garbage));
+            let _ = super::helper::start("lazyfree", move || drop(garbage));
         }
     }
 

@@ -195,7 +195,7 @@ impl Node {
         self.stats.load_keys_loaded = loaded.keys_loaded;
         self.stats.load_keys_expired = loaded.keys_expired;
         // Freeing a big data set takes long; without a thread it is freed here.
-        let _ = std::thread::Builder::new().name("lazyfree".into()).spawn(move || drop(old));
+        let _ = super::helper::start("lazyfree", move || drop(old));
         self.mark_all_watchers();
         self.adopt_full_sync(of.map(|(replid, _)| replid), of.map_or(0, |(_, offset)| offset));
     }
