@@ -194,8 +194,8 @@ pub fn explain(verdict: &PsyncVerdict) -> String {
             "Full sync: asked for {}; the two histories are the same only up to {}. \
              The replica holds {} that this master never had.",
             grouped(*asked),
-            grouped(fork - 1),
-            counted_bytes(asked - fork)
+            grouped(fork.saturating_sub(1)),
+            counted_bytes(asked.saturating_sub(*fork))
         ),
         FullReason::BeforeBacklog { asked, first, needed } => format!(
             "Full sync: asked for {}; the backlog starts at {}. A backlog of {} would have served it.",
@@ -206,7 +206,7 @@ pub fn explain(verdict: &PsyncVerdict) -> String {
         FullReason::BeyondBacklog { asked, next } => format!(
             "Full sync: asked for {}; this master has written only up to {}. It may have lost its last writes.",
             grouped(*asked),
-            grouped(next - 1)
+            grouped(next.saturating_sub(1))
         ),
     }
 }
@@ -299,6 +299,18 @@ mod tests {
         assert_eq!(parse(&hex, "9223372036854775808"), None);
         assert_eq!(parse("abc", "17"), Some(PsyncRequest::Malformed));
         assert!(PsyncRequest::Malformed.hoped_for_partial() && !PsyncRequest::Fresh.hoped_for_partial());
+    }
+
+    #[test]
+    fn a_recording_with_impossible_numbers_is_explained_too() {
+        for reason in [
+            FullReason::PastFork { asked: 0, fork: 0 },
+            FullReason::PastFork { asked: 0, fork: u64::MAX },
+            FullReason::BeyondBacklog { asked: 0, next: 0 },
+            FullReason::BeforeBacklog { asked: u64::MAX, first: 0, needed: 0 },
+        ] {
+            assert!(explain(&PsyncVerdict::Full(reason)).starts_with("Full sync: asked for"));
+        }
     }
 
     #[test]
