@@ -101,7 +101,7 @@ fn in_window(recording: Option<PathBuf>) -> ExitCode {
             Err(error) => LabClient::failed(&format!("the lab could not start: {error}")),
         }
     });
-    match run(AppOptions { connect, recording, first: None, help: None }) {
+    match run(AppOptions { connect, recording }) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if replaying => report(Err(error.into())),
         Err(error) => {

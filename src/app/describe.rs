@@ -5,7 +5,7 @@ use super::format;
 use crate::lab::model::LabModel;
 use crate::lab::{ConsoleTarget, Event, LabCommand, NodeId, PromotionStep, ReplyValue};
 use crate::node::{FeedPhase, NodeEvent, NodeRole, SnapshotTarget, StopReason, SyncOutcome};
-use crate::replication::PsyncVerdict;
+use crate::replication::explain;
 
 /// What people call a node: its port, or its identity once it is forgotten.
 pub(crate) fn name(model: &LabModel, node: NodeId) -> String {
@@ -139,11 +139,7 @@ fn node(event: &NodeEvent) -> String {
             format::number(*keys)
         ),
         NodeEvent::Psync { replica_port, verdict, .. } => {
-            let granted = match verdict {
-                PsyncVerdict::Continue { .. } => "partial",
-                PsyncVerdict::Full(_) => "full",
-            };
-            format!("Granted {replica_port} a {granted} sync. {}", format::verdict(verdict))
+            format!("Answered PSYNC of {replica_port}. {}", explain(verdict))
         }
         NodeEvent::Feed { replica_port, phase } => match phase {
             FeedPhase::WaitSnapshot => format!("Feed of {replica_port} waits for the snapshot"),

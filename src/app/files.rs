@@ -1,9 +1,7 @@
 //! Choosing and reading files without ever holding up the window: each on a thread of its own.
 
-use std::fs::File;
 use std::future::Future;
-use std::io::{BufRead, BufReader, Read};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
@@ -13,11 +11,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use eframe::egui;
 
 use crate::lab::Entry;
-
-/// A longer line is no entry of ours.
-const LINE_MAX: u64 = 256 * 1024 * 1024;
-/// Entries that are read of one recording: some hours of a busy cluster.
-const ENTRIES_MAX: usize = 4_000_000;
+use crate::lab::recording::read_recording;
 
 /// What a thread has brought.
 pub(crate) enum FileNews {
@@ -90,34 +84,8 @@ fn dialog() -> rfd::AsyncFileDialog {
 fn open(path: PathBuf) -> FileNews {
     match read_recording(&path) {
         Ok(entries) => FileNews::Opened(path, entries),
-        Err(reason) => FileNews::Failed(format!("{} was not opened: {reason}", path.display())),
+        Err(error) => FileNews::Failed(error.to_string()),
     }
-}
-
-/// Reads a journal, one JSON object per line. A torn last line, as a crash leaves it, is left out.
-fn read_recording(path: &Path) -> Result<Vec<Entry>, String> {
-    let mut reader = BufReader::new(File::open(path).map_err(|error| error.to_string())?);
-    let (mut entries, mut line) = (Vec::new(), Vec::new());
-    for number in 1.. {
-        line.clear();
-        let read =
-            reader.by_ref().take(LINE_MAX).read_until(b'\n', &mut line).map_err(|error| error.to_string())?;
-        if read == 0 {
-            break;
-        }
-        if line.trim_ascii().is_empty() {
-            continue;
-        }
-        match serde_json::from_slice::<Entry>(&line) {
-            Ok(entry) => entries.push(entry),
-            Err(_) if !line.ends_with(b"\n") && !entries.is_empty() => break,
-            Err(error) => return Err(format!("line {number} is no journal entry ({error})")),
-        }
-        if entries.len() >= ENTRIES_MAX {
-            return Err(format!("it has more than {ENTRIES_MAX} entries"));
-        }
-    }
-    if entries.is_empty() { Err("it holds no entries".to_owned()) } else { Ok(entries) }
 }
 
 /// Waits for a dialog on a thread that has nothing else to do.
@@ -142,32 +110,7 @@ fn block_on<T>(future: impl Future<Output = T>) -> T {
 mod tests {
     #![allow(clippy::unwrap_used)]
 
-    use std::time::Duration;
-
     use super::*;
-    use crate::lab::Event;
-
-    fn written(lines: &str) -> tempfile::NamedTempFile {
-        let file = tempfile::NamedTempFile::new().unwrap();
-        std::fs::write(file.path(), lines).unwrap();
-        file
-    }
-
-    #[test]
-    fn a_recording_is_read_up_to_a_torn_last_line() {
-        let entry = Entry { seq: 0, at: Duration::from_millis(5), event: Event::ClusterStopped };
-        let line = serde_json::to_string(&entry).unwrap();
-        let file = written(&format!("{line}\n\n{line}\n{}", &line[..20]));
-        assert_eq!(read_recording(file.path()).unwrap(), [entry.clone(), entry]);
-    }
-
-    #[test]
-    fn what_is_no_recording_is_refused_with_its_line() {
-        assert!(read_recording(written("").path()).unwrap_err().contains("no entries"));
-        let refused = read_recording(written("hello\nworld\n").path()).unwrap_err();
-        assert!(refused.contains("line 1"), "{refused}");
-        assert!(read_recording(Path::new("/nowhere/at/all")).is_err());
-    }
 
     #[test]
     fn a_future_that_wakes_another_thread_is_waited_for() {

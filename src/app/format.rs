@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use crate::lab::model::{Feed, Life, SyncStep};
 use crate::node::{FeedPhase, LinkPhase, StopReason};
-use crate::replication::{FullReason, PsyncVerdict};
 
 /// `1234567` as `1,234,567`.
 pub(crate) fn number(value: u64) -> String {
@@ -151,67 +150,6 @@ pub(crate) fn step(step: SyncStep) -> &'static str {
     }
 }
 
-/// Why a master answered a PSYNC as it did, with the numbers that decided it.
-pub(crate) fn verdict(verdict: &PsyncVerdict) -> String {
-    match verdict {
-        PsyncVerdict::Continue { from, bytes: missing, via_replid2 } => {
-            let history = if *via_replid2 {
-                "It named the previous history (replid2), which goes on in the current one."
-            } else {
-                "It named the current history."
-            };
-            let sent = if *missing == 0 {
-                "Nothing was missing".to_owned()
-            } else {
-                format!("The backlog held the {} that were missing", bytes(*missing))
-            };
-            format!("{sent}, from offset {}. {history}", number(*from))
-        }
-        PsyncVerdict::Full(reason) => full_reason(reason),
-    }
-}
-
-fn full_reason(reason: &FullReason) -> String {
-    match reason {
-        FullReason::NoHistory => {
-            "The replica asked for everything (PSYNC ? -1): it holds no history to continue.".to_owned()
-        }
-        FullReason::NoBacklog => {
-            "The master keeps no backlog, so there was nothing to continue from.".to_owned()
-        }
-        FullReason::UnknownHistory { asked, replid, replid2 } => {
-            let previous = replid2.map_or_else(|| "none".to_owned(), |id| id.short());
-            format!(
-                "The replica followed history {}; the master's is {} (previous {previous}). Bytes of another \
-                 history cannot be continued.",
-                asked.short(),
-                replid.short()
-            )
-        }
-        FullReason::PastFork { asked, fork } => format!(
-            "The replica followed the previous history up to offset {}; it is shared only up to {}. The {} beyond \
-             the fork exist nowhere else.",
-            number(asked.saturating_sub(1)),
-            number(*fork),
-            bytes(asked.saturating_sub(1).saturating_sub(*fork))
-        ),
-        FullReason::BeforeBacklog { asked, first, needed } => format!(
-            "The replica asked for offset {}; the backlog starts at {}, {} too late. A repl-backlog-size of {} \
-             would have been enough.",
-            number(*asked),
-            number(*first),
-            bytes(first.saturating_sub(*asked)),
-            bytes(*needed)
-        ),
-        FullReason::BeyondBacklog { asked, next } => format!(
-            "The replica asked for offset {}, but the master has written only up to {}: it is ahead by {}.",
-            number(*asked),
-            number(next.saturating_sub(1)),
-            bytes(asked.saturating_sub(*next))
-        ),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -244,18 +182,6 @@ mod tests {
             (7_800_000_000, "2 h 10 min"),
         ] {
             assert_eq!(duration(Duration::from_micros(micros)), text);
-        }
-    }
-
-    #[test]
-    fn a_verdict_names_the_setting_that_would_have_saved_the_replica() {
-        let verdict = verdict(&PsyncVerdict::Full(FullReason::BeforeBacklog {
-            asked: 10_240,
-            first: 51_300,
-            needed: 65_536,
-        }));
-        for part in ["10,240", "51,300", "40.1 KiB", "repl-backlog-size of 64.0 KiB"] {
-            assert!(verdict.contains(part), "{part} is missing in: {verdict}");
         }
     }
 

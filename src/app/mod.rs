@@ -25,7 +25,6 @@ mod widgets;
 mod window;
 
 pub use client::LabClient;
-pub use help::{CommandHelp, HelpTable};
 pub use run::{AppError, AppOptions, Wake, run};
 pub use theme::install as install_style;
 pub use window::App;

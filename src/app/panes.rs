@@ -4,7 +4,6 @@ use eframe::egui::{self, Frame, Margin, Ui};
 use egui_tiles::{SimplificationOptions, TileId};
 
 use super::actions::Action;
-use super::help;
 use super::layout::Pane;
 use super::panels::console::Console;
 use super::panels::home::Home;
@@ -16,6 +15,7 @@ use super::panels::{Cx, inspector, topology};
 use super::theme::Tokens;
 
 /// View state of every panel.
+#[derive(Default)]
 pub(crate) struct Panels {
     pub(crate) home: Home,
     offsets: Offsets,
@@ -23,19 +23,6 @@ pub(crate) struct Panels {
     pub(crate) console: Console,
     workload: Workload,
     pub(crate) timeline: TimelinePanel,
-}
-
-impl Default for Panels {
-    fn default() -> Self {
-        Self {
-            home: Home::default(),
-            offsets: Offsets::default(),
-            syncs: Syncs::default(),
-            console: Console::new(help::built_in),
-            workload: Workload::default(),
-            timeline: TimelinePanel::default(),
-        }
-    }
 }
 
 /// Draws panes where the layout has put them.

@@ -8,8 +8,7 @@ use std::time::Duration;
 use eframe::egui::{ViewportBuilder, vec2};
 use eframe::{NativeOptions, Renderer};
 
-use super::{App, HelpTable, LabClient};
-use crate::lab::LabCommand;
+use super::{App, LabClient};
 
 /// Makes the window look again soon; may be called from any thread, any number of times.
 pub type Wake = Box<dyn Fn() + Send + Sync>;
@@ -23,10 +22,6 @@ pub struct AppOptions {
     pub connect: Box<dyn FnOnce(Wake) -> LabClient>,
     /// A recording to open at once.
     pub recording: Option<PathBuf>,
-    /// A first wish, such as to start a cluster.
-    pub first: Option<LabCommand>,
-    /// Where the console's help comes from; `None` for a short built-in list.
-    pub help: Option<HelpTable>,
 }
 
 /// No window could be made.
@@ -61,17 +56,11 @@ pub fn run(options: AppOptions) -> Result<(), AppError> {
                 let wake: Wake = Box::new(move || ctx.request_repaint_after(COALESCE));
                 let lab = (options.connect)(wake);
                 let mut app = App::new(&cc.egui_ctx, lab);
-                if let Some(help) = options.help {
-                    app = app.with_help(help);
-                }
                 if let Some(storage) = cc.storage {
                     app.restore(storage);
                 }
                 if let Some(path) = options.recording {
                     app.open_recording(&cc.egui_ctx, path);
-                }
-                if let Some(command) = options.first {
-                    app.ask(command);
                 }
                 Ok(Box::new(app))
             }),

@@ -12,7 +12,6 @@ use super::actions::Action;
 use super::confirm;
 use super::dialogs::{self, Dialog};
 use super::files::{FileNews, Files};
-use super::help::HelpTable;
 use super::layout::{self, Pane};
 use super::menus;
 use super::panels::Cx;
@@ -77,13 +76,6 @@ impl App {
             actions: Vec::new(),
             lab_gone: false,
         }
-    }
-
-    /// Takes the console's help from `help`.
-    #[must_use]
-    pub fn with_help(mut self, help: HelpTable) -> Self {
-        self.panels.console.set_help(help);
-        self
     }
 
     /// Takes up layout and first port from the last time; what cannot be read is left as it is. Theme and zoom

@@ -3,7 +3,7 @@
 //! The table writes arguments as people do, `key value [NX | XX] [EX seconds]`; the tree is read from that.
 
 use super::command_info::by_full_name;
-use super::{CmdResult, Command, Ctx, Group, table};
+use super::{CmdResult, Command, Ctx, table};
 use crate::protocol::{Args, Replies};
 
 /// `COMMAND DOCS [command-name ...]`: what does not exist is left out. O(names).
@@ -33,7 +33,7 @@ fn write(out: &mut Replies, command: &Command) {
     let texts = [
         ("summary", command.summary),
         ("since", command.since),
-        ("group", group_name(command.group)),
+        ("group", command.group.name()),
         ("complexity", command.complexity),
     ];
     for (name, text) in texts {
@@ -59,16 +59,6 @@ fn write(out: &mut Replies, command: &Command) {
 fn write_pair(out: &mut Replies, name: &str, text: &str) {
     out.bulk(name.as_bytes());
     out.bulk(text.as_bytes());
-}
-
-fn group_name(group: Group) -> &'static str {
-    match group {
-        Group::Generic => "generic",
-        Group::String => "string",
-        Group::Connection => "connection",
-        Group::Server => "server",
-        Group::Transactions => "transactions",
-    }
 }
 
 /// One argument, or several that belong together.

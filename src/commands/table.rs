@@ -84,6 +84,19 @@ pub enum Group {
     Transactions,
 }
 
+impl Group {
+    /// Its name in COMMAND DOCS.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Generic => "generic",
+            Self::String => "string",
+            Self::Connection => "connection",
+            Self::Server => "server",
+            Self::Transactions => "transactions",
+        }
+    }
+}
+
 /// Where the keys of a command stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Keys {

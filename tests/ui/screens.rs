@@ -182,9 +182,7 @@ fn in_front() {
         bench.window.run_steps(60);
     });
     let path = folder().join("made-up.repliscope");
-    let lines: Vec<String> =
-        story.entries.iter().map(|entry| serde_json::to_string(entry).unwrap()).collect();
-    std::fs::write(&path, lines.join("\n")).unwrap();
+    story.save(&path);
     both_themes_and_sizes(&Story::new(), "recording", |bench| {
         let ctx = bench.window.ctx.clone();
         bench.window.state_mut().open_recording(&ctx, path.clone());

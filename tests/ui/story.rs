@@ -218,6 +218,12 @@ impl Story {
         (it.offset, it.replid, it.replid2, it.flows) = (from.offset, from.replid, from.replid2, true);
     }
 
+    /// Writes it as a recording.
+    pub(crate) fn save(&self, path: &std::path::Path) {
+        let entries: Vec<_> = self.entries.iter().cloned().map(std::sync::Arc::new).collect();
+        repliscope::lab::recording::write_recording(path, &entries).unwrap();
+    }
+
     /// Seconds pass; every node that is up is sampled ten times a second.
     pub(crate) fn run(&mut self, seconds: f64) {
         for step in 0..(seconds * 10.0) as u32 {

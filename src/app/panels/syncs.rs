@@ -15,6 +15,7 @@ use crate::app::theme::{self, Tokens};
 use crate::app::widgets::{chip, empty_state};
 use crate::lab::model::{PhaseSpan, SyncEnd, SyncRecord, SyncStep};
 use crate::node::SyncOutcome;
+use crate::replication::explain;
 
 /// Least width of a phase in the bar: it must be seen and hovered however short it was.
 const PHASE_MIN: f32 = 7.0;
@@ -152,7 +153,7 @@ fn phases(ui: &mut Ui, cx: &Cx<'_>, sync: &SyncRecord, tokens: &Tokens) {
 
 fn why(ui: &mut Ui, sync: &SyncRecord, tokens: &Tokens) {
     if let Some(verdict) = &sync.verdict {
-        ui.label(format::verdict(verdict));
+        ui.label(explain(verdict));
     } else if let Some(outcome) = &sync.outcome {
         let text = match outcome {
             SyncOutcome::Partial { .. } => "The master granted to continue; it told no more",

@@ -39,6 +39,6 @@ fn main() -> Result<(), Box<dyn Error>> {
         });
         LabClient::new(events, commands)
     };
-    run(AppOptions { connect: Box::new(connect), recording: None, first: None, help: None })?;
+    run(AppOptions { connect: Box::new(connect), recording: None })?;
     Ok(())
 }

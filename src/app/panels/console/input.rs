@@ -6,7 +6,7 @@ use eframe::egui::{
     TextEdit, TextStyle, Ui, vec2,
 };
 
-use crate::app::help::{self, CommandHelp, HelpTable};
+use crate::app::help::{self, CommandHelp};
 use crate::app::panels::Cx;
 use crate::app::theme::{self, Tokens};
 use crate::lab::ConsoleTarget;
@@ -17,6 +17,7 @@ const HISTORY_MAX: usize = 200;
 const OFFERED_MAX: usize = 7;
 
 /// The line being typed.
+#[derive(Default)]
 pub(super) struct Input {
     text: String,
     history: Vec<String>,
@@ -30,27 +31,9 @@ pub(super) struct Input {
     dismissed: bool,
     /// The pointer is over the offers: a press there takes the focus from the line and is no reason to close.
     offers_hovered: bool,
-    help: HelpTable,
 }
 
 impl Input {
-    pub(super) fn new(help: HelpTable) -> Self {
-        Self {
-            text: String::new(),
-            history: Vec::new(),
-            at: 0,
-            draft: String::new(),
-            completing: None,
-            dismissed: false,
-            offers_hovered: false,
-            help,
-        }
-    }
-
-    pub(super) fn set_help(&mut self, help: HelpTable) {
-        self.help = help;
-    }
-
     /// Space that [`Input::ui`] takes.
     pub(super) fn height(ui: &Ui) -> f32 {
         let small = ui.text_style_height(&TextStyle::Small);
@@ -163,9 +146,9 @@ impl Input {
             Some((typed, chosen)) => (typed, chosen + 1),
             None => (self.text.clone(), 0),
         };
-        let offers = help::completions((self.help)(), &typed, OFFERED_MAX);
+        let offers = help::completions(&typed, OFFERED_MAX);
         let Some(offer) = offers.get(chosen % offers.len().max(1)) else { return false };
-        self.text = in_case_of(&typed, offer.name);
+        self.text = in_case_of(&typed, &offer.name);
         self.text.push(' ');
         self.completing = Some((typed, chosen % offers.len()));
         true
@@ -173,7 +156,7 @@ impl Input {
 
     fn offered(&self) -> Vec<&'static CommandHelp> {
         let typed = self.completing.as_ref().map_or(&self.text, |(typed, _)| typed);
-        help::completions((self.help)(), typed, OFFERED_MAX)
+        help::completions(typed, OFFERED_MAX)
     }
 
     fn take(&mut self) -> Option<String> {
@@ -204,12 +187,13 @@ impl Input {
             .show(|ui| {
                 ui.set_min_width(260.0);
                 for (index, offer) in offers.iter().enumerate() {
-                    let name = RichText::new(offer.name).font(FontId::monospace(12.5));
-                    let summary = RichText::new(offer.summary).text_style(TextStyle::Small).color(tokens.dim);
+                    let name = RichText::new(&offer.name).font(FontId::monospace(12.5));
+                    let summary =
+                        RichText::new(offer.command.summary).text_style(TextStyle::Small).color(tokens.dim);
                     let button = Button::selectable(chosen == Some(index), (name, summary));
                     let button = ui.add(button.min_size(vec2(260.0, 22.0)));
                     if button.accessible_name(format!("Complete {}", offer.name)).clicked() {
-                        clicked = Some(offer.name);
+                        clicked = Some(offer.name.as_str());
                     }
                 }
                 ui.label(RichText::new("Tab completes").text_style(TextStyle::Small).color(tokens.dim));
@@ -224,21 +208,24 @@ impl Input {
     }
 
     fn help_line(&self, ui: &mut Ui, tokens: &Tokens) {
-        let (text, details) = match help::of_line((self.help)(), &self.text) {
-            Some(help) => (
-                format!(
-                    "{} {} · {} · since {}, {}",
-                    help.name, help.arguments, help.summary, help.since, help.complexity
-                ),
-                help.summary,
-            ),
-            None => ("Up and Down recall lines · Tab completes · clear empties the view".to_owned(), ""),
+        let small = |text: String| RichText::new(text).text_style(TextStyle::Small).color(tokens.dim);
+        let Some(CommandHelp { name, command }) = help::of_line(&self.text) else {
+            let text = "Up and Down recall lines · Tab completes · clear empties the view";
+            ui.add(Label::new(small(text.to_owned())).truncate());
+            return;
         };
-        let text = RichText::new(text).text_style(TextStyle::Small).color(tokens.dim);
-        let label = ui.add(Label::new(text).truncate());
-        if !details.is_empty() {
-            label.on_hover_text(details);
-        }
+        let usage = format!("{name} {}", command.arguments);
+        let text = format!("{} · {}", usage.trim_end(), command.summary);
+        ui.add(Label::new(small(text)).truncate()).on_hover_ui(|ui| {
+            ui.label(RichText::new(usage.trim_end()).monospace());
+            ui.label(command.summary);
+            ui.label(small(format!(
+                "Group {} · since {} · {}",
+                command.group.name(),
+                command.since,
+                command.complexity
+            )));
+        });
     }
 }
 

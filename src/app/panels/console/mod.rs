@@ -7,7 +7,6 @@ use eframe::egui::{Button, FontId, Label, RichText, ScrollArea, TextStyle, Ui};
 
 use super::Cx;
 use crate::app::actions::Action;
-use crate::app::help::HelpTable;
 use crate::app::theme::{self, Tokens};
 use crate::app::widgets::empty_state;
 use crate::lab::model::LabModel;
@@ -24,23 +23,19 @@ pub(crate) struct Console {
     wants_focus: bool,
 }
 
-impl Console {
-    /// A console that takes its help from `help`.
-    pub(crate) fn new(help: HelpTable) -> Self {
+impl Default for Console {
+    fn default() -> Self {
         Self {
             target: None,
-            input: Input::new(help),
+            input: Input::default(),
             output: Output::default(),
             next_id: 1,
             wants_focus: false,
         }
     }
+}
 
-    /// Another source of help.
-    pub(crate) fn set_help(&mut self, help: HelpTable) {
-        self.input.set_help(help);
-    }
-
+impl Console {
     /// The next frame shows this node, ready to type.
     pub(crate) fn open(&mut self, node: NodeId) {
         self.target = Some(ConsoleTarget::Node(node));
