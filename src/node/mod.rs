@@ -10,8 +10,9 @@
 //! | `state` | everything a node owns |
 //! | `listener`, `connection`, `session`, `client` | clients, from accept to close |
 //! | `dispatch`, `transaction` | from a read buffer to replies: checks, MULTI, what goes into the stream |
-//! | `server_commands`, `replication_commands`, `persistence_commands`, `debug`, `info` | commands that need the node |
-//! | `feed`, `snapshot` | master side: the stream and snapshots on their way to replicas |
+//! | `server_commands`, `client_commands`, `replication_commands`, `persistence_commands`, `debug`, `info` | commands that need the node |
+//! | `feed`, `full_sync` | master side: the stream and snapshots on their way to replicas |
+//! | `snapshot`, `save` | a snapshot begins and is encoded; the RDB file |
 //! | `upstream`, `link_driver`, `link_transfer`, `apply` | replica side: the link, its snapshot, its stream executed |
 //! | `helper` | helper threads, below the nodes' priority |
 //! | `cron`, `clock`, `lag`, `stats`, `log` | timers, time, figures, log |
@@ -21,6 +22,7 @@
 
 mod apply;
 mod client;
+mod client_commands;
 mod clock;
 pub mod config;
 mod connection;
@@ -30,6 +32,7 @@ mod debug;
 mod dispatch;
 mod event;
 mod feed;
+mod full_sync;
 mod helper;
 mod info;
 mod lag;
@@ -40,6 +43,7 @@ mod log;
 mod persistence_commands;
 mod replication_commands;
 mod runtime;
+mod save;
 mod server_commands;
 mod session;
 mod snapshot;

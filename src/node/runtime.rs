@@ -267,7 +267,7 @@ fn create(
         without_replicas_since: None,
         last_ping: Duration::ZERO,
         feeds: BTreeMap::new(),
-        snapshot: super::snapshot::SyncState::default(),
+        snapshot: super::full_sync::SyncState::default(),
         upstream: None,
         link_cut: false,
         clients: BTreeMap::new(),

@@ -1,14 +1,12 @@
 //! Commands that need the node and not only its data: connection, administration, persistence.
 
-// Long because it is one list of small commands.
-
 use std::time::Duration;
 
-use super::client::{Client, ClientKind};
+use super::client_commands;
 use super::config::Caller;
 use super::dispatch::Flow;
 use super::session::{ReplyMode, Session};
-use super::state::{Node, Pause};
+use super::state::Node;
 use crate::commands::{CmdError, CmdResult, NodeCommand};
 use crate::protocol::{Args, strict_i64};
 
@@ -62,7 +60,7 @@ impl Node {
                 let name = session.client.name.borrow();
                 session.out.bulk_or_null((!name.is_empty()).then_some(name.as_bytes()));
             }
-            N::ClientSetname => return set_name(session, args.get(2)),
+            N::ClientSetname => return client_commands::set_name(session, args.get(2)),
             N::ClientInfo => {
                 let line = session.client.describe(self.clock.since_start()) + "\n";
                 session.out.verbatim("txt", line.as_bytes());
@@ -75,8 +73,7 @@ impl Node {
                 self.unpause.notify_waiters();
                 session.out.ok();
             }
-            N::ClientReply => return client_reply(session, args),
-            N::ClientHelp => help(session, "CLIENT", &CLIENT_HELP),
+            N::ClientReply => return client_commands::reply(session, args),
             N::ConfigGet => self.config_get(session, args),
             N::ConfigSet => return self.config_set(session, args),
             N::ConfigRewrite => return self.config_rewrite(session),
@@ -84,7 +81,6 @@ impl Node {
                 self.reset_stats();
                 session.out.ok();
             }
-            N::ConfigHelp => help(session, "CONFIG", &CONFIG_HELP),
             N::Info => {
                 let sections: Vec<&[u8]> = args.from(1).collect();
                 let text = self.info(&sections);
@@ -163,7 +159,7 @@ impl Node {
                 }
                 at += 3;
             } else if args.is(at, "setname") && left >= 1 {
-                name = Some(client_name(args.get(at + 1))?);
+                name = Some(client_commands::checked_name(args.get(at + 1))?);
                 at += 2;
             } else {
                 let option = String::from_utf8_lossy(args.get(at)).into_owned();
@@ -212,98 +208,6 @@ impl Node {
         session.client.name.borrow_mut().clear();
         session.out.simple("RESET");
         Flow::Next
-    }
-
-    fn client_list(&mut self, session: &mut Session, args: &Args<'_>) -> CmdResult<Flow> {
-        let mut kind = None;
-        let mut ids = None;
-        match args.len() {
-            2 => {}
-            4 if args.is(2, "type") => {
-                kind = Some(parse_kind(args.get(3))?);
-            }
-            n if n > 3 && args.is(2, "id") => {
-                let parse = |id| strict_i64(id).filter(|id| *id > 0).map(|id| id as u64);
-                let parsed: Option<Vec<u64>> = args.from(3).map(parse).collect();
-                ids = Some(parsed.ok_or(CmdError::text("ERR Invalid client ID"))?);
-            }
-            _ => return Err(CmdError::Syntax),
-        }
-        let now = self.clock.since_start();
-        let mut text = String::new();
-        for client in self.clients.values() {
-            let wanted = kind.is_none_or(|kind| kind == Kind::Is(client.kind.get()))
-                && ids.as_ref().is_none_or(|ids| ids.contains(&client.id));
-            if wanted {
-                text.push_str(&client.describe(now));
-                text.push('\n');
-            }
-        }
-        session.out.verbatim("txt", text.as_bytes());
-        Ok(Flow::Next)
-    }
-
-    fn client_kill(&mut self, session: &mut Session, args: &Args<'_>) -> CmdResult<Flow> {
-        let mut filter = KillFilter { skip_me: true, ..KillFilter::default() };
-        if args.len() == 3 {
-            filter.addr = Some(String::from_utf8_lossy(args.get(2)).into_owned());
-            filter.skip_me = false;
-        } else {
-            filter.parse(args)?;
-        }
-        let mut killed = 0;
-        let mut me = false;
-        let mut victims = Vec::new();
-        for client in self.clients.values().filter(|client| filter.matches(client)) {
-            if client.id == session.client.id {
-                if filter.skip_me {
-                    continue;
-                }
-                me = true;
-            } else {
-                victims.push(std::rc::Rc::clone(client));
-            }
-            killed += 1;
-        }
-        for victim in victims {
-            match (victim.kind.get(), &mut self.upstream) {
-                // The link's task lives on, to connect again.
-                (ClientKind::Master, Some(upstream)) => upstream.drop_connection("killed by CLIENT KILL"),
-                (ClientKind::Replica, _) => self.close_feed(victim.id, "killed by CLIENT KILL"),
-                _ => victim.kill(),
-            }
-        }
-        if args.len() == 3 {
-            if killed == 0 {
-                return Err(CmdError::text("ERR No such client"));
-            }
-            session.out.ok();
-        } else {
-            session.out.integer(killed);
-        }
-        Ok(if me { Flow::Close } else { Flow::Next })
-    }
-
-    fn client_pause(&mut self, session: &mut Session, args: &Args<'_>) -> CmdResult<Flow> {
-        let writes_only = match args.len() {
-            3 => false,
-            4 if args.is(3, "write") => true,
-            4 if args.is(3, "all") => false,
-            4 => return Err(CmdError::text("ERR CLIENT PAUSE mode must be WRITE or ALL")),
-            _ => return Err(CmdError::Syntax),
-        };
-        let millis =
-            strict_i64(args.get(2)).ok_or(CmdError::text("ERR timeout is not an integer or out of range"))?;
-        let millis = u64::try_from(millis).map_err(|_| CmdError::text("ERR timeout is negative"))?;
-        let until = self.clock.since_start().saturating_add(Duration::from_millis(millis));
-        // A pause is never shortened or weakened by another one.
-        let before = self.pause.filter(|pause| pause.until > self.clock.since_start());
-        self.pause = Some(Pause {
-            until: before.map_or(until, |pause| pause.until.max(until)),
-            writes_only: writes_only && before.is_none_or(|pause| pause.writes_only),
-        });
-        session.out.ok();
-        Ok(Flow::Next)
     }
 
     fn config_get(&self, session: &mut Session, args: &Args<'_>) {
@@ -376,76 +280,6 @@ impl Node {
     }
 }
 
-/// `CLIENT KILL` with filters.
-#[derive(Debug, Default)]
-struct KillFilter {
-    id: Option<u64>,
-    addr: Option<String>,
-    laddr: Option<String>,
-    kind: Option<Kind>,
-    user: Option<Vec<u8>>,
-    skip_me: bool,
-}
-
-/// A client kind as CLIENT LIST and KILL name it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Is(ClientKind),
-    /// `pubsub`: no connection is one yet.
-    Nobody,
-}
-
-fn parse_kind(word: &[u8]) -> CmdResult<Kind> {
-    if word.eq_ignore_ascii_case(b"pubsub") {
-        return Ok(Kind::Nobody);
-    }
-    ClientKind::parse(word)
-        .map(Kind::Is)
-        .ok_or_else(|| CmdError::from(format!("ERR Unknown client type '{}'", String::from_utf8_lossy(word))))
-}
-
-impl KillFilter {
-    fn parse(&mut self, args: &Args<'_>) -> CmdResult {
-        let mut at = 2;
-        while at + 1 < args.len() {
-            let value = args.get(at + 1);
-            let text = || String::from_utf8_lossy(value).into_owned();
-            if args.is(at, "id") {
-                let id = strict_i64(value).filter(|id| *id > 0);
-                self.id = Some(id.ok_or(CmdError::text("ERR client-id should be greater than 0"))? as u64);
-            } else if args.is(at, "addr") {
-                self.addr = Some(text());
-            } else if args.is(at, "laddr") {
-                self.laddr = Some(text());
-            } else if args.is(at, "type") {
-                self.kind = Some(parse_kind(value)?);
-            } else if args.is(at, "user") {
-                if value != b"default" {
-                    return Err(CmdError::from(format!("ERR No such user '{}'", text())));
-                }
-                self.user = Some(value.to_vec());
-            } else if args.is(at, "skipme") {
-                self.skip_me = match value.to_ascii_lowercase().as_slice() {
-                    b"yes" => true,
-                    b"no" => false,
-                    _ => return Err(CmdError::Syntax),
-                };
-            } else {
-                return Err(CmdError::Syntax);
-            }
-            at += 2;
-        }
-        if at == args.len() { Ok(()) } else { Err(CmdError::Syntax) }
-    }
-
-    fn matches(&self, client: &Client) -> bool {
-        self.id.is_none_or(|id| id == client.id)
-            && self.addr.as_ref().is_none_or(|addr| *addr == client.addr.to_string())
-            && self.laddr.as_ref().is_none_or(|addr| *addr == client.local.to_string())
-            && self.kind.is_none_or(|kind| kind == Kind::Is(client.kind.get()))
-    }
-}
-
 fn wrong_password() -> CmdError {
     CmdError::text("WRONGPASS invalid username-password pair or user is disabled.")
 }
@@ -458,55 +292,6 @@ fn same_bytes(expected: &[u8], given: &[u8]) -> bool {
     });
     differing == 0 && expected.len() == given.len()
 }
-
-fn client_name(name: &[u8]) -> CmdResult<String> {
-    if !name.iter().all(u8::is_ascii_graphic) {
-        return Err(CmdError::text(
-            "ERR Client names cannot contain spaces, newlines or special characters.",
-        ));
-    }
-    Ok(String::from_utf8_lossy(name).into_owned())
-}
-
-fn set_name(session: &mut Session, name: &[u8]) -> CmdResult<Flow> {
-    *session.client.name.borrow_mut() = client_name(name)?;
-    session.out.ok();
-    Ok(Flow::Next)
-}
-
-fn client_reply(session: &mut Session, args: &Args<'_>) -> CmdResult<Flow> {
-    session.reply = match args.get(2).to_ascii_lowercase().as_slice() {
-        b"on" => ReplyMode::On,
-        b"off" => ReplyMode::Off,
-        // A client that is muted already stays muted.
-        b"skip" if session.reply == ReplyMode::Off => ReplyMode::Off,
-        b"skip" => ReplyMode::SkipNext,
-        _ => return Err(CmdError::Syntax),
-    };
-    if session.reply == ReplyMode::On {
-        session.out.ok();
-    }
-    Ok(Flow::Next)
-}
-
-const CLIENT_HELP: [&str; 9] = [
-    "GETNAME -- the name of this connection",
-    "ID -- the number of this connection",
-    "INFO -- what CLIENT LIST says of this connection",
-    "KILL <ip:port> | <option> <value> … -- end connections; options: ADDR, ID, LADDR, SKIPME (yes|no), TYPE, USER",
-    "LIST [TYPE normal|master|replica|pubsub] [ID <id> …] -- one line for each connection",
-    "PAUSE <milliseconds> [WRITE|ALL] -- hold clients back",
-    "REPLY on|off|skip -- which replies this connection wants",
-    "SETNAME <name> -- name this connection",
-    "UNPAUSE -- end a pause",
-];
-
-const CONFIG_HELP: [&str; 4] = [
-    "GET <pattern> … -- parameters and their values",
-    "SET <parameter> <value> … -- change parameters, all or none",
-    "RESETSTAT -- begin the statistics of INFO anew",
-    "REWRITE -- bring the configuration file up to date",
-];
 
 /// What `… HELP` answers: a title, the lines, and how to get them.
 pub(super) fn help(session: &mut Session, command: &str, lines: &[&str]) {

@@ -82,7 +82,7 @@ pub(super) struct Node {
     pub(super) without_replicas_since: Option<Duration>,
     pub(super) last_ping: Duration,
     pub(super) feeds: BTreeMap<ClientId, Feed>,
-    pub(super) snapshot: super::snapshot::SyncState,
+    pub(super) snapshot: super::full_sync::SyncState,
     pub(super) upstream: Option<Upstream>,
     pub(super) link_cut: bool,
     pub(super) clients: BTreeMap<ClientId, Rc<Client>>,

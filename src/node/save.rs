@@ -1,0 +1,94 @@
+//! The RDB file: SAVE and BGSAVE.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::event::{NodeEvent, SnapshotTarget};
+use super::snapshot::{Job, Outcome, Progress, on_thread};
+use super::state::{Node, Saving};
+use crate::commands::{CmdError, CmdResult};
+
+impl Node {
+    /// SAVE: the node stands still until the file is written.
+    pub(super) fn save_now(&mut self) -> Outcome {
+        if self.save.running.is_some() {
+            return Err("ERR Background save already in progress".to_owned());
+        }
+        let begun = Instant::now();
+        let reader = self.store.begin_snapshot();
+        self.store.capture(usize::MAX);
+        let keys = reader.keys();
+        let offset = self.history.offset();
+        self.emit(NodeEvent::SnapshotBegun { target: SnapshotTarget::File, keys, offset });
+        let job = Job {
+            reader,
+            options: self.write_options(true),
+            progress: Progress::new(keys),
+            abandoned: Arc::default(),
+        };
+        let outcome = job.write_file(&self.rdb_path());
+        self.saved(&outcome, begun, 0);
+        outcome
+    }
+
+    /// BGSAVE: a helper thread writes the file.
+    pub(super) fn save_in_background(&mut self) -> CmdResult {
+        if self.save.running.is_some() {
+            return Err(CmdError::text("ERR Background save already in progress"));
+        }
+        let reader = self.begin_snapshot();
+        let keys = reader.keys();
+        let offset = self.history.offset();
+        self.emit(NodeEvent::SnapshotBegun { target: SnapshotTarget::File, keys, offset });
+        self.notice("Background saving started by a helper thread");
+        let progress = Progress::new(keys);
+        let job = Job {
+            reader,
+            options: self.write_options(true),
+            progress: progress.clone(),
+            abandoned: Arc::default(),
+        };
+        let (path, begun) = (self.rdb_path(), Instant::now());
+        self.save.running =
+            Some(Saving { begun: self.clock.since_start(), progress, dirty_before: self.save.dirty });
+        self.save.last_try = self.clock.since_start();
+        let Some(shared) = self.me.upgrade() else { return Ok(()) };
+        tokio::task::spawn_local(super::runtime::guarded(Rc::clone(&self.exit), async move {
+            let outcome = on_thread("bgsave", move || job.write_file(&path)).await.unwrap_or_else(Err);
+            let mut node = shared.borrow_mut();
+            let dirty_left = node
+                .save
+                .running
+                .take()
+                .map_or(0, |saving| node.save.dirty.saturating_sub(saving.dirty_before));
+            node.saved(&outcome, begun, dirty_left);
+            if std::mem::take(&mut node.save.scheduled) {
+                let _ = node.save_in_background();
+            }
+        }));
+        Ok(())
+    }
+
+    /// Notes how a save ended; `dirty_left` changes came after its begin.
+    fn saved(&mut self, outcome: &Outcome, begun: Instant, dirty_left: u64) {
+        let took = begun.elapsed();
+        let (bytes, error) = match outcome {
+            Ok(written) => {
+                self.save.dirty = dirty_left;
+                self.save.last_save = self.clock.unix().as_secs();
+                self.save.saves += 1;
+                self.save.last_ok = true;
+                self.notice("DB saved on disk");
+                (written.bytes, None)
+            }
+            Err(error) => {
+                self.save.last_ok = false;
+                self.warning(format!("Saving the RDB file failed: {error}"));
+                (0, Some(error.clone()))
+            }
+        };
+        self.save.last_took = Some(took);
+        self.emit(NodeEvent::SnapshotEnded { target: SnapshotTarget::File, bytes, took, error });
+    }
+}
