@@ -358,7 +358,8 @@ impl Node {
             let keyspace = self.store.db(db);
             if !keyspace.is_empty() {
                 let (keys, expires) = (keyspace.len(), keyspace.expires());
-                info.add(&format!("db{db}"), format_args!("keys={keys},expires={expires},avg_ttl=0"));
+                let ttl = keyspace.average_ttl(self.clock.millis());
+                info.add(&format!("db{db}"), format_args!("keys={keys},expires={expires},avg_ttl={ttl}"));
             }
         }
     }

@@ -69,6 +69,8 @@ pub struct Keyspace {
     pub(super) slots: Vec<Slot>,
     len: usize,
     expires: usize,
+    /// Sum of all deadlines: what the average time to live is made of.
+    deadlines: i128,
     record_bytes: u64,
     table_bytes: u64,
     pub(super) capture: Option<Capture>,
@@ -88,6 +90,7 @@ impl Keyspace {
             slots: vec![Slot { segment: Arc::default(), start: 0, due: NEVER, epoch: 0, depth: 0 }],
             len: 0,
             expires: 0,
+            deadlines: 0,
             record_bytes: 0,
             table_bytes: 0,
             capture: None,
@@ -290,7 +293,10 @@ impl Keyspace {
         let taken = self.segment_mut(index).take(in_table, key)?;
         self.len -= 1;
         self.record_bytes -= taken.entry().memory() as u64;
-        self.expires -= usize::from(taken.entry().expire().is_some());
+        if let Some(at) = taken.entry().expire() {
+            self.expires -= 1;
+            self.deadlines -= i128::from(at);
+        }
         if self.slots[index].segment.is_empty() {
             let before = self.slots[index].segment.table_memory();
             self.slots[index].segment = Arc::default();
@@ -429,6 +435,7 @@ impl Keyspace {
     fn note_expire(&mut self, index: usize, old: Option<Millis>, new: Option<Millis>) {
         self.expires += usize::from(new.is_some());
         self.expires -= usize::from(old.is_some());
+        self.deadlines += i128::from(new.unwrap_or(0)) - i128::from(old.unwrap_or(0));
         if let Some(at) = new {
             self.slots[index].due = self.slots[index].due.min(at);
         }
@@ -447,6 +454,15 @@ impl Keyspace {
     /// Keys that have an expiry.
     pub fn expires(&self) -> usize {
         self.expires
+    }
+
+    /// Mean time to live of the keys that have an expiry, in milliseconds; 0 if none has.
+    pub fn average_ttl(&self, now: Millis) -> Millis {
+        let Ok(expires) = i128::try_from(self.expires) else { return 0 };
+        if expires == 0 {
+            return 0;
+        }
+        (self.deadlines / expires - i128::from(now)).max(0) as Millis
     }
 
     /// Estimate of the bytes taken: records, tables and directory.

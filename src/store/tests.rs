@@ -100,6 +100,8 @@ fn check_counts(store: &Store) {
         let keyspace = store.db(db);
         assert_eq!(keyspace.len(), keyspace.iter().count());
         assert_eq!(keyspace.expires(), keyspace.iter().filter(|entry| entry.expire().is_some()).count());
+        let deadlines: i64 = keyspace.iter().filter_map(|entry| entry.expire()).sum();
+        assert_eq!(keyspace.average_ttl(0), deadlines / (keyspace.expires().max(1) as i64));
         for entry in keyspace.iter() {
             assert!(keyspace.get(keyspace.hash(entry.key()), entry.key()).is_some());
         }
