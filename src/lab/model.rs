@@ -42,6 +42,12 @@ pub const NODES_MAX: usize = 256;
 pub const AT_MAX: Duration = Duration::from_hours(100 * 365 * 24);
 const NOTICE_TEXT_MAX: usize = 2_000;
 
+/// A stream of fewer bytes per second is heartbeats alone: a PING every ten seconds.
+const HEARTBEAT_MAX: f64 = 16.0;
+
+/// Figures of two nodes that change are this far apart at most.
+const SKEW_MAX: Duration = Duration::from_millis(300);
+
 /// Everything that the journal has told so far.
 #[derive(Debug, Clone, Default)]
 pub struct LabModel {
@@ -146,7 +152,8 @@ pub struct BacklogCursor {
     pub inside: bool,
     /// Bytes that may still be written before the replica falls off, 0 if it has.
     pub room: u64,
-    /// Time until it falls off at the present write rate, if it stopped reading now.
+    /// Time until it falls off at the present write rate, if it stopped reading now; `None` if hardly anything is
+    /// written.
     pub falls_off_in: Option<Duration>,
 }
 
@@ -210,7 +217,11 @@ impl LabModel {
         if theirs.replid.is_none() || theirs.replid != ours.replid {
             return Some(behind);
         }
-        let bytes = theirs.offset.saturating_sub(ours.offset);
+        // The nodes are asked at different moments. While figures are fresh, the master's offset is taken for the moment
+        // of the replica's: else a replica in step would seem to lack what was written in between.
+        let fresh = now.saturating_sub(replica.sampled_at) <= SKEW_MAX;
+        let then = if fresh { master.history.offset_at(replica.sampled_at) } else { None };
+        let bytes = then.unwrap_or(theirs.offset).saturating_sub(ours.offset);
         behind.bytes = Some(bytes);
         behind.time = if bytes == 0 {
             Some(Duration::ZERO)
@@ -220,8 +231,8 @@ impl LabModel {
         Some(behind)
     }
 
-    /// Where `replica` stands in its master's backlog; `None` without a backlog or a shared history.
-    pub fn backlog_cursor(&self, replica: NodeId) -> Option<BacklogCursor> {
+    /// Where `replica` stands in its master's backlog at time `now`; `None` without a backlog or a shared history.
+    pub fn backlog_cursor(&self, replica: NodeId, now: Duration) -> Option<BacklogCursor> {
         let replica = self.nodes.get(&replica)?;
         let master = self.master_of(replica)?;
         let theirs = master.sample.as_ref()?;
@@ -236,9 +247,9 @@ impl LabModel {
         let inside = next >= theirs.backlog_first;
         let unused = theirs.backlog_size.saturating_sub(theirs.backlog_len);
         let room = if inside { next - theirs.backlog_first + unused } else { 0 };
-        let rate = master.history.write_rate();
+        let rate = master.history.write_rate(now);
         let falls_off_in =
-            (inside && rate >= 1.0).then(|| Duration::from_secs_f64((room as f64 / rate).min(1e9)));
+            (inside && rate >= HEARTBEAT_MAX).then(|| Duration::from_secs_f64((room as f64 / rate).min(1e9)));
         Some(BacklogCursor { inside, room, falls_off_in })
     }
 

@@ -271,21 +271,9 @@ fn stopped(model: &mut LabModel, at: Duration, id: NodeId, reason: &StopReason) 
     let Some(node) = model.nodes.get_mut(&id) else { return };
     node.base = Life::Stopped(reason.clone());
     node.end_run(at);
-    let port = node.port;
     fail_running_sync(model, id, at, "the node is gone");
     // A console's connection went with the node; the next one starts afresh.
     model.console_state.remove(&id);
-    match reason {
-        StopReason::FailedToStart(text) => {
-            let text = format!("{port} did not start: {text}");
-            model.raise(at, NoticeLevel::Error, Some(id), text);
-        }
-        StopReason::Crashed(text) => {
-            let text = format!("{port} crashed: {text}. Start it again to go on; its data file is untouched");
-            model.raise(at, NoticeLevel::Error, Some(id), text);
-        }
-        StopReason::Shutdown | StopReason::Killed => {}
-    }
 }
 
 fn link_phase(model: &mut LabModel, at: Duration, id: NodeId, phase: LinkPhase) {

@@ -249,14 +249,26 @@ impl History {
         rising.get(index).map(|point| Duration::from_secs_f64(point.at.max(0.0)))
     }
 
-    /// Bytes per second by which the offset grew over the last seconds.
-    pub fn write_rate(&self) -> f64 {
+    /// The offset at this moment, between the points before and after it; `None` outside of what is known.
+    pub(super) fn offset_at(&self, at: Duration) -> Option<ReplOffset> {
         let rising = &self.points[self.rising_from..];
-        let Some(last) = rising.last() else { return 0.0 };
-        let from = rising.partition_point(|point| point.at < last.at - RATE_WINDOW_SECONDS);
-        let first = rising[from];
-        let seconds = last.at - first.at;
-        if seconds <= 0.0 { 0.0 } else { (last.offset - first.offset) as f64 / seconds }
+        let at = at.as_secs_f64();
+        let after = rising.partition_point(|point| point.at < at);
+        let (before, after) = (rising.get(after.checked_sub(1)?)?, rising.get(after)?);
+        let share = (at - before.at) / (after.at - before.at);
+        Some(before.offset + ((after.offset - before.offset) as f64 * share) as u64)
+    }
+
+    /// Bytes per second by which the offset grew over the last seconds before `now`.
+    pub fn write_rate(&self, now: Duration) -> f64 {
+        let rising = &self.points[self.rising_from..];
+        let (Some(oldest), Some(last)) = (rising.first(), rising.last()) else { return 0.0 };
+        let now = now.as_secs_f64().max(last.at);
+        let start = (now - RATE_WINDOW_SECONDS).max(oldest.at);
+        // Figures are told when they change: between two points the offset stayed what it was.
+        let before = rising.partition_point(|point| point.at <= start).saturating_sub(1);
+        let seconds = now - start;
+        if seconds <= 0.0 { 0.0 } else { (last.offset - rising[before].offset) as f64 / seconds }
     }
 
     fn push(&mut self, mut point: Point) {

@@ -228,25 +228,50 @@ fn bytes_behind_time_behind_and_ack_age_are_three_things() {
 }
 
 #[test]
+fn figures_of_different_moments_make_no_lag_while_they_are_fresh() {
+    let mut tale = Tale::of_two();
+    tale.sample(MASTER, 1_000, |_| {});
+    tale.pass(60);
+    tale.sample(REPLICA, 1_590, |_| {});
+    tale.pass(40);
+    tale.sample(MASTER, 2_000, |_| {});
+    let bytes = |tale: &Tale| tale.model.behind(REPLICA, tale.at).and_then(|behind| behind.bytes);
+    assert_eq!(bytes(&tale), Some(10));
+    tale.pass(1_000);
+    assert_eq!(bytes(&tale), Some(410), "it has not moved since: this is what it lacks");
+}
+
+#[test]
 fn a_replica_falls_off_once_the_backlog_begins_after_its_next_byte() {
     let mut tale = Tale::of_two();
     tale.sample(MASTER, 1_000, |_| {});
     tale.pass(1_000);
     tale.sample(MASTER, 1_500, |_| {});
     tale.sample(REPLICA, 500, |_| {});
-    let cursor = tale.model.backlog_cursor(REPLICA);
+    let cursor = tale.model.backlog_cursor(REPLICA, tale.at);
     assert_eq!(cursor.map(|cursor| (cursor.inside, cursor.room)), Some((true, 0)), "the very next byte");
     tale.sample(REPLICA, 499, |_| {});
-    assert_eq!(tale.model.backlog_cursor(REPLICA).map(|cursor| cursor.inside), Some(false));
+    assert_eq!(tale.model.backlog_cursor(REPLICA, tale.at).map(|cursor| cursor.inside), Some(false));
     tale.sample(REPLICA, 1_000, |_| {});
-    let cursor = tale.model.backlog_cursor(REPLICA);
+    let cursor = tale.model.backlog_cursor(REPLICA, tale.at);
     assert_eq!(
         cursor.and_then(|cursor| cursor.falls_off_in),
         Some(Duration::from_secs(1)),
         "500 bytes at 500/s"
     );
+    tale.pass(9_000);
+    let cursor = tale.model.backlog_cursor(REPLICA, tale.at);
+    assert_eq!(
+        cursor.map(|cursor| (cursor.room, cursor.falls_off_in)),
+        Some((500, None)),
+        "the burst is over"
+    );
     tale.sample(REPLICA, 1_600, |_| {});
-    assert_eq!(tale.model.backlog_cursor(REPLICA).map(|cursor| cursor.inside), Some(true), "newer figures");
+    assert_eq!(
+        tale.model.backlog_cursor(REPLICA, tale.at).map(|cursor| cursor.inside),
+        Some(true),
+        "newer figures"
+    );
 }
 
 #[test]
@@ -389,13 +414,14 @@ fn a_new_cluster_replaces_all_that_belonged_to_the_old_one() {
 }
 
 #[test]
-fn crashes_and_failed_starts_raise_a_notice_that_names_the_port() {
+fn the_lab_tells_of_a_crash_and_the_model_does_not_tell_it_again() {
     let mut tale = Tale::of_two();
-    tale.node(REPLICA, NodeEvent::Stopped(StopReason::Crashed("index out of bounds".into())));
-    tale.node(MASTER, NodeEvent::Stopped(StopReason::FailedToStart("dump.rdb: bad checksum".into())));
-    let texts: Vec<&str> = tale.model.notices.iter().map(|notice| notice.text.as_str()).collect();
-    assert!(texts[0].contains("7002 crashed: index out of bounds"));
-    assert!(texts[1].contains("7001 did not start: dump.rdb: bad checksum"));
+    let crashed = StopReason::Crashed("index out of bounds".into());
+    tale.node(REPLICA, NodeEvent::Stopped(crashed.clone()));
+    let text = "n2 (port 7002) crashed: index out of bounds".to_owned();
+    tale.tell(Event::Notice { level: NoticeLevel::Error, node: Some(REPLICA), text });
+    assert_eq!(tale.model.nodes[&REPLICA].life(), &Life::Stopped(crashed));
+    assert_eq!(tale.model.notices.len(), 1);
 }
 
 #[test]
