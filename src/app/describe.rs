@@ -15,6 +15,28 @@ pub(crate) fn name(model: &LabModel, node: NodeId) -> String {
     }
 }
 
+/// The lab's own words with ports for identities: `n2 follows n1` as `7002 follows 7001`.
+pub(crate) fn by_ports(model: &LabModel, text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while !rest.is_empty() {
+        let word = rest.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(rest.len());
+        let end = word.max(rest.chars().next().map_or(0, char::len_utf8));
+        let (token, after) = rest.split_at(end);
+        rest = after;
+        let id = token.strip_prefix('n').and_then(|digits| digits.parse().ok()).map(NodeId);
+        let port = id.map(|id| model.port(id)).filter(|port| *port != 0);
+        match port {
+            Some(port) => {
+                out.push_str(&port.to_string());
+                rest = rest.strip_prefix(&format!(" (port {port})")).unwrap_or(rest);
+            }
+            None => out.push_str(token),
+        }
+    }
+    out
+}
+
 /// What happened, in a sentence or two.
 pub(crate) fn event(model: &LabModel, event: &Event) -> String {
     /// A log line or an error can be of any length; this much is read.
@@ -28,7 +50,7 @@ fn in_words(model: &LabModel, event: &Event) -> String {
     match event {
         Event::LabStarted { wall, version } => format!("Repliscope {version} started at {wall}"),
         Event::Asked(command) => asked(model, command),
-        Event::Notice { text, .. } => text.clone(),
+        Event::Notice { text, .. } => by_ports(model, text),
         Event::PortsTaken { taken, offer, .. } => {
             let ports: Vec<String> = taken.iter().map(|(port, _)| port.to_string()).collect();
             format!("Ports {} are taken; {offer} and up are free", ports.join(", "))
@@ -201,5 +223,28 @@ pub(crate) fn reply(reply: &ReplyValue) -> String {
         ReplyValue::Double(value) => value.to_string(),
         ReplyValue::Boolean(value) => value.to_string(),
         ReplyValue::ConnectionFailed(text) => format!("nothing: {}", short(text)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::lab::{Entry, NodePlan, Preset};
+
+    #[test]
+    fn nodes_are_called_by_their_ports() {
+        let mut model = LabModel::default();
+        let nodes = vec![NodePlan { node: NodeId(1), port: 7001, master: None }];
+        let event = Event::ClusterPlanned { preset: Preset::Single, nodes };
+        model.fold(&Entry { seq: 0, at: Duration::ZERO, event });
+        for (text, shown) in [
+            ("n1 (port 7001) crashed: n10 é n1", "7001 crashed: n10 é 7001"),
+            ("n2 follows n1 already", "n2 follows 7001 already"),
+            ("", ""),
+        ] {
+            assert_eq!(by_ports(&model, text), shown);
+        }
     }
 }

@@ -131,7 +131,7 @@ pub(crate) fn notices_ui(ui: &mut Ui, cx: &Cx<'_>) {
                 ui.label(super::describe::name(cx.model, node));
             }
         });
-        ui.label(&notice.text);
+        ui.label(super::describe::by_ports(cx.model, &notice.text));
         ui.add_space(theme::TIGHT);
     }
 }

@@ -10,6 +10,7 @@ use egui_tiles::Tree;
 use super::LabClient;
 use super::actions::Action;
 use super::confirm;
+use super::describe;
 use super::dialogs::{self, Dialog};
 use super::files::{FileNews, Files};
 use super::layout::{self, Pane};
@@ -111,7 +112,8 @@ impl App {
         self.take_file_news(time);
         self.advance_replay(ctx);
         for notice in self.model.notices.iter().filter(|notice| notice.number >= self.notices_shown) {
-            self.toasts.push(notice.level, notice.text.clone(), time);
+            let text = describe::by_ports(&self.model, &notice.text);
+            self.toasts.push(notice.level, text, time);
         }
         self.notices_shown = self.model.notices_raised;
     }
@@ -212,7 +214,7 @@ impl App {
         let (now, live) = (self.now(ui), self.replay.is_none());
         let model = self.replay.as_ref().map_or(&self.model, |replay| &replay.model);
         let mut cx = Cx { model, now, live, selected, actions: &mut actions };
-        Panel::bottom("status").frame(edge).exact_size(26.0).show(ui, |ui| {
+        Panel::bottom("status").frame(edge).exact_size(30.0).show(ui, |ui| {
             status::bar(ui, &mut cx, self.notices_seen);
         });
         let middle = Frame::new().fill(tokens.base);

@@ -115,6 +115,6 @@ fn an_idle_window_asks_for_no_frame() {
     assert_eq!(bench.next_frame(), std::time::Duration::MAX);
 
     let mut bench = Bench::sized(&streaming(3.0), SMALL, Theme::Dark);
-    bench.window.run_steps(240);
+    bench.window.run_steps(600);
     assert_eq!(bench.next_frame(), std::time::Duration::MAX, "no bytes flow any more");
 }

@@ -124,26 +124,21 @@ fn figures(ui: &mut Ui, workload: &WorkloadModel) {
         if count > 0 { text.color(tokens.bad) } else { text }
     };
     let mono = |text: String| RichText::new(text).monospace();
-    Grid::new("workload figures").num_columns(4).min_row_height(18.0).spacing(vec2(theme::PAD, 2.0)).show(
+    Grid::new("workload figures").num_columns(6).min_row_height(18.0).spacing(vec2(theme::PAD, 2.0)).show(
         ui,
         |ui| {
             pair(ui, "Writes ok", mono(format::number(last.writes_ok)), "Acknowledged by the master");
             pair(ui, "Failed", bad(last.writes_failed), "Refused, or lost with the connection");
+            let took =
+                format!("{}, at most {}", format::duration(last.write_p50), format::duration(last.write_max));
+            pair(ui, "Took", mono(took), "Half of the writes were faster; the slowest of the second");
             ui.end_row();
             pair(ui, "Reads ok", mono(format::number(last.reads_ok)), "Answered by replicas");
             pair(ui, "Failed", bad(last.reads_failed), "Refused, or lost with the connection");
-            ui.end_row();
-            pair(ui, "Write p50", mono(format::duration(last.write_p50)), "Half of the writes were faster");
-            pair(ui, "Slowest", mono(format::duration(last.write_max)), "Slowest write of the second");
-            ui.end_row();
             let stale = mono(format::number(last.reads_stale));
             let stale = if last.reads_stale > 0 { stale.color(tokens.warn) } else { stale };
-            pair(
-                ui,
-                "Stale reads",
-                stale,
-                "Returned an older value than the last one acknowledged for that key",
-            );
+            let meaning = "Reads that returned an older value than the last one acknowledged for that key";
+            pair(ui, "Stale", stale, meaning);
             ui.end_row();
         },
     );

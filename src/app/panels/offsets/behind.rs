@@ -1,15 +1,15 @@
 //! The backlog as a bar with each replica's place in it, and bytes behind, time behind and ACK age, kept apart.
 
 use eframe::egui::{
-    Align2, FontId, Grid, Rect, RichText, Role, Sense, Shape, Stroke, StrokeKind, TextStyle, Ui, WidgetInfo,
-    pos2, vec2,
+    Align, Align2, Color32, FontId, Label, Layout, Rect, RichText, Role, Sense, Shape, Stroke, StrokeKind,
+    TextStyle, Ui, UiBuilder, WidgetInfo, pos2, vec2,
 };
 
 use crate::app::format;
 use crate::app::panels::Cx;
 use crate::app::theme::{self, Tokens};
 use crate::app::widgets::section_title;
-use crate::lab::model::{LabModel, NodeModel};
+use crate::lab::model::{BacklogCursor, LabModel, NodeModel};
 use crate::lab::{NodeId, NodeSample};
 
 const BYTES: &str = "What the master has written and the replica has not applied\n\
@@ -44,16 +44,15 @@ pub(super) fn ui(ui: &mut Ui, cx: &Cx<'_>, master: Option<NodeId>) {
 fn backlog(ui: &mut Ui, cx: &Cx<'_>, master: &NodeModel, sample: &NodeSample) {
     let tokens = Tokens::of(ui);
     let share = sample.backlog_len as f32 / sample.backlog_size.max(1) as f32;
-    let text = format!(
-        "{} of {} ({:.0} %)",
-        format::bytes(sample.backlog_len),
-        format::bytes(sample.backlog_size),
-        share * 100.0
-    );
+    // It holds a little more than its size, as in Redis: memory is freed block by block.
+    let full = if share >= 1.0 { "full".to_owned() } else { format!("{:.0} %", share * 100.0) };
+    let (held, size) = (format::bytes(sample.backlog_len), format::bytes(sample.backlog_size));
+    let text = format!("{held} of {size} ({full})");
     let colour = tokens.series(cx.index(master.id));
     let (rect, response) =
         ui.allocate_exact_size(vec2(ui.available_width().min(420.0), 40.0), Sense::hover());
-    let bar = Rect::from_min_size(rect.min + vec2(0.0, 2.0), vec2(rect.width(), 18.0));
+    // At the right edge is room for half a mark.
+    let bar = Rect::from_min_size(rect.min + vec2(0.0, 2.0), vec2(rect.width() - 5.0, 18.0));
     let painter = ui.painter();
     painter.rect(bar, 4, tokens.raised, Stroke::new(1.0, tokens.line), StrokeKind::Inside);
     // The newest byte is at the right edge; the unused part is at the left.
@@ -79,6 +78,10 @@ fn backlog(ui: &mut Ui, cx: &Cx<'_>, master: &NodeModel, sample: &NodeSample) {
     ));
 }
 
+/// Widths of the table's columns: fixed, so that figures stand still while they change.
+const COLUMNS: [f32; 5] = [44.0, 64.0, 72.0, 50.0, 84.0];
+const ROW: f32 = 20.0;
+
 fn table(ui: &mut Ui, cx: &Cx<'_>, model: &LabModel) {
     let tokens = Tokens::of(ui);
     let replicas: Vec<&NodeModel> =
@@ -87,56 +90,74 @@ fn table(ui: &mut Ui, cx: &Cx<'_>, model: &LabModel) {
         ui.weak("There is no replica");
         return;
     }
-    let head = |ui: &mut Ui, text: &str, meaning: &str| {
-        ui.label(RichText::new(text).text_style(TextStyle::Small).color(tokens.dim)).on_hover_text(meaning);
-    };
-    Grid::new("behind").num_columns(5).min_row_height(20.0).spacing(vec2(10.0, 2.0)).striped(true).show(
+    ui.spacing_mut().item_spacing = vec2(0.0, 1.0);
+    let head = |text: &str| RichText::new(text).text_style(TextStyle::Small).color(tokens.dim);
+    line(
         ui,
-        |ui| {
-            head(ui, "Replica", "The replica, in the colour of its line");
-            head(ui, "Bytes", BYTES);
-            head(ui, "Time", TIME);
-            head(ui, "ACK age", ACK);
-            head(ui, "Falls off", ROOM);
-            ui.end_row();
-            for replica in replicas {
-                row(ui, cx, model, replica, tokens);
-                ui.end_row();
-            }
-        },
+        None,
+        [
+            (head("Replica"), "The replica, in the colour of its line"),
+            (head("Bytes"), BYTES),
+            (head("Time"), TIME),
+            (head("ACK age"), ACK),
+            (head("Falls off"), ROOM),
+        ],
     );
-    if model.nodes.values().any(|node| node.is_running() && node.master_port().is_some() && node.offset() > 0)
-    {
-        // Time behind grows while nothing is heard; once a second is often enough for a person.
-        let waits =
-            model.nodes.keys().any(|id| model.behind(*id, cx.now).and_then(|b| b.bytes).unwrap_or(0) > 0);
-        if waits && cx.live {
-            ui.request_repaint_after(std::time::Duration::from_secs(1));
-        }
+    let mut changes = false;
+    for (index, replica) in replicas.into_iter().enumerate() {
+        let behind = model.behind(replica.id, cx.now).unwrap_or_default();
+        let cursor = model.backlog_cursor(replica.id, cx.now);
+        changes |= behind.bytes.is_some_and(|bytes| bytes > 0)
+            || cursor.is_some_and(|cursor| cursor.falls_off_in.is_some());
+        let mono = |text: Option<String>| {
+            RichText::new(text.unwrap_or_else(|| "–".to_owned())).font(FontId::monospace(11.5))
+        };
+        let port = RichText::new(replica.port.to_string()).color(tokens.series(cx.index(replica.id)));
+        let (falls_off, room) = falls_off(cursor, tokens);
+        let fill = index.is_multiple_of(2).then_some(tokens.raised);
+        line(
+            ui,
+            fill,
+            [
+                (port, "The replica, in the colour of its line"),
+                (mono(behind.bytes.map(format::bytes)), BYTES),
+                (mono(behind.time.map(format::duration)), TIME),
+                (mono(behind.ack_age.map(|age| format!("{age} s"))), ACK),
+                (falls_off, &room),
+            ],
+        );
+    }
+    // Time goes on while nothing is heard; once a second is often enough for a person.
+    if changes && cx.live {
+        ui.request_repaint_after(std::time::Duration::from_secs(1));
     }
 }
 
-fn row(ui: &mut Ui, cx: &Cx<'_>, model: &LabModel, replica: &NodeModel, tokens: &Tokens) {
-    let value = |ui: &mut Ui, text: Option<String>, meaning: &str| {
-        let text = text.unwrap_or_else(|| "–".to_owned());
-        ui.label(RichText::new(text).monospace()).on_hover_text(meaning);
-    };
-    ui.label(RichText::new(replica.port.to_string()).color(tokens.series(cx.index(replica.id))));
-    let behind = model.behind(replica.id, cx.now).unwrap_or_default();
-    value(ui, behind.bytes.map(format::bytes), BYTES);
-    value(ui, behind.time.map(format::duration), TIME);
-    value(ui, behind.ack_age.map(|age| format!("{age} s")), ACK);
-    match model.backlog_cursor(replica.id) {
-        None => value(ui, None, ROOM),
-        Some(cursor) if !cursor.inside => {
-            ui.label(RichText::new("fell off").color(tokens.bad)).on_hover_text(ROOM);
-        }
-        Some(cursor) => {
-            let text = match cursor.falls_off_in {
-                Some(time) => format!("in {}", format::duration(time)),
-                None => format!("after {}", format::bytes(cursor.room)),
-            };
-            value(ui, Some(text), ROOM);
-        }
+/// One line of the table, each cell with its meaning.
+fn line(ui: &mut Ui, fill: Option<Color32>, cells: [(RichText, &str); 5]) {
+    let (rect, _) = ui.allocate_exact_size(vec2(COLUMNS.iter().sum(), ROW), Sense::hover());
+    if let Some(fill) = fill {
+        ui.painter().rect_filled(rect, 3, fill);
     }
+    let mut left = rect.left() + 3.0;
+    for ((text, meaning), width) in cells.into_iter().zip(COLUMNS) {
+        let cell = Rect::from_min_size(pos2(left, rect.top()), vec2(width - 4.0, ROW));
+        let place = UiBuilder::new().max_rect(cell).layout(Layout::left_to_right(Align::Center));
+        ui.scope_builder(place, |ui| ui.add(Label::new(text).truncate()).on_hover_text(meaning));
+        left += width;
+    }
+}
+
+/// When a replica that stopped now would fall off, and how many bytes that takes.
+fn falls_off(cursor: Option<BacklogCursor>, tokens: &Tokens) -> (RichText, String) {
+    let small = |text: &str| RichText::new(text).text_style(TextStyle::Small);
+    let Some(cursor) = cursor else { return (small("–"), ROOM.to_owned()) };
+    if !cursor.inside {
+        return (small("fell off").color(tokens.bad), ROOM.to_owned());
+    }
+    let text = match cursor.falls_off_in {
+        Some(time) => small(&format!("in {}", format::duration(time))),
+        None => small("not at this rate").color(tokens.dim),
+    };
+    (text, format!("After {} more\n{ROOM}", format::bytes(cursor.room)))
 }

@@ -35,7 +35,7 @@ const REPLICA_STYLES: [LineStyle; 4] = [
     LineStyle::Dashed { length: 13.0 },
 ];
 /// Width of the figures beside the graph.
-const SIDE: f32 = 300.0;
+const SIDE: f32 = 326.0;
 /// Below this width the figures go under the graph.
 const SIDE_FROM: f32 = 600.0;
 
@@ -71,10 +71,7 @@ impl Offsets {
         });
         let side = if beside { side.with_min_x(side.left() + theme::PAD) } else { side };
         ui.scope_builder(UiBuilder::new().max_rect(side), |ui| {
-            ScrollArea::vertical()
-                .auto_shrink(false)
-                .id_salt("behind")
-                .show(ui, |ui| behind::ui(ui, cx, master));
+            ScrollArea::both().auto_shrink(false).id_salt("behind").show(ui, |ui| behind::ui(ui, cx, master));
         });
         ui.advance_cursor_after_rect(all);
     }
@@ -136,15 +133,18 @@ impl Offsets {
                 let area = FilledArea::new("Backlog", &band.at, &band.first, &band.next);
                 plot.add(area.fill_color(colour).allow_hover(false));
             }
-            let values = series::value_range(cx.model, master, &shown);
-            for turn in series::turning_points(cx.model, tokens, &shown) {
+            let turns = series::turning_points(cx.model, tokens, &shown);
+            let rows = turns.iter().map(|turn| turn.row + 1).max().unwrap_or(0);
+            let values = series::value_range(cx.model, master, &shown, rows);
+            for turn in turns {
                 plot.vline(VLine::new("", turn.at).color(turn.colour).width(1.0).allow_hover(false));
                 let top = if follow { *values.end() } else { plot.plot_bounds().max()[1] };
                 // Two that are near stand one below the other.
-                let text = RichText::new(format!("{} {}", "\n".repeat(turn.row), turn.text))
-                    .text_style(TextStyle::Small);
+                let text = format!("{} {} ", "\n".repeat(turn.row), turn.text);
+                let text = RichText::new(text).text_style(TextStyle::Small);
                 let text = Text::new("", PlotPoint::new(turn.at, top), text).color(turn.colour);
-                plot.text(text.anchor(Align2::LEFT_TOP).allow_hover(false));
+                let anchor = if turn.at_edge { Align2::RIGHT_TOP } else { Align2::LEFT_TOP };
+                plot.text(text.anchor(anchor).allow_hover(false));
             }
             // The master's line is broad and solid, those on top of it are broken each in its own way: nodes in
             // step are all seen, and lines can be told apart without their colours.

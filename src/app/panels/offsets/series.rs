@@ -101,11 +101,12 @@ pub(super) fn band(node: &NodeModel, shown: &RangeInclusive<f64>, now: f64, max:
     band
 }
 
-/// Lowest and highest value in view, with a margin.
+/// Lowest and highest value in view, with a margin: above it has room for `rows` of text.
 pub(super) fn value_range(
     model: &LabModel,
     master: Option<NodeId>,
     shown: &RangeInclusive<f64>,
+    rows: usize,
 ) -> RangeInclusive<f64> {
     let (mut low, mut high) = (f64::INFINITY, 0.0_f64);
     for node in model.nodes.values() {
@@ -125,8 +126,7 @@ pub(super) fn value_range(
         return 0.0..=1.0;
     }
     let margin = ((high - low) * 0.06).max(16.0);
-    // The upper margin has room for the names of turning points.
-    low - margin..=high + 3.5 * margin
+    low - margin..=high + (1.6 + 1.2 * rows as f64) * margin
 }
 
 /// A moment at which the cluster was broken or changed.
@@ -136,6 +136,8 @@ pub(super) struct Turn {
     pub(super) text: String,
     /// Row of the text: those that would overlap take turns.
     pub(super) row: usize,
+    /// There is no room for the text between it and the present.
+    pub(super) at_edge: bool,
 }
 
 /// Turning points in view, oldest first; those too near to be told apart share one text.
@@ -168,11 +170,14 @@ pub(super) fn turning_points(model: &LabModel, tokens: &Tokens, shown: &RangeInc
                 later.at = at;
                 later.text = format!("{text}, {}", later.text);
             }
-            _ => turns.push(Turn { at, colour, text, row: 0 }),
+            _ => turns.push(Turn { at, colour, text, row: 0, at_edge: false }),
         }
     }
     turns.reverse();
     let wide = (shown.end() - shown.start()) * 0.2;
+    for turn in &mut turns {
+        turn.at_edge = shown.end() - turn.at < wide;
+    }
     for index in 1..turns.len() {
         if turns[index].at - turns[index - 1].at < wide {
             turns[index].row = (turns[index - 1].row + 1) % 3;
@@ -184,7 +189,7 @@ pub(super) fn turning_points(model: &LabModel, tokens: &Tokens, shown: &RangeInc
 /// Where lines end, with the names of all that end there.
 pub(super) fn ends(model: &LabModel, shown: &RangeInclusive<f64>, now: f64) -> Vec<(PlotPoint, String)> {
     let mut ends: Vec<(PlotPoint, String)> = Vec::new();
-    let values = value_range(model, None, shown);
+    let values = value_range(model, None, shown, 0);
     let near = (values.end() - values.start()) * 0.06;
     for node in model.nodes.values() {
         let points = node.history.points();
@@ -196,7 +201,7 @@ pub(super) fn ends(model: &LabModel, shown: &RangeInclusive<f64>, now: f64) -> V
         };
         let x = if node.is_running() { now.min(*shown.end()) } else { last.at };
         let end = PlotPoint::new(x, last.offset as f64);
-        let wide = (shown.end() - shown.start()) * 0.1;
+        let wide = (shown.end() - shown.start()) * 0.22;
         match ends.iter_mut().find(|(at, _)| (at.y - end.y).abs() < near && (at.x - end.x).abs() < wide) {
             Some((_, names)) => {
                 names.push_str(", ");
