@@ -117,7 +117,7 @@ impl Offsets {
             .y_axis_min_width(62.0)
             .x_grid_spacer(egui_plot::uniform_grid_spacer(|input| time_steps(input.base_step_size)))
             .y_grid_spacer(egui_plot::uniform_grid_spacer(|input| offset_steps(input.base_step_size)))
-            .x_axis_formatter(|mark, _| axis_time(mark.value))
+            .x_axis_formatter(|mark, _| axis_time(mark.value, mark.step_size))
             .y_axis_formatter(|mark, _| axis_offset(mark.value))
             .label_formatter(hover_text)
             .show_background(false)
@@ -197,9 +197,12 @@ fn bounds(bounds: &egui_plot::PlotBounds) -> RangeInclusive<f64> {
     bounds.min()[0]..=bounds.max()[0]
 }
 
-fn axis_time(seconds: f64) -> String {
+fn axis_time(seconds: f64, step: f64) -> String {
     if seconds < 0.0 {
         return String::new();
+    }
+    if step < 1.0 {
+        return format!("{}:{:04.1}", (seconds / 60.0).floor(), seconds % 60.0);
     }
     let whole = seconds.round() as u64;
     format!("{}:{:02}", whole / 60, whole % 60)

@@ -17,21 +17,36 @@ pub(super) struct Band {
     pub(super) next: Vec<f64>,
 }
 
-/// Points of `history` within `shown` and one on either side, thinned to about `max`.
+/// A node at rest is asked this often, in seconds; figures that did not change are not told.
+const AT_REST: f64 = 0.5;
+
+/// Points of `history` within `shown` and one on either side, thinned to about `max`. Where nothing was told for a
+/// while nothing had changed: the line goes on level until shortly before the next point.
 fn visible<'a>(
     history: &'a [Point],
     shown: &RangeInclusive<f64>,
     max: usize,
-) -> impl Iterator<Item = &'a Point> + use<'a> {
+) -> impl Iterator<Item = Point> + use<'a> {
     let from = history.partition_point(|point| point.at < *shown.start()).saturating_sub(1);
     let to = (history.partition_point(|point| point.at <= *shown.end()) + 1).min(history.len());
     let stride = ((to - from) / max.max(1)).max(1);
+    // A level that is shorter than what one point stands for would not be seen.
+    let gap = (1.2 * AT_REST).max((shown.end() - shown.start()) / max.max(1) as f64);
     // Chosen by position and not by distance from the edge: a point that is drawn stays drawn while the view moves.
     (from..to)
         .filter(move |&index| {
             index % stride == 0 || index == from || index + 1 == to || history[index].first_of_run
         })
-        .map(move |index| &history[index])
+        .flat_map(move |index| {
+            let point = history[index];
+            let before = index.checked_sub(1).map(|index| history[index]).filter(|_| !point.first_of_run);
+            let level = before.filter(|before| point.at - before.at > gap).map(|before| Point {
+                at: point.at - AT_REST,
+                first_of_run: false,
+                ..before
+            });
+            level.into_iter().chain([point])
+        })
 }
 
 /// Offsets of a node as lines: a new one after each restart.
@@ -126,7 +141,8 @@ pub(super) fn value_range(
         return 0.0..=1.0;
     }
     let margin = ((high - low) * 0.06).max(16.0);
-    low - margin..=high + (1.6 + 1.2 * rows as f64) * margin
+    let below = if low < margin { 0.2 * margin } else { margin };
+    low - below..=high + (1.6 + 1.2 * rows as f64) * margin
 }
 
 /// A moment at which the cluster was broken or changed.
@@ -244,11 +260,18 @@ mod tests {
     }
 
     #[test]
-    fn a_line_enters_the_view_at_its_edge_and_goes_on_until_now() {
+    fn a_line_is_level_while_nothing_was_told_from_the_edge_of_the_view_until_now() {
         let points = [(0, 0), (1_000, 500), (1_010, 700)];
         assert_eq!(
             line(&points, 900.0..=1_020.0, 1_015.0, 100),
-            [[900.0, 450.0], [1_000.0, 500.0], [1_010.0, 700.0], [1_015.0, 700.0]]
+            [
+                [900.0, 0.0],
+                [999.5, 0.0],
+                [1_000.0, 500.0],
+                [1_009.5, 500.0],
+                [1_010.0, 700.0],
+                [1_015.0, 700.0]
+            ]
         );
         assert_eq!(line(&points, 5_000.0..=5_060.0, 5_060.0, 100), [[5_000.0, 700.0], [5_060.0, 700.0]]);
     }
