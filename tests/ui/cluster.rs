@@ -9,7 +9,7 @@ use eframe::egui::{Key, Modifiers, Role};
 use egui_kittest::Harness;
 use egui_kittest::kittest::Queryable;
 use repliscope::app::{App, LabClient};
-use repliscope::lab::model::{LabModel, Life, NodeModel};
+use repliscope::lab::model::{LabModel, Life, NodeModel, SyncEnd};
 use repliscope::lab::recording::read_recording;
 use repliscope::lab::{LabCommand, LabHandle, LabOptions, ports, start};
 use repliscope::node::StopReason;
@@ -187,6 +187,17 @@ fn a_cluster_is_started_loaded_failed_over_and_typed_to_by_clicks_alone() {
         replayed.fold(&entry);
     }
     assert_eq!(replayed.syncs.len(), live.window.state().model().syncs.len());
+    for sync in &replayed.syncs {
+        let SyncEnd::Finished { took, .. } = sync.end else { continue };
+        let (phases, total) =
+            (sync.phases.iter().map(|phase| phase.took(replayed.now)).sum(), sync.took(replayed.now));
+        assert_eq!(total, phases, "the phases make up the whole");
+        let apart = took.abs_diff(total);
+        assert!(
+            apart < Duration::from_millis(100),
+            "the replica measured {took:?}, the window shows {total:?}"
+        );
+    }
 
     assert!(live.lab.shutdown(Duration::from_secs(3)), "the lab did not end");
     for port in live.ports {

@@ -95,11 +95,21 @@ fn header(ui: &mut Ui, cx: &Cx<'_>, sync: &SyncRecord, tokens: &Tokens) {
         ui.with_layout(Layout::right_to_left(Align::Center), |ui| {
             ui.label(RichText::new(format::clock(sync.started)).monospace().color(tokens.dim))
                 .on_hover_text("When it began");
-            ui.label(format::duration(sync.took(cx.now))).on_hover_text(
-                "From the first connect to the first streamed byte, or until it ended otherwise",
-            );
+            ui.label(format::duration(sync.took(cx.now))).on_hover_text(took_meaning(sync));
         });
     });
+}
+
+/// What the figure at the right means, with the replica's own for comparison.
+fn took_meaning(sync: &SyncRecord) -> String {
+    let meaning =
+        "All phases together: from the first connect to the first streamed byte, or until it ended otherwise";
+    match sync.end {
+        SyncEnd::Finished { took, .. } => {
+            format!("{meaning}\nThe replica itself measured {}", format::duration(took))
+        }
+        SyncEnd::Running | SyncEnd::Failed { .. } => meaning.to_owned(),
+    }
 }
 
 fn bar(ui: &mut Ui, cx: &Cx<'_>, sync: &SyncRecord, tokens: &Tokens) {
