@@ -78,7 +78,8 @@ fn framed(ui: &mut Ui, title: &str, content: impl FnOnce(&mut Ui)) {
         content(ui);
     });
     ui.add_space(theme::GAP);
-    if ui.add(Button::new("Close").min_size(vec2(90.0, 28.0))).clicked() {
+    // In a row its text stands in the middle, as on the buttons of a question.
+    if ui.horizontal(|ui| ui.add(Button::new("Close").min_size(vec2(90.0, 30.0)))).inner.clicked() {
         ui.close();
     }
 }

@@ -45,6 +45,11 @@ impl Toasts {
         self.next += 1;
     }
 
+    /// Takes all away: they are read in the list of notices.
+    pub(crate) fn clear(&mut self) {
+        self.shown.clear();
+    }
+
     pub(crate) fn ui(&mut self, ui: &Ui) {
         let now = ui.input(|input| input.time);
         self.shown.retain(|toast| toast.left(now) > 0.0);
@@ -124,14 +129,17 @@ pub(crate) fn notices_ui(ui: &mut Ui, cx: &Cx<'_>) {
     }
     for notice in cx.model.notices.iter().rev() {
         let (colour, word) = level_look(notice.level, tokens);
+        let text = super::describe::by_ports(cx.model, &notice.text);
         ui.horizontal(|ui| {
             ui.label(RichText::new(super::format::clock(notice.at)).monospace().color(tokens.dim));
             ui.label(RichText::new(word).color(colour));
-            if let Some(node) = notice.node {
-                ui.label(super::describe::name(cx.model, node));
+            let name = notice.node.map(|node| super::describe::name(cx.model, node));
+            // Most texts begin with the node.
+            if let Some(name) = name.filter(|name| !text.starts_with(name)) {
+                ui.label(name);
             }
         });
-        ui.label(super::describe::by_ports(cx.model, &notice.text));
+        ui.label(text);
         ui.add_space(theme::TIGHT);
     }
 }

@@ -300,6 +300,7 @@ impl App {
             Action::ZoomReset => ctx.set_zoom_factor(1.0),
             Action::Notices => {
                 self.notices_seen = self.model.notices_raised;
+                self.toasts.clear();
                 self.dialog = Some(Dialog::Notices);
             }
             Action::Shortcuts => self.dialog = Some(Dialog::Shortcuts),

@@ -106,7 +106,8 @@ fn took_meaning(sync: &SyncRecord) -> String {
         "All phases together: from the first connect to the first streamed byte, or until it ended otherwise";
     match sync.end {
         SyncEnd::Finished { took, .. } => {
-            format!("{meaning}\nThe replica itself measured {}", format::duration(took))
+            let from = if sync.attempts > 1 { " from its last attempt on" } else { "" };
+            format!("{meaning}\nThe replica itself measured {}{from}", format::duration(took))
         }
         SyncEnd::Running | SyncEnd::Failed { .. } => meaning.to_owned(),
     }

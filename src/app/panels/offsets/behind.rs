@@ -62,7 +62,7 @@ fn backlog(ui: &mut Ui, cx: &Cx<'_>, master: &NodeModel, sample: &NodeSample) {
     for replica in cx.model.replicas_of(master.id) {
         let Some(ours) = &replica.sample else { continue };
         let behind = sample.offset.saturating_sub(ours.offset) as f32 / sample.backlog_size.max(1) as f32;
-        let x = (bar.right() - bar.width() * behind).max(bar.left());
+        let x = (bar.right() - bar.width() * behind).max(bar.left() + 5.0);
         let colour = tokens.series(cx.index(replica.id));
         let tip = pos2(x, bar.bottom() + 1.0);
         let corners = vec![tip, tip + vec2(4.5, 7.0), tip + vec2(-4.5, 7.0)];
