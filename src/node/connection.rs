@@ -119,10 +119,16 @@ impl Connection {
                     }
                 }
                 Flow::Paused(left) => {
-                    let unpause = Rc::clone(&self.shared.borrow().unpause);
-                    self.session.client.blocked.set(true);
-                    let _ = tokio::time::timeout(left, unpause.notified()).await;
-                    self.session.client.blocked.set(false);
+                    // It may have ended while the replies before went out.
+                    let (unpause, is_paused) = {
+                        let node = self.shared.borrow();
+                        (Rc::clone(&node.unpause), node.pause.is_some())
+                    };
+                    if is_paused {
+                        self.session.client.blocked.set(true);
+                        let _ = tokio::time::timeout(left, unpause.notified()).await;
+                        self.session.client.blocked.set(false);
+                    }
                 }
                 Flow::Feed => {
                     // Boxed: its room in every ordinary client's task would be wasted.

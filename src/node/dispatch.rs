@@ -287,7 +287,8 @@ impl Node {
                 "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
             ));
         }
-        if session.client.kind.get() == ClientKind::Replica && command.keys.first > 0 {
+        let touches_keys = command.flags.has(Flags::WRITE) || command.flags.has(Flags::READONLY);
+        if session.client.kind.get() == ClientKind::Replica && touches_keys {
             return Err(CmdError::text("ERR Replica can't interact with the keyspace"));
         }
         Ok(())

@@ -201,9 +201,11 @@ pub(super) async fn run(
     let Some(ended) = shared.borrow().feeds.get(&id).map(|feed| Rc::clone(&feed.ended)) else { return };
     let (reader, writer) = stream.split();
     let reason = tokio::select! {
+        // A feed that was told to end sends nothing more: what comes now may be of another history.
+        biased;
+        () = ended.notified() => "the feed ended".to_owned(),
         reason = listen(shared, reader, session, buffer) => reason,
         reason = send(shared, writer, id) => reason,
-        () = ended.notified() => "the feed ended".to_owned(),
     };
     let mut node = shared.borrow_mut();
     let node = &mut *node;
@@ -267,6 +269,9 @@ async fn listen(
                 if let Some(feed) = node.feeds.get_mut(&id) {
                     feed.core.on_sign_of_life(now);
                 }
+                if buffer.len() as u64 > node.config.client_query_buffer_limit {
+                    return "its unfinished request is longer than client-query-buffer-limit".to_owned();
+                }
             }
             Err(error) => return format!("reading from the replica failed: {error}"),
         }
@@ -321,7 +326,7 @@ fn send_stream(shared: &Shared, writer: &mut WriteHalf<'_>, id: ClientId) -> Sen
     let mut node = shared.borrow_mut();
     let node = &mut *node;
     let (Some(feed), Some(backlog)) = (node.feeds.get_mut(&id), &node.backlog) else { return Sent::CaughtUp };
-    if !feed.core.streams() {
+    if !feed.core.streams() || feed.close.is_some() {
         return Sent::CaughtUp;
     }
     let Some(cursor) = feed.core.cursor_mut() else { return Sent::CaughtUp };

@@ -17,7 +17,7 @@ use super::event::{FeedPhase, NodeEvent, SnapshotTarget};
 use super::feed::Transfer;
 use super::snapshot::{Job, Outcome, Progress, on_thread};
 use super::state::{Node, Shared};
-use crate::replication::{EOF_MARK_LEN, FeedState, Transport, full_resync_line};
+use crate::replication::{EOF_MARK_LEN, FeedState, ReplId, Transport, full_resync_line};
 
 /// Chunks that wait between the encoder and the sockets.
 const CHUNKS_WAITING: usize = 8;
@@ -37,12 +37,26 @@ impl SyncState {
     pub(super) fn is_running(&self) -> bool {
         self.running.is_some()
     }
+
+    /// It goes to the RDB file first.
+    pub(super) fn writes_file(&self) -> bool {
+        self.running.as_ref().is_some_and(|running| running.transport == Transport::Disk && !running.sending)
+    }
+
+    /// The file of a disk-based sync is not wanted any more.
+    pub(super) fn give_up_file(&mut self) {
+        if let Some(running) = &mut self.running {
+            running.abandoned.store(true, Ordering::Relaxed);
+        }
+    }
 }
 
 #[derive(Debug)]
 struct Running {
     generation: u64,
     transport: Transport,
+    /// History that the snapshot belongs to.
+    replid: ReplId,
     /// Offset that the snapshot stands for.
     offset: u64,
     /// The first byte has gone out: nobody can join any more.
@@ -56,7 +70,9 @@ impl Node {
     pub(super) fn sync_wanted(&mut self) {
         self.snapshot.waiting_since.get_or_insert(self.clock.since_start());
         if let Some(running) = &self.snapshot.running {
-            if running.transport == Transport::Disk && !running.sending {
+            let same_history = running.replid == self.history.replid();
+            let lives = !running.abandoned.load(Ordering::Relaxed);
+            if self.snapshot.writes_file() && same_history && lives {
                 self.join_running();
             }
             return;
@@ -118,12 +134,17 @@ impl Node {
 
     fn begin_sync(&mut self) {
         let waiting = self.waiting_feeds();
-        self.snapshot.waiting_since = None;
         if waiting.is_empty() {
+            self.snapshot.waiting_since = None;
             return;
         }
         let diskless = self.config.repl_diskless_sync
             && waiting.iter().all(|id| self.feeds.get(id).is_some_and(|feed| feed.core.options().capa_eof));
+        if !diskless && self.writes_file() {
+            // The timer tries again when the file is free.
+            return;
+        }
+        self.snapshot.waiting_since = None;
         let transport = if diskless { Transport::Diskless } else { Transport::Disk };
         let offset = self.history.offset();
         for id in &waiting {
@@ -139,6 +160,7 @@ impl Node {
         self.snapshot.running = Some(Running {
             generation,
             transport,
+            replid: self.history.replid(),
             offset,
             sending: diskless,
             abandoned: Arc::clone(&abandoned),

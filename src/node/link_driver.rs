@@ -357,7 +357,7 @@ impl Driver {
             // A partial resync sends no SELECT again: the database is the one that was selected.
             db = self.loaded_db.take().unwrap_or(upstream.applied.db());
             upstream.applied = Applied::new(offset, db);
-            upstream.read_offset = offset;
+            upstream.read_offset = offset + self.buffer.len() as u64;
             upstream.down_since = None;
             upstream.client = Some(Rc::clone(&client));
         }
@@ -410,14 +410,18 @@ impl Driver {
         if !self.is_current() {
             return Ok(false);
         }
+        let limit = self.shared.borrow().config.client_query_buffer_limit;
+        if self.buffer.len() as u64 > limit.saturating_add(READ as u64) {
+            return Err("a command longer than client-query-buffer-limit".to_owned());
+        }
         let mut node = self.shared.borrow_mut();
         let Some(session) = &mut self.session else { return Ok(false) };
         node.apply_batch(session, &mut self.buffer, &mut self.actions)
     }
 
     fn close(&mut self, error: &LinkError) {
+        let was_up = std::mem::take(&mut self.streaming);
         self.stream = None;
-        self.streaming = false;
         self.buffer.clear();
         self.session = None;
         let mut node = self.shared.borrow_mut();
@@ -430,7 +434,9 @@ impl Driver {
             upstream.transfer = None;
             upstream.applied.cut();
             upstream.held.clear();
-            upstream.down_since = Some(now);
+            if was_up {
+                upstream.down_since = Some(now);
+            }
             master = upstream.client.take().map(|client| client.id);
         }
         if let Some(id) = master {

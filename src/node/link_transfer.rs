@@ -72,7 +72,7 @@ impl Driver {
             let input = self.input(&mut chunk).await;
             let going_on = self.on_input(input);
             self.perform_now().await;
-            if !going_on || self.stream.is_none() {
+            if !going_on || self.is_winding_up() {
                 return;
             }
         };
@@ -135,6 +135,9 @@ impl Driver {
     /// All bytes are here: only the decoder and the timer matter now. `None` if the connection is gone.
     async fn wait_for_decoder(&mut self, transfer: &mut Transfer) -> Option<Result<Loaded, String>> {
         loop {
+            if self.is_winding_up() {
+                return None;
+            }
             tokio::select! {
                 biased;
                 result = &mut transfer.loaded => {
@@ -147,13 +150,25 @@ impl Driver {
                     self.next_tick = tokio::time::Instant::now() + TICK;
                     self.tell(LinkEvent::Tick);
                     self.perform_now().await;
-                    self.stream.as_ref()?;
                 }
             }
         }
     }
 
+    /// The connection is gone, or about to be closed: no data set of it may be swapped in any more.
+    fn is_winding_up(&self) -> bool {
+        self.stream.is_none() || !self.actions.is_empty()
+    }
+
     fn swap_in(&mut self, loaded: Loaded, bytes: u64) {
+        let is_wanted = {
+            let node = self.shared.borrow();
+            let ours = node.upstream.as_ref().filter(|upstream| upstream.generation == self.generation);
+            ours.is_some_and(super::upstream::Upstream::is_syncing)
+        };
+        if !is_wanted {
+            return;
+        }
         self.snapshot_bytes = bytes;
         self.keys = loaded.keys_loaded;
         self.loaded_db = Some(loaded.aux.repl_stream_db.map_or(0, |db| db as u16));

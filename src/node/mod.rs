@@ -14,7 +14,7 @@
 //! | `feed`, `full_sync` | master side: the stream and snapshots on their way to replicas |
 //! | `snapshot`, `save` | a snapshot begins and is encoded; the RDB file |
 //! | `upstream`, `link_driver`, `link_transfer`, `apply` | replica side: the link, its snapshot, its stream executed |
-//! | `helper` | helper threads, below the nodes' priority |
+//! | `helper` | helper threads |
 //! | `cron`, `clock`, `lag`, `stats`, `log` | timers, time, figures, log |
 //! | `standalone` | one node as a program of its own |
 //! | `config` | redis.conf and CONFIG |

@@ -30,7 +30,8 @@ impl Node {
             2 if args.is(1, "schedule") => true,
             _ => return Err(CmdError::Syntax),
         };
-        if self.save.running.is_some() && schedule {
+        // Inside EXEC the offset does not yet count what the transaction has changed.
+        if self.collected.is_some() || (schedule && self.writes_file()) {
             self.save.scheduled = true;
             session.out.simple("Background saving scheduled");
             return Ok(Flow::Next);
@@ -72,6 +73,11 @@ impl Node {
     /// Ends the node in good order, with a last save if one is wanted.
     pub(super) fn shut_down(&mut self, wants_file: bool, force: bool) -> Result<(), String> {
         if wants_file {
+            // What runs in the background would be older than the file that is written now.
+            if let Some(saving) = self.save.running.take() {
+                saving.abandoned.store(true, std::sync::atomic::Ordering::Relaxed);
+            }
+            self.snapshot.give_up_file();
             self.notice("Saving the final RDB snapshot before exiting.");
             if let Err(error) = self.save_now()
                 && !force
@@ -86,6 +92,9 @@ impl Node {
     }
 
     pub(super) fn debug_reload(&mut self, session: &mut Session, args: &Args<'_>) -> CmdResult<Flow> {
+        if self.collected.is_some() {
+            return Err(CmdError::text("ERR DEBUG RELOAD is not possible inside a transaction"));
+        }
         let (mut save, mut flush) = (true, true);
         for option in args.from(2) {
             match option.to_ascii_lowercase().as_slice() {
@@ -131,7 +140,8 @@ impl Node {
             databases: self.config.databases as usize,
             seed: self.random(),
             now: self.clock.millis(),
-            keep_expired: self.is_replica() || self.config.replicaof.is_some(),
+            // Also on a master: its replicas still hold them, so each needs the DEL that expiry will send.
+            keep_expired: true,
             verify_checksum: self.config.rdbchecksum,
             max_string: self.config.proto_max_bulk_len,
             access: self.access(),
@@ -163,12 +173,13 @@ impl Node {
         if let (Some(id), Some(offset)) = (id, loaded.aux.repl_offset) {
             if self.config.replicaof.is_some() {
                 self.history = History::restored_as_replica(id, offset);
+                let db = loaded.aux.repl_stream_db.unwrap_or(0);
+                self.writer = crate::replication::StreamWriter::new(u16::try_from(db).ok());
             } else {
                 let new = self.random_replid();
+                // The writer stays one that must SELECT: replicas that return may stand in any database.
                 self.history = History::restored_as_master(new, id, offset);
             }
-            let db = loaded.aux.repl_stream_db.unwrap_or(0);
-            self.writer = crate::replication::StreamWriter::new(u16::try_from(db).ok());
             self.restored = true;
             self.open_backlog();
         }

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
 use super::event::{NodeEvent, SnapshotTarget};
@@ -10,9 +11,14 @@ use super::state::{Node, Saving};
 use crate::commands::{CmdError, CmdResult};
 
 impl Node {
+    /// A helper thread writes the RDB file: one writer at a time, so that an older snapshot never replaces a newer.
+    pub(super) fn writes_file(&self) -> bool {
+        self.save.running.is_some() || self.snapshot.writes_file()
+    }
+
     /// SAVE: the node stands still until the file is written.
     pub(super) fn save_now(&mut self) -> Outcome {
-        if self.save.running.is_some() {
+        if self.writes_file() {
             return Err("ERR Background save already in progress".to_owned());
         }
         let begun = Instant::now();
@@ -34,7 +40,7 @@ impl Node {
 
     /// BGSAVE: a helper thread writes the file.
     pub(super) fn save_in_background(&mut self) -> CmdResult {
-        if self.save.running.is_some() {
+        if self.writes_file() {
             return Err(CmdError::text("ERR Background save already in progress"));
         }
         let reader = self.begin_snapshot();
@@ -43,15 +49,20 @@ impl Node {
         self.emit(NodeEvent::SnapshotBegun { target: SnapshotTarget::File, keys, offset });
         self.notice("Background saving started by a helper thread");
         let progress = Progress::new(keys);
+        let abandoned = Arc::<AtomicBool>::default();
         let job = Job {
             reader,
             options: self.write_options(true),
             progress: progress.clone(),
-            abandoned: Arc::default(),
+            abandoned: Arc::clone(&abandoned),
         };
         let (path, begun) = (self.rdb_path(), Instant::now());
-        self.save.running =
-            Some(Saving { begun: self.clock.since_start(), progress, dirty_before: self.save.dirty });
+        self.save.running = Some(Saving {
+            begun: self.clock.since_start(),
+            progress,
+            abandoned,
+            dirty_before: self.save.dirty,
+        });
         self.save.last_try = self.clock.since_start();
         let Some(shared) = self.me.upgrade() else { return Ok(()) };
         tokio::task::spawn_local(super::runtime::guarded(Rc::clone(&self.exit), async move {

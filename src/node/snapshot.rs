@@ -139,7 +139,11 @@ impl Job {
 
     pub(super) fn write_file(self, path: &Path) -> Outcome {
         let mut file = PendingFile::create(OsDisk, path).map_err(|error| error.to_string())?;
+        let abandoned = Arc::clone(&self.abandoned);
         let written = self.encode(|chunk| file.write(&chunk).map_err(std::io::Error::other))?;
+        if abandoned.load(Ordering::Relaxed) {
+            return Err("nobody waits for it any more".to_owned());
+        }
         file.commit().map_err(|error| error.to_string())?;
         Ok(written)
     }

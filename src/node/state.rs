@@ -54,8 +54,20 @@ pub(super) struct SaveState {
 pub(super) struct Saving {
     pub(super) begun: Duration,
     pub(super) progress: super::snapshot::Progress,
+    /// Set when the file is not wanted any more.
+    pub(super) abandoned: std::sync::Arc<std::sync::atomic::AtomicBool>,
     /// Changes at its begin: they are in the file.
     pub(super) dirty_before: u64,
+}
+
+/// A helper thread may outlive the node: its file must not replace that of a node started after it.
+impl Drop for Node {
+    fn drop(&mut self) {
+        if let Some(saving) = &self.save.running {
+            saving.abandoned.store(true, std::sync::atomic::Ordering::Relaxed);
+        }
+        self.snapshot.give_up_file();
+    }
 }
 
 /// One running server.
@@ -120,11 +132,15 @@ impl Node {
     #[inline]
     pub(super) fn ctx<'a>(&'a mut self, db: usize, out: &'a mut Replies) -> Ctx<'a> {
         let access = self.access();
+        // During a pause nothing may move the offset, not even a read that meets an expired key.
+        let paused = self.pause.is_some_and(|pause| pause.until > self.clock.since_start());
+        let hides = self.upstream.is_some() || paused;
+        let expiry = if hides { ExpiryMode::Hide } else { ExpiryMode::Delete };
         Ctx {
             store: &mut self.store,
             db,
             now: self.clock.millis(),
-            expiry: if self.upstream.is_some() { ExpiryMode::Hide } else { ExpiryMode::Delete },
+            expiry,
             access,
             lazy_expire: self.config.lazyfree_lazy_expire,
             max_string: self.config.proto_max_bulk_len as usize,

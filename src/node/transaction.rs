@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::dispatch::Flow;
 use super::session::{Session, Transaction};
 use super::state::Node;
-use crate::commands::{CmdError, CmdResult};
+use crate::commands::{CmdError, CmdResult, Command, Flags, NodeCommand, Run};
 use crate::protocol::Args;
 
 /// Most bytes of replies to one transaction, unless `client-output-buffer-limit` says otherwise: nothing can be
@@ -41,6 +41,14 @@ impl Node {
         if transaction.failed {
             return Err(CmdError::text("EXECABORT Transaction discarded because of previous errors."));
         }
+        let has =
+            |wanted: fn(&Command) -> bool| transaction.commands.iter().any(|(command, _)| wanted(command));
+        if has(|command| matches!(command.run, Run::Node(NodeCommand::Replicaof)))
+            && has(|command| command.flags.has(Flags::WRITE))
+        {
+            // Its writes would belong to neither the old history nor the new one.
+            return Err(CmdError::text("EXECABORT REPLICAOF and writes cannot be in one transaction."));
+        }
         if spoilt {
             session.out.null_array();
             return Ok(Flow::Next);
@@ -69,6 +77,11 @@ impl Node {
             if !commands.is_empty() {
                 session.last_write = self.history.offset();
             }
+        }
+        if self.save.scheduled && !self.writes_file() {
+            self.save.scheduled = false;
+            // The reply is out already; a failure is in the log and in INFO.
+            let _ = self.save_in_background();
         }
         Ok(flow)
     }

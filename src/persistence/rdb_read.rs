@@ -22,6 +22,8 @@ const GROUP: usize = 32;
 const KEY_MAX: u64 = 512 * 1024 * 1024;
 /// Room is made in advance for at most this many keys, whatever the file promises.
 const PROMISE_MAX: u64 = 1 << 24;
+/// Largest offset that a snapshot may stand for.
+const OFFSET_MAX: u64 = 1 << 62;
 /// Longest field before the keys.
 const AUX_MAX: u64 = 16 * 1024 * 1024;
 
@@ -329,7 +331,8 @@ impl<'a, R: Read, P: FnMut(&Progress) -> ControlFlow<()>> Loader<'a, R, P> {
             b"used-mem" => aux.used_mem = text.parse().ok(),
             // A wrong position in a history is worse than none: these must be right.
             b"repl-stream-db" => {
-                aux.repl_stream_db = Some(text.parse().map_err(|_| Reason::Aux("repl-stream-db"))?);
+                let db = text.parse().ok().filter(|db| *db < self.options.databases);
+                aux.repl_stream_db = Some(db.ok_or(Reason::Aux("repl-stream-db"))?);
             }
             b"repl-id" => {
                 let id = <[u8; 40]>::try_from(&self.value[..]).ok();
@@ -337,7 +340,9 @@ impl<'a, R: Read, P: FnMut(&Progress) -> ControlFlow<()>> Loader<'a, R, P> {
                 aux.repl_id = Some(id.ok_or(Reason::Aux("repl-id"))?);
             }
             b"repl-offset" => {
-                aux.repl_offset = Some(text.parse().map_err(|_| Reason::Aux("repl-offset"))?);
+                // Beyond that no sum of offsets is safe, and no honest stream ever gets there.
+                let offset = text.parse().ok().filter(|offset| *offset <= OFFSET_MAX);
+                aux.repl_offset = Some(offset.ok_or(Reason::Aux("repl-offset"))?);
             }
             b"aof-base" | b"aof-preamble" => aux.aof_base = text == "1",
             _ => {}

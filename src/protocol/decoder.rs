@@ -229,6 +229,9 @@ impl Decoder {
             length as usize
         };
         let end = self.at + length;
+        if end > u32::MAX as usize {
+            return Err(ProtocolError::BulkLength);
+        }
         match buffer.get(end..end + 2) {
             Some(b"\r\n") => {}
             Some(_) => return Err(ProtocolError::ExpectedCrlf),
