@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use crate::protocol::Replies;
+use crate::protocol::{Replies, write_request};
 use crate::store::{EntryRef, KeyHash, Keyspace, Millis, Store};
 
 /// What to do with a key whose time has come.
@@ -123,18 +123,9 @@ impl Effects {
     }
 }
 
-/// Writes a command as a RESP array of bulk strings.
+/// Appends a command as it travels.
 pub(crate) fn encode_command(into: &mut Vec<u8>, parts: &[&[u8]]) {
-    let mut digits = itoa::Buffer::new();
-    into.push(b'*');
-    into.extend_from_slice(digits.format(parts.len()).as_bytes());
-    for part in parts {
-        into.extend_from_slice(b"\r\n$");
-        into.extend_from_slice(digits.format(part.len()).as_bytes());
-        into.extend_from_slice(b"\r\n");
-        into.extend_from_slice(part);
-    }
-    into.extend_from_slice(b"\r\n");
+    write_request(parts, &mut |piece| into.extend_from_slice(piece));
 }
 
 /// Everything that one data command may read and change.
@@ -330,7 +321,7 @@ impl Ctx<'_> {
 }
 
 /// 64 random bits (SplitMix64), for those who hold the rest of a [`Ctx`] in other hands.
-pub(super) fn next_random(state: &mut u64) -> u64 {
+pub(crate) fn next_random(state: &mut u64) -> u64 {
     *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
     let mut bits = *state;
     bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);

@@ -29,7 +29,7 @@ mod table;
 mod tests;
 
 pub use context::{Access, Ctx, Effects, ExpiryMode, Stats};
-pub(crate) use context::{lfu_counter, lru_clock, minutes};
+pub(crate) use context::{lfu_counter, lru_clock, minutes, next_random};
 pub use dispatch::check;
 pub use error::{CmdError, CmdResult};
 pub use glob::{Case, matches as glob_matches};

@@ -12,6 +12,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 use crate::protocol::frame::{Frame, FrameDecoder, FrameError, FrameLimits};
+use crate::protocol::write_request;
 
 /// Bytes read at once.
 const READ_SIZE: usize = 16 << 10;
@@ -136,19 +137,8 @@ impl RespClient {
 
 /// Appends one command in RESP.
 pub(super) fn encode(args: &[impl AsRef<[u8]>], out: &mut Vec<u8>) {
-    let mut number = itoa::Buffer::new();
-    let mut header = |out: &mut Vec<u8>, kind: u8, length: usize| {
-        out.push(kind);
-        out.extend_from_slice(number.format(length).as_bytes());
-        out.extend_from_slice(b"\r\n");
-    };
-    header(out, b'*', args.len());
-    for arg in args {
-        let arg = arg.as_ref();
-        header(out, b'$', arg.len());
-        out.extend_from_slice(arg);
-        out.extend_from_slice(b"\r\n");
-    }
+    let parts: Vec<&[u8]> = args.iter().map(AsRef::as_ref).collect();
+    write_request(&parts, &mut |piece| out.extend_from_slice(piece));
 }
 
 /// The text of a line of a reply, for people: what is not UTF-8 is replaced.

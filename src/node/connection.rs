@@ -202,16 +202,13 @@ impl Connection {
         client.blocked.set(true);
         let deadline = limit.map(|limit| tokio::time::Instant::now() + limit);
         let alive = loop {
-            if self.buffer.len() >= READ_MAX {
-                // More requests than a waiting client should send: they wait in its socket.
-                self.buffer.reserve(1);
-            }
             let expired = async {
                 match deadline {
                     Some(deadline) => tokio::time::sleep_until(deadline).await,
                     None => std::future::pending().await,
                 }
             };
+            // More requests than a waiting client should send wait in its socket.
             let room = self.buffer.len() < READ_MAX;
             tokio::select! {
                 biased;

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use super::config::ProtectedAction;
 use super::dispatch::Flow;
-use super::server_commands::help;
 use super::session::Session;
 use super::state::Node;
 use crate::commands::{CmdError, CmdResult};
@@ -65,7 +64,7 @@ impl Node {
             b"jmap" | b"segfault" | b"panic" if args.len() == 2 => {
                 return Err(CmdError::text("ERR this node has no such DEBUG subcommand on purpose"));
             }
-            b"help" => help(session, "DEBUG", &HELP),
+            b"help" => help(session),
             _ => {
                 let word = String::from_utf8_lossy(args.get(1)).into_owned();
                 return Err(CmdError::from(format!(
@@ -133,6 +132,16 @@ const HELP: [&str; 8] = [
     "SET-ACTIVE-EXPIRE 0|1 -- whether expired keys are collected in the background",
     "SLEEP <seconds> -- let the node stand still",
 ];
+
+/// DEBUG HELP; the other containers' help comes from the command table.
+fn help(session: &mut Session) {
+    session.out.array(HELP.len() + 2);
+    session.out.simple("DEBUG <subcommand> [<argument> …]. Subcommands are");
+    for line in HELP {
+        session.out.simple(line);
+    }
+    session.out.simple("HELP -- this text");
+}
 
 pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {

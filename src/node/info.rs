@@ -7,21 +7,33 @@ use crate::replication::MasterFeed;
 
 pub(super) use super::config::REDIS_VERSION;
 
-/// Sections, in the order of INFO; the last ones come only when asked for.
-const DEFAULT: [&str; 11] = [
-    "server",
-    "clients",
-    "memory",
-    "persistence",
-    "stats",
-    "replication",
-    "cpu",
-    "modules",
-    "errorstats",
-    "cluster",
-    "keyspace",
+/// When a section is shown without being asked for by name.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shown {
+    /// By default, and with `all`.
+    Default,
+    /// By default, and with `everything`, but not with `all`.
+    DefaultNotAll,
+    /// Only with `all` or `everything`.
+    All,
+}
+
+/// Sections, in the order of INFO.
+const SECTIONS: [(&str, Shown); 13] = [
+    ("server", Shown::Default),
+    ("clients", Shown::Default),
+    ("memory", Shown::Default),
+    ("persistence", Shown::Default),
+    ("stats", Shown::Default),
+    ("replication", Shown::Default),
+    ("cpu", Shown::Default),
+    ("modules", Shown::DefaultNotAll),
+    ("commandstats", Shown::All),
+    ("errorstats", Shown::Default),
+    ("latencystats", Shown::All),
+    ("cluster", Shown::Default),
+    ("keyspace", Shown::Default),
 ];
-const ALL_EXTRA: [&str; 2] = ["commandstats", "latencystats"];
 
 /// A section under construction. Writing to a String cannot fail.
 struct Section<'a>(&'a mut String);
@@ -42,16 +54,17 @@ impl Node {
         let asked: Vec<String> =
             sections.iter().map(|name| String::from_utf8_lossy(name).to_ascii_lowercase()).collect();
         let has = |name: &str| asked.iter().any(|asked| asked == name);
-        let everything = has("all") || has("everything");
+        let everything = has("everything");
+        let all = has("all") || everything;
         let default = asked.is_empty() || has("default");
         let mut text = String::with_capacity(4096);
-        let order = ["server", "clients", "memory", "persistence", "stats", "replication", "cpu", "modules"];
-        let rest = ["commandstats", "errorstats", "latencystats", "cluster", "keyspace"];
-        for name in order.into_iter().chain(rest) {
-            let by_default = DEFAULT.contains(&name) && (default || everything);
-            // `all` leaves the modules out, `everything` does not.
-            let by_default = by_default && (name != "modules" || default || has("everything"));
-            if has(name) || by_default || (everything && ALL_EXTRA.contains(&name)) {
+        for (name, shown) in SECTIONS {
+            let unasked = match shown {
+                Shown::Default => default || all,
+                Shown::DefaultNotAll => default || everything,
+                Shown::All => all,
+            };
+            if has(name) || unasked {
                 if !text.is_empty() {
                     text.push_str("\r\n");
                 }

@@ -112,15 +112,7 @@ impl Driver {
     async fn perform(&mut self, action: LinkAction) {
         match action {
             LinkAction::Connect => self.connect().await,
-            LinkAction::Send(bytes) => {
-                if let Some(stream) = &mut self.stream
-                    && let Err(error) = stream.write_all(&bytes).await
-                {
-                    self.tell(LinkEvent::Lost(format!("writing failed: {error}")));
-                } else {
-                    self.shared.borrow_mut().stats.net_output += bytes.len() as u64;
-                }
-            }
+            LinkAction::Send(bytes) => self.send(&bytes).await,
             LinkAction::Report(step) => self.report(step),
             LinkAction::Decided { asked, granted } => self.decided(asked, granted),
             LinkAction::ReceiveSnapshot(form) => self.receive_snapshot(form).await,
@@ -135,14 +127,22 @@ impl Driver {
         }
     }
 
+    async fn send(&mut self, bytes: &[u8]) {
+        let Some(stream) = &mut self.stream else { return };
+        match stream.write_all(bytes).await {
+            Ok(()) => self.shared.borrow_mut().stats.net_output += bytes.len() as u64,
+            Err(error) => self.tell(LinkEvent::Lost(format!("writing failed: {error}"))),
+        }
+    }
+
     async fn connect(&mut self) {
         self.connect_began = Instant::now();
         self.buffer.clear();
-        let (host, port, cut, timeout, nodelay) = {
+        let (host, port, cut, timeout) = {
             let node = self.shared.borrow();
             let Some(upstream) = &node.upstream else { return };
             let timeout = node.config.repl_timeout;
-            (upstream.host.clone(), upstream.port, node.link_cut, timeout, true)
+            (upstream.host.clone(), upstream.port, node.link_cut, timeout)
         };
         if cut {
             self.tell(LinkEvent::ConnectFailed("the link is cut".to_owned()));
@@ -152,7 +152,7 @@ impl Driver {
         match tokio::time::timeout(timeout, TcpStream::connect((host.as_str(), port))).await {
             Ok(Ok(stream)) => {
                 // Small commands must not wait for each other.
-                let _ = stream.set_nodelay(nodelay);
+                let _ = stream.set_nodelay(true);
                 self.stream = Some(stream);
                 self.tell(LinkEvent::SocketOpen);
             }
@@ -324,12 +324,7 @@ impl Driver {
     pub(super) async fn perform_now(&mut self) {
         for action in std::mem::take(&mut self.actions) {
             match action {
-                LinkAction::Send(bytes) => {
-                    let Some(stream) = &mut self.stream else { continue };
-                    if let Err(error) = stream.write_all(&bytes).await {
-                        self.tell(LinkEvent::Lost(format!("writing failed: {error}")));
-                    }
-                }
+                LinkAction::Send(bytes) => self.send(&bytes).await,
                 LinkAction::Report(step) => self.report(step),
                 LinkAction::Close(error) => self.close(&error),
                 // Connecting again waits until the transfer is wound up.

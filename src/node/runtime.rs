@@ -1,7 +1,7 @@
 //! The node's thread: start, timers, and how it ends.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -174,14 +174,12 @@ async fn obey(
     wake: &Wake,
     exit: &Exit,
 ) -> StopReason {
+    // Asked for while the node was frozen: done when it is thawed, in the order in which it was asked.
+    let mut waiting = VecDeque::new();
     loop {
-        let mut message = messages.try_recv().ok();
-        while let Some(asked) = message {
-            match asked {
-                Message::Kill => {
-                    exit.reset_sockets.set(true);
-                    return StopReason::Killed;
-                }
+        while let Some(message) = waiting.pop_front().or_else(|| messages.try_recv().ok()) {
+            match message {
+                Message::Kill => return killed(exit),
                 Message::Stop => {
                     let mut node = shared.borrow_mut();
                     node.warning("Received a request to stop, scheduling shutdown...");
@@ -192,34 +190,26 @@ async fn obey(
                 Message::Freeze => {
                     shared.borrow_mut().emit(NodeEvent::Frozen);
                     // The whole thread waits: nothing is served, all sockets stay open.
-                    let mut later = Vec::new();
                     loop {
                         match messages.recv() {
                             Ok(Message::Thaw) => break,
-                            Ok(Message::Kill) | Err(_) => {
-                                exit.reset_sockets.set(true);
-                                return StopReason::Killed;
-                            }
-                            Ok(other) => later.push(other),
+                            Ok(Message::Kill) | Err(_) => return killed(exit),
+                            Ok(other) => waiting.push_back(other),
                         }
                     }
                     shared.borrow_mut().emit(NodeEvent::Thawed);
-                    for other in later {
-                        match other {
-                            Message::CutLink(cut) => shared.borrow_mut().set_link_cut(cut),
-                            Message::Stop => {
-                                let _ = shared.borrow_mut().shut_down(false, true);
-                            }
-                            _ => {}
-                        }
-                    }
                 }
                 Message::Thaw => {}
             }
-            message = messages.try_recv().ok();
         }
         wake.notified().await;
     }
+}
+
+/// Nothing is flushed, and peers see a reset.
+fn killed(exit: &Exit) -> StopReason {
+    exit.reset_sockets.set(true);
+    StopReason::Killed
 }
 
 fn create(

@@ -292,13 +292,3 @@ fn same_bytes(expected: &[u8], given: &[u8]) -> bool {
     });
     differing == 0 && expected.len() == given.len()
 }
-
-/// What `… HELP` answers: a title, the lines, and how to get them.
-pub(super) fn help(session: &mut Session, command: &str, lines: &[&str]) {
-    session.out.array(lines.len() + 2);
-    session.out.simple(&format!("{command} <subcommand> [<argument> …]. Subcommands are"));
-    for line in lines {
-        session.out.simple(line);
-    }
-    session.out.simple("HELP -- this text");
-}

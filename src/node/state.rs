@@ -17,7 +17,7 @@ use super::log::Log;
 use super::runtime::Exit;
 use super::stats::NodeStats;
 use super::upstream::Upstream;
-use crate::commands::{Access, Ctx, Effects, ExpiryMode, Stats};
+use crate::commands::{Access, Ctx, Effects, ExpiryMode, Stats, next_random};
 use crate::protocol::Replies;
 use crate::replication::{Backlog, History, ReplId, StreamWriter, Waits};
 use crate::store::{Keyspace, Store};
@@ -114,8 +114,7 @@ pub(super) struct Node {
 impl Node {
     /// 64 random bits from the node's own generator (SplitMix64).
     pub(super) fn random(&mut self) -> u64 {
-        let mut replies = Replies::new();
-        self.ctx(0, &mut replies).random()
+        next_random(&mut self.random)
     }
 
     /// A new replid.

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// What an empty node takes beside its data, in bytes: thread, runtime, tables (measured: resident size of a
-/// process with 50 idle nodes, less that of one with none, divided by 50).
+/// Flat allowance in bytes for what a node takes beside its data: thread, runtime, tables. An estimate and no
+/// measurement; the difference between two readings of `used_memory` does not depend on it.
 pub(super) const BASE_MEMORY: u64 = 512 * 1024;
 
 /// Ticks of the rate windows: Redis averages 16 samples of 100 ms.

@@ -11,4 +11,4 @@ mod request;
 pub(crate) use decoder::strict_i64;
 pub use decoder::{Body, Decoder, Limits, ProtocolError, Request};
 pub use reply::{Replies, escape_line};
-pub use request::{Args, OwnedArgs, Span, split_inline};
+pub use request::{Args, OwnedArgs, Span, split_inline, write_request};

@@ -4,6 +4,7 @@
 //! whole commands and whole transactions. It must not know what a command does.
 
 use super::{Backlog, History, ReplOffset};
+use crate::protocol::write_request;
 
 /// Writes the stream of a master: every byte goes to the backlog and counts in the offset.
 #[derive(Debug, Default)]
@@ -74,9 +75,9 @@ impl StreamWriter {
 fn feed(history: &mut History, backlog: &mut Backlog, args: &[&[u8]]) {
     let before = backlog.next();
     if !backlog.append_within(longest(args), |tail| {
-        write_array(args, &mut |piece| tail.extend_from_slice(piece));
+        write_request(args, &mut |piece| tail.extend_from_slice(piece));
     }) {
-        write_array(args, &mut |piece| backlog.append(piece));
+        write_request(args, &mut |piece| backlog.append(piece));
     }
     history.advance(backlog.next() - before);
     debug_assert_eq!(history.offset() + 1, backlog.next(), "history and backlog count the same bytes");
@@ -93,7 +94,7 @@ pub fn relay(history: &mut History, backlog: &mut Backlog, applied: &[u8]) {
 /// A command as a RESP array, for what a link sends beside the stream.
 pub fn encode_command(args: &[&[u8]]) -> Vec<u8> {
     let mut out = Vec::with_capacity(longest(args));
-    write_array(args, &mut |piece| out.extend_from_slice(piece));
+    write_request(args, &mut |piece| out.extend_from_slice(piece));
     out
 }
 
@@ -101,33 +102,6 @@ pub fn encode_command(args: &[&[u8]]) -> Vec<u8> {
 fn longest(args: &[&[u8]]) -> usize {
     // Per argument `$`, a length of at most 20 digits and two line ends; the same once for the array.
     args.iter().map(|arg| arg.len() + 25).sum::<usize>() + 25
-}
-
-/// Hands the pieces of a RESP array to `put`.
-#[inline]
-fn write_array(args: &[&[u8]], put: &mut impl FnMut(&[u8])) {
-    write_number(b'*', args.len(), put);
-    for arg in args {
-        write_number(b'$', arg.len(), put);
-        put(arg);
-        put(b"\r\n");
-    }
-}
-
-/// `*3\r\n`, `$16\r\n`. Nearly every number has one or two digits: written as one array of known length,
-/// they cost half of what three variable copies do.
-#[inline]
-fn write_number(kind: u8, number: usize, put: &mut impl FnMut(&[u8])) {
-    let digit = |number: usize| b'0' + number as u8;
-    match number {
-        0..10 => put(&[kind, digit(number), b'\r', b'\n']),
-        10..100 => put(&[kind, digit(number / 10), digit(number % 10), b'\r', b'\n']),
-        _ => {
-            put(&[kind]);
-            put(itoa::Buffer::new().format(number).as_bytes());
-            put(b"\r\n");
-        }
-    }
 }
 
 /// How far a replica has applied its master's stream.

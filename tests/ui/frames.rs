@@ -2,9 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{bounded, unbounded};
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use eframe::egui::{Context, Pos2, RawInput, Rect, vec2};
 use repliscope::app::{App, LabClient};
+use repliscope::lab::{Entry, LabCommand};
 use repliscope::replication::FullReason;
 
 use crate::story::Story;
@@ -25,6 +26,16 @@ fn five_nodes(seconds: f64) -> Story {
     story.workload_on();
     story.run(seconds);
     story
+}
+
+/// A window that has the whole story still before it.
+fn app_before(ctx: &Context, story: &Story) -> (App, Sender<Entry>, Receiver<LabCommand>) {
+    let (entries, events) = unbounded();
+    let (commands, wishes) = bounded(64);
+    for entry in &story.entries {
+        entries.send(entry.clone()).unwrap();
+    }
+    (App::new(ctx, LabClient::new(events, commands)), entries, wishes)
 }
 
 /// One frame: state, shapes and triangles; CPU only.
@@ -50,13 +61,8 @@ fn frame(ctx: &Context, app: &mut App, time: f64) -> Duration {
 #[test]
 fn a_frame_of_five_nodes_and_ten_minutes_fits_its_budget() {
     let story = five_nodes(600.0);
-    let (entries, events) = unbounded();
-    let (commands, _wishes) = bounded(64);
     let ctx = Context::default();
-    let mut app = App::new(&ctx, LabClient::new(events, commands));
-    for entry in &story.entries {
-        entries.send(entry.clone()).unwrap();
-    }
+    let (mut app, entries, _wishes) = app_before(&ctx, &story);
     let mut time = 0.0;
     while !entries.is_empty() {
         time += 0.016;
@@ -87,13 +93,8 @@ fn a_frame_of_five_nodes_and_ten_minutes_fits_its_budget() {
 #[test]
 fn a_flood_of_entries_is_folded_over_several_frames() {
     let story = five_nodes(1_200.0);
-    let (entries, events) = unbounded();
-    let (commands, _wishes) = bounded(64);
     let ctx = Context::default();
-    let mut app = App::new(&ctx, LabClient::new(events, commands));
-    for entry in &story.entries {
-        entries.send(entry.clone()).unwrap();
-    }
+    let (mut app, entries, _wishes) = app_before(&ctx, &story);
     let started = Instant::now();
     app.pump(&ctx);
     let took = started.elapsed();
