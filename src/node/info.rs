@@ -12,9 +12,7 @@ pub(super) use super::config::REDIS_VERSION;
 enum Shown {
     /// By default, and with `all`.
     Default,
-    /// By default, and with `everything`, but not with `all`.
-    DefaultNotAll,
-    /// Only with `all` or `everything`.
+    /// Only with `all`.
     All,
 }
 
@@ -27,7 +25,7 @@ const SECTIONS: [(&str, Shown); 13] = [
     ("stats", Shown::Default),
     ("replication", Shown::Default),
     ("cpu", Shown::Default),
-    ("modules", Shown::DefaultNotAll),
+    ("modules", Shown::Default),
     ("commandstats", Shown::All),
     ("errorstats", Shown::Default),
     ("latencystats", Shown::All),
@@ -54,14 +52,12 @@ impl Node {
         let asked: Vec<String> =
             sections.iter().map(|name| String::from_utf8_lossy(name).to_ascii_lowercase()).collect();
         let has = |name: &str| asked.iter().any(|asked| asked == name);
-        let everything = has("everything");
-        let all = has("all") || everything;
+        let all = has("all") || has("everything");
         let default = asked.is_empty() || has("default");
         let mut text = String::with_capacity(4096);
         for (name, shown) in SECTIONS {
             let unasked = match shown {
                 Shown::Default => default || all,
-                Shown::DefaultNotAll => default || everything,
                 Shown::All => all,
             };
             if has(name) || unasked {

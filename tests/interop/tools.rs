@@ -117,3 +117,18 @@ fn redis_cli_takes_a_snapshot_as_a_replica_would() {
     let output = Command::new("redis-check-rdb").arg(&path).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
 }
+
+#[test]
+fn info_shows_the_sections_that_a_real_server_shows() {
+    if missing("redis-server") {
+        return;
+    }
+    let (ours, theirs) = (Server::node(&[]), Server::redis(&[]));
+    let titles = |server: &Server, sections: &str| -> Vec<String> {
+        let text = server.ask(&format!("INFO {sections}"));
+        text.lines().filter(|line| line.starts_with('#')).map(str::to_owned).collect()
+    };
+    for sections in ["default", "all", "everything", "server", "modules cpu", "all replication", "nosuch"] {
+        assert_eq!(titles(&ours, sections), titles(&theirs, sections), "INFO {sections}");
+    }
+}
