@@ -1,4 +1,6 @@
 //! Repliscope: parses the arguments and chooses the entry point.
+// Without this, Windows opens a console beside the window. A console finds `repliscope.com`, built without the window.
+#![cfg_attr(all(windows, feature = "app", not(debug_assertions)), windows_subsystem = "windows")]
 
 use std::io::Write as _;
 use std::path::PathBuf;
