@@ -8,6 +8,7 @@ pub mod data;
 pub mod fake;
 pub mod server;
 pub mod storm;
+pub mod windows;
 
 use std::time::{Duration, Instant};
 

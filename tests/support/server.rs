@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use repliscope::node::{NodeEvent, NodeHandle, NodeOptions};
 use tempfile::TempDir;
 
-use super::{Client, SOON};
+use super::{Client, SOON, windows};
 
 /// What a server is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,6 +21,8 @@ pub enum Kind {
     Node,
     /// Ours, as `repliscope server`.
     Process,
+    /// Ours for Windows, as `repliscope.com server`, under Wine or on Windows itself.
+    Windows,
     /// The real redis-server.
     Redis,
 }
@@ -111,7 +113,7 @@ impl Server {
     fn run(&mut self) {
         let (life, port) = match self.kind {
             Kind::Node => self.run_node(),
-            Kind::Process | Kind::Redis => self.run_process(),
+            Kind::Process | Kind::Windows | Kind::Redis => self.run_process(),
         };
         (self.life, self.port) = (life, port);
     }
@@ -143,13 +145,14 @@ impl Server {
         // A free port may be taken before the server binds it: then another one is tried.
         for _ in 0..5 {
             let port = if self.port > 0 { self.port } else { free_port() };
-            let mut command = if self.kind == Kind::Redis {
-                Command::new("redis-server")
-            } else {
-                let mut command = Command::new(env!("CARGO_BIN_EXE_repliscope"));
-                command.arg("server");
-                command
+            let mut command = match self.kind {
+                Kind::Redis => Command::new("redis-server"),
+                Kind::Windows => windows::command("repliscope.com"),
+                _ => Command::new(env!("CARGO_BIN_EXE_repliscope")),
             };
+            if self.kind != Kind::Redis {
+                command.arg("server");
+            }
             for (name, value) in &self.directives {
                 command.arg(format!("--{name}"));
                 // `replicaof` has two words; anything else stays one.
@@ -161,7 +164,11 @@ impl Server {
             }
             let log =
                 fs::File::options().create(true).append(true).open(self.dir.path().join("log")).unwrap();
-            command.arg("--port").arg(port.to_string()).arg("--dir").arg(self.dir.path());
+            let dir = match self.kind {
+                Kind::Windows => windows::path(self.dir.path()),
+                _ => self.dir.path().display().to_string(),
+            };
+            command.args(["--port", &port.to_string(), "--dir", &dir]);
             command.stderr(log.try_clone().unwrap()).stdout(log).stdin(Stdio::null());
             let mut child = command.spawn().unwrap();
             let deadline = Instant::now() + SOON;

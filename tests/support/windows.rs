@@ -1,0 +1,52 @@
+//! The Windows programs: where they are, and what starts them on this system.
+//!
+//! `REPLISCOPE_WINDOWS` names the folder with `repliscope.exe` (the window) and `repliscope.com` (the console).
+//! Elsewhere than on Windows `REPLISCOPE_WINE` names the Wine that runs them.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The folder of the programs; `None`, with a word about it, when there is none.
+pub fn folder() -> Option<PathBuf> {
+    let folder = std::env::var_os("REPLISCOPE_WINDOWS").map(PathBuf::from);
+    if folder.is_none() {
+        println!("skipped: REPLISCOPE_WINDOWS does not say where the Windows programs are");
+    }
+    folder
+}
+
+/// Whether the programs are missing, with a word about it.
+pub fn missing() -> bool {
+    folder().is_none()
+}
+
+fn wine() -> Option<OsString> {
+    std::env::var_os("REPLISCOPE_WINE").filter(|_| !cfg!(windows))
+}
+
+/// A command that runs one of the two programs.
+#[track_caller]
+pub fn command(program: &str) -> Command {
+    run(&folder().unwrap().join(program))
+}
+
+/// A command that runs a Windows program.
+pub fn run(program: &Path) -> Command {
+    match wine() {
+        Some(wine) => {
+            let mut command = Command::new(wine);
+            command.arg(path(program));
+            command
+        }
+        None => Command::new(program),
+    }
+}
+
+/// A path as a Windows program reads it: under Wine the root of the files is drive Z.
+pub fn path(path: &Path) -> String {
+    match wine() {
+        Some(_) => format!("Z:{}", path.display()).replace('/', "\\"),
+        None => path.display().to_string(),
+    }
+}
