@@ -1,0 +1,21 @@
+//! What Repliscope needs from the operating system beyond the standard library.
+//!
+//! Owns every difference between Windows and the rest that a caller would otherwise have to write down: exclusive
+//! listening sockets and why one was refused, the figures of a process, the console of a program that has a window,
+//! the end of the session. It must not know nodes, clusters or windows of the app; every function exists on every
+//! system. `unsafe` is allowed in [`windows`](self) alone: calls of the Windows API are there, each with its reason.
+
+mod console;
+mod excluded_ports;
+mod listen;
+mod process;
+mod session;
+
+#[cfg(windows)]
+#[allow(unsafe_code)]
+mod windows;
+
+pub use console::attach_parent_console;
+pub use listen::{Refusal, listen, why_refused};
+pub use process::{resident_bytes, thread_cpu_times};
+pub use session::on_session_end;
