@@ -3,9 +3,9 @@
 //! Owns the probe and the search for a free block. It must not know nodes or clusters.
 
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::net::{Ipv4Addr, SocketAddr};
 
-use socket2::{Domain, Protocol, Socket, Type};
+use repliscope_platform::{Refusal, listen, why_refused};
 
 /// Most ports that one search for a free block probes.
 const PROBES_MAX: u32 = 4096;
@@ -15,7 +15,7 @@ const PROBES_MAX: u32 = 4096;
 pub struct TakenPort {
     /// The port.
     pub port: u16,
-    /// Who holds it, or why the system keeps it; `None` when that cannot be known.
+    /// Who holds it or why the system keeps it, to be read on after "held by"; `None` when that cannot be known.
     pub holder: Option<String>,
 }
 
@@ -26,7 +26,7 @@ pub fn taken_ports(first: u16, count: u16, ours: &[u16]) -> Vec<TakenPort> {
     let mut taken = Vec::new();
     for port in u32::from(first)..u32::from(first) + u32::from(count) {
         let Ok(port) = u16::try_from(port) else {
-            let holder = Some("ports end at 65535".to_owned());
+            let holder = Some("nobody: ports end at 65535".to_owned());
             taken.push(TakenPort { port: u16::MAX, holder });
             break;
         };
@@ -39,18 +39,11 @@ pub fn taken_ports(first: u16, count: u16, ours: &[u16]) -> Vec<TakenPort> {
 
 /// Probes one port; `None` when it is free.
 pub fn taken_port(port: u16) -> Option<TakenPort> {
-    let holder = match probe(port) {
-        Ok(()) => return None,
-        Err(error) if error.kind() == io::ErrorKind::AddrInUse => holder(port),
-        // Windows answers WSAEACCES (10013) for a port in a range that Hyper-V or an administrator set aside:
-        // nobody holds it, and waiting will not free it.
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied && cfg!(windows) => {
-            Some("reserved by Windows (an excluded port range)".to_owned())
-        }
-        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
-            Some("only an administrator may use it".to_owned())
-        }
-        Err(error) => Some(error.to_string()),
+    let error = probe(port).err()?;
+    let holder = match why_refused(address(port), &error) {
+        Refusal::InUse { holder } => holder,
+        Refusal::Kept { keeper } => Some(keeper),
+        Refusal::Other => Some(error.to_string()),
     };
     Some(TakenPort { port, holder })
 }
@@ -78,63 +71,11 @@ fn probe(port: u16) -> io::Result<()> {
     if port == 0 {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "0 is no port"));
     }
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP))?;
-    // On Unix the option only ignores old connections in TIME_WAIT, as a restarted node must. On Windows it
-    // would share the port with whoever holds it; without it a bind there is exclusive enough for a probe.
-    #[cfg(not(windows))]
-    socket.set_reuse_address(true)?;
-    socket.bind(&SocketAddr::from(SocketAddrV4::new(Ipv4Addr::LOCALHOST, port)).into())?;
-    // Linux lets two sockets with the option bind one port as long as none listens.
-    socket.listen(1)
+    listen(address(port), 1).map(drop)
 }
 
-/// Who listens on `port`, as far as this system tells an ordinary user.
-#[cfg(target_os = "linux")]
-fn holder(port: u16) -> Option<String> {
-    let (inode, uid) = ["/proc/net/tcp", "/proc/net/tcp6"].iter().find_map(|table| {
-        let table = std::fs::read_to_string(table).ok()?;
-        table.lines().skip(1).find_map(|row| listener_row(row, port))
-    })?;
-    let socket = format!("socket:[{inode}]");
-    for process in std::fs::read_dir("/proc").ok()?.flatten() {
-        let Some(pid) = process.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else {
-            continue;
-        };
-        // Other users' processes cannot be read; theirs is told by uid below.
-        let Ok(files) = std::fs::read_dir(process.path().join("fd")) else { continue };
-        let holds = |file: std::fs::DirEntry| {
-            std::fs::read_link(file.path()).is_ok_and(|target| target.as_os_str() == socket.as_str())
-        };
-        if files.flatten().any(holds) {
-            if pid == std::process::id() {
-                return Some("this Repliscope".to_owned());
-            }
-            let name = std::fs::read_to_string(process.path().join("comm")).unwrap_or_default();
-            return Some(format!("{} (pid {pid})", name.trim_end()));
-        }
-    }
-    Some(format!("a process of user {uid}"))
-}
-
-#[cfg(not(target_os = "linux"))]
-fn holder(_port: u16) -> Option<String> {
-    None
-}
-
-/// Inode and uid of a row of `/proc/net/tcp` that listens on `port`.
-#[cfg(target_os = "linux")]
-fn listener_row(row: &str, port: u16) -> Option<(u64, u32)> {
-    const LISTEN: &str = "0A";
-    let mut columns = row.split_whitespace();
-    let local = columns.nth(1)?;
-    let (_, local_port) = local.rsplit_once(':')?;
-    let state = columns.nth(1)?;
-    if state != LISTEN || u16::from_str_radix(local_port, 16) != Ok(port) {
-        return None;
-    }
-    let uid = columns.nth(3)?.parse().ok()?;
-    let inode = columns.nth(1)?.parse().ok()?;
-    Some((inode, uid))
+fn address(port: u16) -> SocketAddr {
+    SocketAddr::from((Ipv4Addr::LOCALHOST, port))
 }
 
 #[cfg(test)]
@@ -161,7 +102,8 @@ pub(super) mod tests {
         let port = listener.local_addr().unwrap().port();
         let taken = taken_port(port).unwrap();
         assert_eq!(taken.port, port);
-        if cfg!(target_os = "linux") {
+        // Wine does not tell; `repliscope_platform` tests what Windows does.
+        if !cfg!(windows) {
             assert_eq!(taken.holder.as_deref(), Some("this Repliscope"));
         }
         drop(listener);
@@ -191,15 +133,5 @@ pub(super) mod tests {
         assert_eq!(next_free_block(65_535, 1, &[]), None);
         assert_eq!(taken_ports(65_535, 3, &[65_535]).len(), 1);
         assert!(taken_port(0).is_some());
-    }
-
-    #[cfg(target_os = "linux")]
-    #[test]
-    fn only_listening_rows_of_the_port_count() {
-        let row = "   0: 0100007F:1B59 00000000:0000 0A 00000000:00000000 00:00000000 00000000  1000        0 4711 1 x";
-        assert_eq!(listener_row(row, 7001), Some((4711, 1000)));
-        assert_eq!(listener_row(row, 7002), None);
-        assert_eq!(listener_row(&row.replace(" 0A ", " 01 "), 7001), None);
-        assert_eq!(listener_row("garbage", 7001), None);
     }
 }

@@ -1,11 +1,12 @@
-//! Listening sockets, exclusive ones: nobody else may take connections that are meant for this node.
+//! The node's listening sockets, and how it welcomes those who connect.
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::time::Duration;
 
-use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
+use repliscope_platform::{Refusal, why_refused};
+use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::client::Client;
@@ -18,8 +19,8 @@ use super::state::Shared;
 pub(super) enum BindError {
     #[error("port {0} is in use by another program")]
     InUse(u16),
-    #[error("the system reserves port {0} (excluded port range, or a privileged port)")]
-    Reserved(u16),
+    #[error("port {0} is held by {1}")]
+    Reserved(u16, String),
     #[error("'{0}' is no address to listen on")]
     BadAddress(String),
     #[error("cannot listen on {0}: {1}")]
@@ -30,7 +31,7 @@ impl BindError {
     /// The line that Redis' own test harness waits for.
     pub(super) fn log_line(&self) -> String {
         let port = match self {
-            Self::InUse(port) | Self::Reserved(port) => *port,
+            Self::InUse(port) | Self::Reserved(port, _) => *port,
             Self::Other(addr, _) => addr.port(),
             Self::BadAddress(_) => 0,
         };
@@ -58,7 +59,8 @@ pub(super) fn bind(config: &mut Config) -> Result<Vec<TcpListener>, BindError> {
             text => text.parse().map_err(|_| BindError::BadAddress(text.to_owned()))?,
         };
         let addr = SocketAddr::new(ip, config.port);
-        match listen(addr, config.tcp_backlog) {
+        let listener = repliscope_platform::listen(addr, config.tcp_backlog).and_then(TcpListener::from_std);
+        match listener {
             Ok(listener) => {
                 if config.port == 0 {
                     config.port = listener.local_addr().map_or(0, |addr| addr.port());
@@ -67,29 +69,15 @@ pub(super) fn bind(config: &mut Config) -> Result<Vec<TcpListener>, BindError> {
             }
             Err(error) if optional && error.kind() == io::ErrorKind::AddrNotAvailable => {}
             Err(error) => {
-                return Err(match error.kind() {
-                    io::ErrorKind::AddrInUse => BindError::InUse(config.port),
-                    io::ErrorKind::PermissionDenied => BindError::Reserved(config.port),
-                    _ => BindError::Other(addr, error),
+                return Err(match why_refused(addr, &error) {
+                    Refusal::InUse { .. } => BindError::InUse(config.port),
+                    Refusal::Kept { keeper } => BindError::Reserved(config.port, keeper),
+                    Refusal::Other => BindError::Other(addr, error),
                 });
             }
         }
     }
     Ok(listeners)
-}
-
-fn listen(addr: SocketAddr, backlog: u32) -> io::Result<TcpListener> {
-    let socket = Socket::new(Domain::for_address(addr), Type::STREAM, Some(Protocol::TCP))?;
-    if addr.is_ipv6() {
-        socket.set_only_v6(true)?;
-    }
-    // On Unix this only skips the wait for old connections; on Windows it would let others steal the port.
-    #[cfg(unix)]
-    socket.set_reuse_address(true)?;
-    socket.bind(&addr.into())?;
-    socket.listen(i32::try_from(backlog).unwrap_or(511))?;
-    socket.set_nonblocking(true)?;
-    TcpListener::from_std(socket.into())
 }
 
 /// Accepts clients until the node ends.
