@@ -147,7 +147,7 @@ impl Node {
         let backlog = self.backlog.as_ref().map_or(0, |backlog| backlog.memory() as u64);
         let backlog_own = backlog.min(self.config.repl_backlog_size);
         let peak = self.stats.peak_memory.max(used);
-        let rss = resident_bytes();
+        let rss = repliscope_platform::resident_bytes();
         info.add("used_memory", used);
         info.add("used_memory_human", human(used));
         info.add("used_memory_rss", rss);
@@ -375,28 +375,11 @@ impl Node {
 }
 
 fn info_cpu(info: &mut Section<'_>) {
-    let (system, user) = cpu_seconds();
-    info.add("used_cpu_sys", format_args!("{system:.6}"));
-    info.add("used_cpu_user", format_args!("{user:.6}"));
+    let (system, user) = repliscope_platform::thread_cpu_times();
+    info.add("used_cpu_sys", format_args!("{:.6}", system.as_secs_f64()));
+    info.add("used_cpu_user", format_args!("{:.6}", user.as_secs_f64()));
     info.add("used_cpu_sys_children", "0.000000");
     info.add("used_cpu_user_children", "0.000000");
-}
-
-/// Resident bytes of the process (all nodes in it), 0 where the system does not tell.
-fn resident_bytes() -> u64 {
-    let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
-    let pages: Option<u64> = statm.split_whitespace().nth(1).and_then(|pages| pages.parse().ok());
-    pages.unwrap_or(0) * 4096
-}
-
-/// Seconds that this thread spent in the system and in user code, 0 where the system does not tell.
-fn cpu_seconds() -> (f64, f64) {
-    const TICKS_PER_SECOND: f64 = 100.0;
-    let stat = std::fs::read_to_string("/proc/thread-self/stat").unwrap_or_default();
-    // The name, in parentheses, may hold spaces: count fields from behind it.
-    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-    let ticks = |index: usize| fields.get(index).and_then(|ticks| ticks.parse::<f64>().ok()).unwrap_or(0.0);
-    (ticks(12) / TICKS_PER_SECOND, ticks(11) / TICKS_PER_SECOND)
 }
 
 /// Bytes as INFO's `_human` fields print them.
