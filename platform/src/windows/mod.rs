@@ -58,6 +58,12 @@ pub(crate) fn is_exclusive(socket: &Socket) -> io::Result<bool> {
     if result == 0 { Ok(value != 0) } else { Err(io::Error::last_os_error()) }
 }
 
+/// Whether this is Wine, which cannot do all that Windows can.
+#[cfg(test)]
+pub(crate) fn is_wine() -> bool {
+    std::path::Path::new(r"C:\windows\system32\winecfg.exe").exists()
+}
+
 /// Bytes of this process that are in memory.
 pub(crate) fn working_set() -> Option<u64> {
     let size = size_of::<PROCESS_MEMORY_COUNTERS>() as u32;

@@ -84,3 +84,48 @@ extern "system" fn procedure(window: HWND, message: u32, w: WPARAM, l: LPARAM) -
         _ => unsafe { DefWindowProcW(window, message, w, l) },
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::sync::mpsc::{TryRecvError, channel};
+    use std::time::{Duration, Instant};
+
+    use windows_sys::Win32::UI::WindowsAndMessaging::{FindWindowW, IsWindowVisible, SendMessageW};
+
+    use super::*;
+
+    #[test]
+    fn the_end_of_the_session_waits_for_the_callback() {
+        let (tell, told) = channel();
+        watch(Box::new(move || {
+            std::thread::sleep(Duration::from_millis(200));
+            tell.send(()).unwrap();
+        }));
+        let begun = Instant::now();
+        let window = loop {
+            // Finds top-level windows only: those that hear of the session.
+            // SAFETY: both arguments may be null, and the name is a constant that ends in NUL.
+            let window = unsafe { FindWindowW(NAME, null()) };
+            if !window.is_null() {
+                break window;
+            }
+            if crate::windows::is_wine() && told.try_recv() == Err(TryRecvError::Disconnected) {
+                return; // without a display it has no windows
+            }
+            assert!(begun.elapsed() < Duration::from_mins(1), "no window");
+            std::thread::sleep(Duration::from_millis(10));
+        };
+        // SAFETY: the window is that of this program, and lives as long as its thread.
+        assert_eq!(unsafe { IsWindowVisible(window) }, 0);
+        // SAFETY: as above; the messages carry no pointers.
+        let send = |message, sure| unsafe { SendMessageW(window, message, sure, 0) };
+        assert_eq!(send(WM_QUERYENDSESSION, 0), 1, "it refuses");
+        assert_eq!(send(WM_ENDSESSION, 0), 0);
+        assert_eq!(told.try_recv(), Err(TryRecvError::Empty), "somebody else refused, so nothing ends");
+        assert_eq!(send(WM_ENDSESSION, 1), 0);
+        assert_eq!(told.try_recv(), Ok(()), "the answer came before the callback was done");
+        assert_eq!(send(WM_ENDSESSION, 1), 0, "a second time there is nothing to do");
+    }
+}
