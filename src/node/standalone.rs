@@ -1,9 +1,13 @@
 //! One node as a program of its own: `repliscope server`, with Redis' command line, log and signals.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use super::config::parse_command_line;
 use super::{NodeEvent, NodeHandle, NodeOptions, StopReason};
+
+/// How long a session that ends is held up while the program saves: the system would kill it after five seconds.
+const HOLD_SESSION: Duration = Duration::from_secs(4);
 
 /// Runs one node until it ends, or until SIGTERM or Ctrl-C ask for its end. `args` are those behind the
 /// program's name: `[redis.conf] [--name value …]`.
@@ -26,11 +30,12 @@ pub fn serve(args: &[String]) -> ExitCode {
         Err(error) => return fail(&format!("no runtime for signals: {error}")),
     };
     let reason = runtime.block_on(async {
-        loop {
-            tokio::select! {
-                biased;
-                reason = end.recv() => break reason,
-                () = asked_to_end() => node.stop(),
+        tokio::select! {
+            biased;
+            reason = end.recv() => reason,
+            () = asked_to_end() => {
+                node.stop();
+                end.recv().await
             }
         }
     });
@@ -49,40 +54,66 @@ fn fail(text: &str) -> ExitCode {
 }
 
 /// Comes when the user or the system wants the program to end.
+///
+/// Where the system would end the program as soon as it has told it (the console is closed, the session ends), it is
+/// kept waiting from then on, so that the caller can save and let `main` return.
 pub async fn asked_to_end() {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        let ctrl_c = tokio::signal::ctrl_c();
-        match (signal(SignalKind::terminate()), signal(SignalKind::hangup())) {
-            (Ok(mut terminate), Ok(mut hangup)) => {
-                tokio::select! {
-                    _ = ctrl_c => {}
-                    _ = terminate.recv() => {}
-                    _ = hangup.recv() => {}
-                }
+    tokio::select! {
+        () = signalled() => {}
+        () = session_ended() => {}
+    }
+}
+
+#[cfg(unix)]
+async fn signalled() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let ctrl_c = tokio::signal::ctrl_c();
+    match (signal(SignalKind::terminate()), signal(SignalKind::hangup())) {
+        (Ok(mut terminate), Ok(mut hangup)) => {
+            tokio::select! {
+                _ = ctrl_c => {}
+                _ = terminate.recv() => {}
+                _ = hangup.recv() => {}
             }
-            _ => {
-                let _ = ctrl_c.await;
-            }
+        }
+        _ => {
+            let _ = ctrl_c.await;
         }
     }
-    #[cfg(windows)]
-    {
-        use tokio::signal::windows::{ctrl_close, ctrl_logoff, ctrl_shutdown};
-        let ctrl_c = tokio::signal::ctrl_c();
-        match (ctrl_close(), ctrl_logoff(), ctrl_shutdown()) {
-            (Ok(mut close), Ok(mut logoff), Ok(mut shutdown)) => {
-                tokio::select! {
-                    _ = ctrl_c => {}
-                    _ = close.recv() => {}
-                    _ = logoff.recv() => {}
-                    _ = shutdown.recv() => {}
-                }
-            }
-            _ => {
-                let _ = ctrl_c.await;
+}
+
+#[cfg(windows)]
+async fn signalled() {
+    use tokio::signal::windows::{ctrl_break, ctrl_close, ctrl_logoff, ctrl_shutdown};
+    let ctrl_c = tokio::signal::ctrl_c();
+    // Windows ends the program when the handler of the last three returns; tokio's never does.
+    match (ctrl_break(), ctrl_close(), ctrl_logoff(), ctrl_shutdown()) {
+        (Ok(mut ctrl_break), Ok(mut close), Ok(mut logoff), Ok(mut shutdown)) => {
+            tokio::select! {
+                _ = ctrl_c => {}
+                _ = ctrl_break.recv() => {}
+                _ = close.recv() => {}
+                _ = logoff.recv() => {}
+                _ = shutdown.recv() => {}
             }
         }
+        _ => {
+            let _ = ctrl_c.await;
+        }
+    }
+}
+
+/// Log-off and shutdown as Windows tells them to a program that could have a window, which `ctrl_logoff` and
+/// `ctrl_shutdown` do not reach: ours could, even when it runs in a console.
+async fn session_ended() {
+    let (tell, told) = tokio::sync::oneshot::channel();
+    repliscope_platform::on_session_end(move || {
+        // The receiver is gone if the program is ending already; that takes its time as well.
+        let _ = tell.send(());
+        std::thread::sleep(HOLD_SESSION);
+    });
+    // Where no session ends like this, the sender is dropped unused.
+    if told.await.is_err() {
+        std::future::pending().await
     }
 }
