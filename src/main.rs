@@ -99,7 +99,7 @@ fn in_window(recording: Option<PathBuf>) -> ExitCode {
     let connect = Box::new(|wake: repliscope::app::Wake| {
         let options = LabOptions { data_dir: default_dir(), keep_data: false };
         match start(wake, options) {
-            Ok(lab) => LabClient::new(lab.entries, lab.commands).with_guard(EndLab(lab.handle)),
+            Ok(lab) => LabClient::new(lab.entries, lab.commands).with_guard(EndLab::new(lab.handle)),
             Err(error) => LabClient::failed(&format!("the lab could not start: {error}")),
         }
     });
@@ -116,14 +116,32 @@ fn in_window(recording: Option<PathBuf>) -> ExitCode {
     }
 }
 
-/// Ends the lab with the window, and waits for it: a node may have to save.
+/// Ends the lab with the window, or with the session if that ends first, and waits for it: a node may have to save.
 #[cfg(feature = "app")]
-struct EndLab(repliscope::lab::LabHandle);
+struct EndLab(std::sync::Arc<repliscope::lab::LabHandle>);
+
+#[cfg(feature = "app")]
+impl EndLab {
+    /// What the lab's end takes at most.
+    const WITHIN: std::time::Duration = std::time::Duration::from_secs(3);
+
+    fn new(lab: repliscope::lab::LabHandle) -> Self {
+        let lab = std::sync::Arc::new(lab);
+        let with_session = std::sync::Arc::downgrade(&lab);
+        repliscope_platform::on_session_end(move || {
+            // Both may ask and wait: a lab ends once. One that has ended with its window is gone.
+            if let Some(lab) = with_session.upgrade() {
+                lab.shutdown(Self::WITHIN);
+            }
+        });
+        Self(lab)
+    }
+}
 
 #[cfg(feature = "app")]
 impl Drop for EndLab {
     fn drop(&mut self) {
-        self.0.shutdown(std::time::Duration::from_secs(3));
+        self.0.shutdown(Self::WITHIN);
     }
 }
 
