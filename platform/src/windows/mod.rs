@@ -24,6 +24,9 @@ use windows_sys::Win32::System::ProcessStatus::{K32GetProcessMemoryInfo, PROCESS
 use windows_sys::Win32::System::Threading::{GetCurrentProcess, GetCurrentThread, GetThreadTimes};
 use windows_sys::core::PCWSTR;
 
+/// Size of an int, as the socket calls want it.
+const INT_SIZE: i32 = (i32::BITS / 8).cast_signed();
+
 /// Keeps every other socket off the port that this one is about to bind.
 pub(crate) fn set_exclusive(socket: &Socket) -> io::Result<()> {
     let yes = 1i32;
@@ -34,7 +37,7 @@ pub(crate) fn set_exclusive(socket: &Socket) -> io::Result<()> {
             SOL_SOCKET,
             SO_EXCLUSIVEADDRUSE,
             (&raw const yes).cast(),
-            size_of::<i32>() as i32,
+            INT_SIZE,
         )
     };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
@@ -44,7 +47,7 @@ pub(crate) fn set_exclusive(socket: &Socket) -> io::Result<()> {
 #[cfg(test)]
 pub(crate) fn is_exclusive(socket: &Socket) -> io::Result<bool> {
     use windows_sys::Win32::Networking::WinSock::getsockopt;
-    let (mut value, mut size) = (0i32, size_of::<i32>() as i32);
+    let (mut value, mut size) = (0i32, INT_SIZE);
     // SAFETY: the socket is open while it is borrowed; the value is an int that outlives the call, with its size.
     let result = unsafe {
         getsockopt(
