@@ -4,7 +4,7 @@ use super::actions::preset_label;
 use super::format;
 use crate::lab::model::LabModel;
 use crate::lab::{ConsoleTarget, Event, LabCommand, NodeId, PromotionStep, ReplyValue};
-use crate::node::{FeedPhase, NodeEvent, NodeRole, SnapshotTarget, StopReason, SyncOutcome};
+use crate::node::{FeedPhase, NodeEvent, NodeRole, SnapshotTarget, StopReason, SyncOutcome, TimeGap};
 use crate::replication::explain;
 
 /// What people call a node: its port, or its identity once it is forgotten.
@@ -65,6 +65,7 @@ fn in_words(model: &LabModel, event: &Event) -> String {
         Event::Node { event, .. } => node(event),
         Event::Answering { .. } => "Answers PING".to_owned(),
         Event::Silent { reason, .. } => format!("Does not answer: {reason}"),
+        Event::TimeGap(gap) => time_gap(*gap),
         Event::Sample { sample, .. } => format!("Figures, offset {}", format::number(sample.offset)),
         Event::Promotion { node, step, after } => promotion(model, *node, step, &format::duration(*after)),
         Event::ConsoleReply { reply: value, took, .. } => {
@@ -109,6 +110,21 @@ fn asked(model: &LabModel, command: &LabCommand) -> String {
         LabCommand::Workload(_) => "Asked to end the workload".to_owned(),
         LabCommand::SaveRecording(path) => format!("Asked to save the recording to {}", path.display()),
         LabCommand::ClearFaults => "Asked to clear all faults".to_owned(),
+    }
+}
+
+fn time_gap(gap: TimeGap) -> String {
+    match gap {
+        TimeGap::Stopped { lasted } => format!(
+            "Time gap: nothing ran for {}, because the computer slept or the program was stopped; that time counts \
+             as nobody's silence",
+            format::duration(lasted)
+        ),
+        TimeGap::ClockAhead { by } => format!(
+            "Time gap: the clock jumped ahead by {}, because the computer slept or its clock was set; keys expire \
+             by the new time",
+            format::duration(by)
+        ),
     }
 }
 
@@ -232,6 +248,13 @@ mod tests {
 
     use super::*;
     use crate::lab::{Entry, NodePlan, Preset};
+
+    #[test]
+    fn a_time_gap_is_told_with_its_length_and_its_cause() {
+        let gap = Event::TimeGap(TimeGap::Stopped { lasted: Duration::from_secs(312) });
+        let told = event(&LabModel::default(), &gap);
+        assert!(told.contains("nothing ran for 5 min 12 s") && told.contains("slept"), "{told}");
+    }
 
     #[test]
     fn nodes_are_called_by_their_ports() {

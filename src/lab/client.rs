@@ -9,8 +9,8 @@ use std::time::Duration;
 use thiserror::Error;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::time::timeout;
 
+use crate::node::pulse;
 use crate::protocol::frame::{Frame, FrameDecoder, FrameError, FrameLimits};
 use crate::protocol::write_request;
 
@@ -61,9 +61,9 @@ impl RespClient {
         limits: FrameLimits,
         within: Duration,
     ) -> Result<Self, ClientError> {
-        let stream = timeout(within, TcpStream::connect(addr))
+        let stream = pulse::within(within, TcpStream::connect(addr))
             .await
-            .map_err(|_| ClientError::TimedOut(within))?
+            .ok_or(ClientError::TimedOut(within))?
             .map_err(|source| ClientError::Connect { addr, source })?;
         stream.set_nodelay(true)?;
         Ok(Self {
@@ -131,7 +131,7 @@ impl RespClient {
             self.flush().await?;
             self.receive().await
         };
-        timeout(within, exchange).await.map_err(|_| ClientError::TimedOut(within))?
+        pulse::within(within, exchange).await.ok_or(ClientError::TimedOut(within))?
     }
 }
 

@@ -10,7 +10,6 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::spawn_local;
-use tokio::time::{Instant, timeout_at};
 
 use super::console::{self, Line};
 use super::lifecycle::NodeEvents;
@@ -22,6 +21,7 @@ use super::{
     ConsoleTarget, Event, LabCommand, LabOptions, NodeId, NoticeLevel, ReplyValue, WorkloadSettings,
     recording,
 };
+use crate::node::pulse;
 
 /// How long a killed node may take to be gone.
 pub(super) const KILL_WITHIN: Duration = Duration::from_millis(500);
@@ -127,17 +127,18 @@ impl Lab {
         });
     }
 
-    /// Waits until `condition` holds; `false` if `deadline` passed first.
-    pub(super) async fn until(&self, deadline: Instant, condition: impl Fn(&State) -> bool) -> bool {
-        loop {
-            let changed = self.changed.notified();
-            if condition(&self.state.borrow()) {
-                return true;
+    /// Waits until `condition` holds; `false` if `limit` passed first.
+    pub(super) async fn until(&self, limit: Duration, condition: impl Fn(&State) -> bool) -> bool {
+        let holds = async {
+            loop {
+                let changed = self.changed.notified();
+                if condition(&self.state.borrow()) {
+                    return;
+                }
+                changed.await;
             }
-            if timeout_at(deadline, changed).await.is_err() {
-                return condition(&self.state.borrow());
-            }
-        }
+        };
+        pulse::within(limit, holds).await.is_some() || condition(&self.state.borrow())
     }
 
     /// Does something with a node that exists, in a cluster that is not ending.

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::{LabCommand, Preset, WorkloadSettings};
-use crate::node::NodeEvent;
+use crate::node::{NodeEvent, TimeGap};
 use crate::replication::{ReplId, ReplOffset};
 
 /// Identity of a node within a lab: stays the same over restarts.
@@ -93,6 +93,8 @@ pub enum Event {
         /// In plain words.
         reason: String,
     },
+    /// The whole process could not run, or the wall clock jumped: no node is to blame for what comes of it.
+    TimeGap(TimeGap),
     /// What INFO said. Sent when something changed, at most ten times a second and node.
     Sample {
         /// Which node.

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::task::{spawn_blocking, spawn_local};
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::cluster::{Done, KILL_WITHIN, Lab, Refusal};
@@ -196,7 +196,7 @@ impl Lab {
             let mine = |state: &super::member::State| {
                 state.members.get(&node).is_none_or(|m| m.generation != generation || m.run == Run::Off)
             };
-            if !lab.until(Instant::now() + 4 * KILL_WITHIN, mine).await {
+            if !lab.until(4 * KILL_WITHIN, mine).await {
                 lab.give_up(node);
             }
         });

@@ -8,12 +8,13 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use tokio::sync::Notify;
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::client::{ClientError, RespClient, text};
 use super::info;
 use super::recorder::Recorder;
 use super::{Event, NodeId, NodeSample};
+use crate::node::pulse;
 use crate::protocol::frame::{Frame, FrameLimits};
 
 /// Time from one poll to the next while something changes: at most ten samples a second.
@@ -41,7 +42,7 @@ pub(super) async fn observe(node: NodeId, addr: SocketAddr, recorder: Rc<Recorde
         node,
         recorder,
         poke,
-        heard: Instant::now(),
+        heard: pulse::awake(),
         answering: false,
         told_silent: false,
         last: None,
@@ -61,8 +62,8 @@ struct Observer {
     node: NodeId,
     recorder: Rc<Recorder>,
     poke: Rc<Notify>,
-    /// Last answer, or the begin.
-    heard: Instant,
+    /// Last answer, or the begin, in time awake: nobody answers while the computer sleeps.
+    heard: Duration,
     /// `Answering` was told, and no `Silent` since.
     answering: bool,
     told_silent: bool,
@@ -90,7 +91,7 @@ impl Observer {
     async fn ping(&mut self, client: &mut RespClient) -> Result<(), ClientError> {
         match self.ask(client, &["PING"]).await? {
             Frame::Simple(reply) if reply == b"PONG" => {
-                self.heard = Instant::now();
+                self.heard = pulse::awake();
                 self.answering = true;
                 self.told_silent = false;
                 self.still = 0;
@@ -116,7 +117,7 @@ impl Observer {
         if !self.answering {
             return Ok(()); // a late answer after silence: PING decides
         }
-        self.heard = Instant::now();
+        self.heard = pulse::awake();
         if let Frame::Bulk(info) | Frame::Verbatim(_, info) = reply {
             self.consider(info::parse(&String::from_utf8_lossy(&info), asked.elapsed()));
         }
@@ -156,9 +157,8 @@ impl Observer {
         if self.told_silent {
             return client.receive().await;
         }
-        let asked = Instant::now();
-        let patience = (self.heard + SILENT_AFTER).max(asked + POLL_FAST);
-        if let Ok(answer) = timeout_at(patience, client.receive()).await {
+        let patience = (self.heard + SILENT_AFTER).saturating_sub(pulse::awake()).max(POLL_FAST);
+        if let Some(answer) = pulse::within(patience, client.receive()).await {
             return answer;
         }
         self.tell_if_silent(&format!("no answer to {} for {} s", args[0], SILENT_AFTER.as_secs()));
@@ -166,7 +166,7 @@ impl Observer {
     }
 
     fn tell_if_silent(&mut self, reason: &str) {
-        if !self.told_silent && self.heard.elapsed() >= SILENT_AFTER {
+        if !self.told_silent && pulse::awake().saturating_sub(self.heard) >= SILENT_AFTER {
             self.told_silent = true;
             self.answering = false;
             self.recorder.record(Event::Silent { node: self.node, reason: reason.to_owned() });

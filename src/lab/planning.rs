@@ -4,12 +4,13 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use tokio::task::spawn_local;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
 use super::cluster::{Done, KILL_WITHIN, Lab, Refusal};
 use super::folder::NodeFolder;
 use super::member::{Ending, Member, Run, State, plan};
 use super::{Event, NodeId, NodePlan, NoticeLevel, Preset, ports};
+use crate::node::pulse;
 
 /// Most nodes of one cluster.
 const NODES_MAX: usize = 64;
@@ -226,16 +227,16 @@ impl Lab {
 
     /// Ends all nodes, replicas before their masters, and kills those that have not ended in time.
     pub(super) async fn end_nodes(self: &Rc<Self>, within: Duration) {
-        let deadline = Instant::now() + within;
+        let deadline = pulse::awake() + within;
         let mut waves = self.state.borrow().leaves_first();
         waves.reverse();
         while let Some(wave) = waves.pop() {
             for &node in &wave {
                 self.ask_to_end(node);
             }
-            let left = deadline.saturating_duration_since(Instant::now());
+            let left = deadline.saturating_sub(pulse::awake());
             // A wave that hangs takes its share of the time, not that of its masters.
-            let share = Instant::now() + left / (waves.len() as u32 + 1);
+            let share = left / (waves.len() as u32 + 1);
             self.until(share, |state| wave.iter().all(|node| is_off(state, *node))).await;
         }
         let hung: Vec<_> = {
@@ -248,7 +249,7 @@ impl Lab {
             self.kill_handle(node);
         }
         let gone = |state: &State| hung.iter().all(|node| is_off(state, *node));
-        if !self.until(Instant::now() + KILL_WITHIN, gone).await {
+        if !self.until(KILL_WITHIN, gone).await {
             for node in hung {
                 self.give_up(node);
             }
@@ -259,7 +260,7 @@ impl Lab {
                 let _ = thread.await; // a join that panicked has nothing to tell
             }
         };
-        let _ = timeout(KILL_WITHIN, all).await;
+        let _ = pulse::within(KILL_WITHIN, all).await;
     }
 }
 

@@ -255,7 +255,7 @@ mod tests {
 
     use super::*;
     use crate::lab::{Event, NodeId, NodePlan, NoticeLevel, Preset, ReplyValue};
-    use crate::node::{NodeEvent, StopReason};
+    use crate::node::{NodeEvent, StopReason, TimeGap};
     use crate::replication::{FullReason, PsyncVerdict, ReplId};
 
     fn story() -> Vec<Arc<Entry>> {
@@ -292,6 +292,7 @@ mod tests {
                 db: 3,
                 in_multi: true,
             },
+            Event::TimeGap(TimeGap::Stopped { lasted: Duration::from_secs(312) }),
             Event::Node { node: NodeId(1), event: NodeEvent::Stopped(StopReason::Killed) },
             Event::Notice { level: NoticeLevel::Error, node: None, text: "what failed".into() },
         ]

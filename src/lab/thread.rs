@@ -20,6 +20,7 @@ use super::lifecycle::{NodeEvents, NodeMessage};
 use super::recorder::Recorder;
 use super::runner::{Embedded, Runner};
 use super::{Entry, Event, LabCommand};
+use crate::node::pulse;
 
 /// Commands that wait for the lab; the window's `try_send` fails beyond it.
 const COMMANDS_MAX: usize = 256;
@@ -156,6 +157,7 @@ async fn serve(
         wall: jiff::Timestamp::now().to_string(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
     });
+    let mut gaps = pulse::gaps();
     let lab = Lab::new(Rc::clone(&recorder), options, runner, events);
     loop {
         tokio::select! {
@@ -165,6 +167,11 @@ async fn serve(
                 None => break,
             },
             Some(message) = messages.recv() => lab.on_message(message),
+            Ok(()) = gaps.changed() => {
+                if let Some(gap) = *gaps.borrow_and_update() {
+                    recorder.record(Event::TimeGap(gap));
+                }
+            }
         }
     }
     end(&lab, &mut messages).await;

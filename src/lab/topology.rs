@@ -11,6 +11,7 @@ use super::client::{RespClient, text};
 use super::cluster::{Done, Lab, Refusal};
 use super::member::Run;
 use super::{Event, NodeId, NoticeLevel, PromotionStep};
+use crate::node::pulse;
 use crate::protocol::frame::{Frame, FrameLimits};
 
 /// How long a node may take to carry out an order; a frozen one never does.
@@ -314,9 +315,9 @@ impl Lab {
 
 /// Sends one command on a connection of its own; a node that is just starting is waited for.
 async fn order(addr: SocketAddr, args: &[&str]) -> Result<(), String> {
-    let deadline = Instant::now() + ORDER_WITHIN;
+    let deadline = pulse::awake() + ORDER_WITHIN;
     loop {
-        let left = deadline.saturating_duration_since(Instant::now());
+        let left = deadline.saturating_sub(pulse::awake());
         match RespClient::connect(addr, FrameLimits::default(), left).await {
             Ok(mut client) => {
                 return match client.call(args, ORDER_WITHIN).await {
@@ -325,7 +326,7 @@ async fn order(addr: SocketAddr, args: &[&str]) -> Result<(), String> {
                     Err(error) => Err(error.to_string()),
                 };
             }
-            Err(error) if Instant::now() >= deadline => return Err(error.to_string()),
+            Err(error) if pulse::awake() >= deadline => return Err(error.to_string()),
             Err(_) => sleep(RETRY).await,
         }
     }
@@ -333,14 +334,14 @@ async fn order(addr: SocketAddr, args: &[&str]) -> Result<(), String> {
 
 /// Waits until the node accepts a write.
 async fn first_write(addr: SocketAddr) -> Result<(), String> {
-    let deadline = Instant::now() + WRITABLE_WITHIN;
+    let deadline = pulse::awake() + WRITABLE_WITHIN;
     let mut client = RespClient::connect(addr, FrameLimits::default(), ORDER_WITHIN)
         .await
         .map_err(|error| error.to_string())?;
     loop {
-        let left = deadline.saturating_duration_since(Instant::now());
+        let left = deadline.saturating_sub(pulse::awake());
         match client.call(&WRITE_PROBE, left).await {
-            Ok(Frame::Error(error)) if Instant::now() >= deadline => return Err(text(&error)),
+            Ok(Frame::Error(error)) if pulse::awake() >= deadline => return Err(text(&error)),
             Ok(Frame::Error(_)) => sleep(RETRY).await,
             Ok(_) => return Ok(()),
             Err(error) => return Err(error.to_string()),

@@ -1,5 +1,6 @@
 //! One client's connection: read, execute what is complete, write the replies with one write.
 
+use std::pin::pin;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -8,6 +9,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use super::dispatch::Flow;
+use super::pulse::within;
 use super::runtime::Exit;
 use super::session::Session;
 use super::state::Shared;
@@ -57,9 +59,9 @@ impl Connection {
         let midway = !self.buffer.is_empty();
         let read = if midway {
             let silence_max = self.shared.borrow().config.request_timeout;
-            match tokio::time::timeout(silence_max, self.stream.read_buf(&mut self.buffer)).await {
-                Ok(read) => read,
-                Err(_) => return false,
+            match within(silence_max, self.stream.read_buf(&mut self.buffer)).await {
+                Some(read) => read,
+                None => return false,
             }
         } else {
             self.stream.read_buf(&mut self.buffer).await
@@ -174,9 +176,9 @@ impl Connection {
         let write = self.stream.write_all(self.session.out.bytes());
         let written = match patience {
             None => write.await,
-            Some(patience) => match tokio::time::timeout(patience, write).await {
-                Ok(written) => written,
-                Err(_) => return self.cut_for_output(),
+            Some(patience) => match within(patience, write).await {
+                Some(written) => written,
+                None => return self.cut_for_output(),
             },
         };
         self.session.client.output_bytes.set(0);
@@ -200,20 +202,20 @@ impl Connection {
     async fn wait(&mut self, limit: Option<Duration>) -> bool {
         let client = Rc::clone(&self.session.client);
         client.blocked.set(true);
-        let deadline = limit.map(|limit| tokio::time::Instant::now() + limit);
+        let expired = async {
+            match limit {
+                Some(limit) => within(limit, std::future::pending::<()>()).await,
+                None => std::future::pending().await,
+            }
+        };
+        let mut expired = pin!(expired);
         let alive = loop {
-            let expired = async {
-                match deadline {
-                    Some(deadline) => tokio::time::sleep_until(deadline).await,
-                    None => std::future::pending().await,
-                }
-            };
             // More requests than a waiting client should send wait in its socket.
             let room = self.buffer.len() < READ_MAX;
             tokio::select! {
                 biased;
                 () = client.wake.notified() => break true,
-                () = expired => break true,
+                _ = &mut expired => break true,
                 read = self.stream.read_buf(&mut self.buffer), if room => match read {
                     Ok(count) if count > 0 => {}
                     _ => break false,

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::client::{Client, ClientKind};
+use super::event::TimeGap;
 use super::state::{Node, Shared};
 
 /// The faster timer.
@@ -22,7 +23,9 @@ pub(super) async fn run(shared: Shared) {
         let begun = Instant::now();
         {
             let mut node = shared.borrow_mut();
-            node.clock.resync();
+            if let Some(gap) = node.clock.resync() {
+                node.tell_gap(gap);
+            }
             node.tenth();
             ticks += 1;
             if ticks.is_multiple_of(10) {
@@ -37,6 +40,22 @@ pub(super) async fn run(shared: Shared) {
 }
 
 impl Node {
+    /// Redis has no line for this: after a sleep it drops its links as if the others had been silent.
+    fn tell_gap(&mut self, gap: TimeGap) {
+        self.warning(match gap {
+            TimeGap::Stopped { lasted } => format!(
+                "Time gap: nothing ran for {:.1} seconds (the computer slept or the process was stopped). No link \
+                 or client is timed out for that.",
+                lasted.as_secs_f64()
+            ),
+            TimeGap::ClockAhead { by } => format!(
+                "Time gap: the wall clock jumped ahead by {:.1} seconds (the computer slept or its clock was set). \
+                 Keys expire by the new time, time-outs are not affected.",
+                by.as_secs_f64()
+            ),
+        });
+    }
+
     fn tenth(&mut self) {
         let now = self.clock.since_start();
         self.stats.sample_rates(now);

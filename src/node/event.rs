@@ -118,6 +118,22 @@ pub enum NodeEvent {
     },
 }
 
+/// The process could not run for a while, or time went on without it: no peer is to blame for that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TimeGap {
+    /// Nothing ran: the computer slept (on Windows), or the process was stopped. Deadlines leave this time out.
+    Stopped {
+        /// How long.
+        lasted: Duration,
+    },
+    /// The wall clock jumped ahead while deadlines saw no gap: the computer slept (on Linux and macOS), or its
+    /// clock was set. Keys expire by the wall clock.
+    ClockAhead {
+        /// How far.
+        by: Duration,
+    },
+}
+
 /// What a node is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum NodeRole {

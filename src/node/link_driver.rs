@@ -12,6 +12,7 @@ use tokio::sync::Notify;
 
 use super::client::{Client, ClientId, ClientKind};
 use super::event::{LinkPhase, NodeEvent, SyncOutcome};
+use super::pulse::within;
 use super::session::Session;
 use super::state::Shared;
 use super::upstream::Held;
@@ -149,15 +150,15 @@ impl Driver {
             return;
         }
         let host = if host == "localhost" { "127.0.0.1".to_owned() } else { host };
-        match tokio::time::timeout(timeout, TcpStream::connect((host.as_str(), port))).await {
-            Ok(Ok(stream)) => {
+        match within(timeout, TcpStream::connect((host.as_str(), port))).await {
+            Some(Ok(stream)) => {
                 // Small commands must not wait for each other.
                 let _ = stream.set_nodelay(true);
                 self.stream = Some(stream);
                 self.tell(LinkEvent::SocketOpen);
             }
-            Ok(Err(error)) => self.tell(LinkEvent::ConnectFailed(error.to_string())),
-            Err(_) => self.tell(LinkEvent::ConnectFailed(format!("no answer for {timeout:?}"))),
+            Some(Err(error)) => self.tell(LinkEvent::ConnectFailed(error.to_string())),
+            None => self.tell(LinkEvent::ConnectFailed(format!("no answer for {timeout:?}"))),
         }
     }
 

@@ -15,7 +15,7 @@
 //! | `snapshot`, `save` | a snapshot begins and is encoded; the RDB file |
 //! | `upstream`, `link_driver`, `link_transfer`, `apply` | replica side: the link, its snapshot, its stream executed |
 //! | `helper` | helper threads |
-//! | `cron`, `clock`, `lag`, `stats`, `log` | timers, time, figures, log |
+//! | `cron`, `clock`, `pulse`, `lag`, `stats`, `log` | timers, time and its gaps, figures, log |
 //! | `standalone` | one node as a program of its own |
 //! | `config` | redis.conf and CONFIG |
 //! | `event` | what a node tells its observer |
@@ -41,6 +41,7 @@ mod link_transfer;
 mod listener;
 mod log;
 mod persistence_commands;
+pub(crate) mod pulse;
 mod replication_commands;
 mod runtime;
 mod save;
@@ -56,6 +57,6 @@ mod upstream;
 pub use config::Config;
 pub use control::{NodeHandle, NodeOptions};
 pub use event::{
-    FeedPhase, LinkPhase, LogLevel, NodeEvent, NodeRole, SnapshotTarget, StopReason, SyncOutcome,
+    FeedPhase, LinkPhase, LogLevel, NodeEvent, NodeRole, SnapshotTarget, StopReason, SyncOutcome, TimeGap,
 };
 pub use standalone::{asked_to_end, serve};

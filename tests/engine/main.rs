@@ -10,5 +10,6 @@ mod bad_input_limits;
 mod bad_input_replication;
 mod drift;
 mod failover;
+mod gap;
 mod links;
 mod up;

@@ -3,7 +3,7 @@
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use super::support::server::{Kind, free_port};
+use super::support::server::{Kind, free_block};
 use super::support::{Client, SOON, Server};
 
 /// Ends the process when a test fails.
@@ -28,15 +28,6 @@ fn wait_for(what: &str, mut condition: impl FnMut() -> bool) {
         assert!(Instant::now() < deadline, "{what}");
         std::thread::sleep(Duration::from_millis(20));
     }
-}
-
-/// A port of which the next two are free as well.
-fn free_block() -> u16 {
-    let is_free = |port: u16| std::net::TcpListener::bind(("127.0.0.1", port)).is_ok();
-    (0..100)
-        .map(|_| free_port())
-        .find(|port| *port < 65_000 && is_free(port + 1) && is_free(port + 2))
-        .unwrap()
 }
 
 /// Asks a process to end as a system does, by its id.

@@ -322,3 +322,12 @@ impl Drop for Server {
 pub fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
+
+/// A port of which the next two are free as well.
+pub fn free_block() -> u16 {
+    let is_free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
+    (0..100)
+        .map(|_| free_port())
+        .find(|port| *port < 65_000 && is_free(port + 1) && is_free(port + 2))
+        .unwrap()
+}

@@ -113,6 +113,8 @@ fn apply(model: &mut LabModel, at: Duration, event: &Event) {
                 node.take_sample(at, sample);
             }
         }
+        // Told on the timeline; whom it concerned tells the rest.
+        Event::TimeGap(_) => {}
         Event::Promotion { node, step, after } => promotion(model, at, *node, step, *after),
         Event::ConsoleReply { id, node, reply, took, db, in_multi } => {
             let (reply, clipped) = clip(reply);

@@ -62,6 +62,7 @@ impl EntryKind {
             | Event::ClusterStopped
             | Event::Answering { .. }
             | Event::Silent { .. }
+            | Event::TimeGap(_)
             | Event::Sample { .. } => Self::Life,
             Event::Promotion { .. } => Self::Role,
             Event::ConsoleReply { .. } => Self::Console,

@@ -8,12 +8,13 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until};
 
 use super::figures::Figures;
 use super::pace::Pace;
 use crate::lab::WorkloadSettings;
 use crate::lab::client::{encode, text};
+use crate::node::pulse;
 use crate::protocol::frame::{Frame, FrameDecoder, FrameLimits};
 
 /// Operations that may wait for an answer on one connection.
@@ -51,17 +52,17 @@ pub(super) async fn drive<L: Load>(addr: SocketAddr, load: L) {
     let mut session = Session {
         pace: Pace::new(load.per_second()),
         load,
-        last: Instant::now(),
+        last: pulse::awake(),
         in_flight: VecDeque::new(),
         unsent: Vec::new(),
         sent: 0,
         decoder: FrameDecoder::new(LIMITS),
     };
     loop {
-        let why = match timeout(ANSWER_WITHIN, TcpStream::connect(addr)).await {
-            Ok(Ok(stream)) => session.run(stream).await,
-            Ok(Err(error)) => error.to_string(),
-            Err(_) => "no connection".to_owned(),
+        let why = match pulse::within(ANSWER_WITHIN, TcpStream::connect(addr)).await {
+            Some(Ok(stream)) => session.run(stream).await,
+            Some(Err(error)) => error.to_string(),
+            None => "no connection".to_owned(),
         };
         session.lose(&format!("port {}: {why}", addr.port()));
         sleep(RETRY).await;
@@ -71,8 +72,9 @@ pub(super) async fn drive<L: Load>(addr: SocketAddr, load: L) {
 struct Session<L: Load> {
     load: L,
     pace: Pace,
-    last: Instant,
-    in_flight: VecDeque<(Instant, L::Sent)>,
+    /// In time awake, as all times here: what a sleeping computer did not do is neither owed nor late.
+    last: Duration,
+    in_flight: VecDeque<(Duration, L::Sent)>,
     unsent: Vec<u8>,
     sent: usize,
     decoder: FrameDecoder,
@@ -98,9 +100,9 @@ impl<L: Load> Session<L> {
     }
 
     fn due(&mut self) -> u64 {
-        let now = Instant::now();
+        let now = pulse::awake();
         self.pace.set_rate(self.load.per_second());
-        let due = self.pace.due(now - self.last);
+        let due = self.pace.due(now.saturating_sub(self.last));
         self.last = now;
         due
     }
@@ -134,7 +136,7 @@ impl<L: Load> Session<L> {
                     Err(error) => return error.to_string(),
                 },
                 () = sleep_until(next) => {
-                    if self.in_flight.front().is_some_and(|(at, _)| at.elapsed() > ANSWER_WITHIN) {
+                    if self.in_flight.front().is_some_and(|(at, _)| pulse::awake().saturating_sub(*at) > ANSWER_WITHIN) {
                         return format!("no answer for {} s", ANSWER_WITHIN.as_secs());
                     }
                     self.send_due();
@@ -145,7 +147,7 @@ impl<L: Load> Session<L> {
     }
 
     fn send_due(&mut self) {
-        let (now, due) = (Instant::now(), self.due());
+        let (now, due) = (pulse::awake(), self.due());
         for _ in 0..due {
             if self.in_flight.len() >= IN_FLIGHT_MAX || self.unsent.len() >= UNSENT_MAX {
                 return; // the node does not keep up: the rate falls, nothing piles up
@@ -156,12 +158,12 @@ impl<L: Load> Session<L> {
     }
 
     fn take_answers(&mut self) -> Result<(), String> {
-        let now = Instant::now();
+        let now = pulse::awake();
         while let Some(reply) = self.decoder.next_frame().map_err(|error| error.to_string())? {
             let Some((at, sent)) = self.in_flight.pop_front() else {
                 return Err("an answer that nobody asked for".to_owned());
             };
-            self.load.answered(sent, &reply, now - at);
+            self.load.answered(sent, &reply, now.saturating_sub(at));
         }
         Ok(())
     }
