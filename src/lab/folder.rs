@@ -6,6 +6,9 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::node::config::quote;
+use crate::persistence::{move_aside, open, write_whole};
+
 /// What a node keeps its data in. A clean start moves these aside, one generation back.
 const DATA_FILES: [&str; 2] = ["dump.rdb", "appendonlydir"];
 
@@ -44,7 +47,7 @@ impl NodeFolder {
                     if previous.is_dir() {
                         fs::remove_dir_all(&previous)?;
                     }
-                    fs::rename(data, previous)?;
+                    move_aside(&data, &previous)?;
                 }
             }
         }
@@ -54,7 +57,7 @@ impl NodeFolder {
     /// Makes an existing redis.conf say whom the node follows, and leaves the rest of it as it is: the user
     /// may have changed it by CONFIG REWRITE.
     pub(super) fn set_master(&self, master_port: Option<u16>) -> io::Result<()> {
-        let old = match fs::read_to_string(self.config_file()) {
+        let old = match open(&self.config_file()).and_then(io::read_to_string) {
             Ok(old) => old,
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 fs::create_dir_all(&self.path)?;
@@ -81,15 +84,13 @@ impl NodeFolder {
              # DEBUG is part of a lab: SLEEP, DIGEST, POPULATE.\n\
              enable-debug-command local\n",
             self.port,
-            quoted(&self.path.to_string_lossy()),
+            quote(&self.path.to_string_lossy()),
         );
         with_master(&config, master_port)
     }
 
     fn write(&self, config: &str) -> io::Result<()> {
-        let temporary = self.path.join("redis.conf.tmp");
-        fs::write(&temporary, config)?;
-        fs::rename(temporary, self.config_file())
+        Ok(write_whole(&self.config_file(), config.as_bytes())?)
     }
 }
 
@@ -108,19 +109,6 @@ fn with_master(config: &str, master_port: Option<u16>) -> String {
         out.push_str(&port.to_string());
         out.push('\n');
     }
-    out
-}
-
-/// A path as redis.conf reads it: in double quotes, with backslash and quote escaped.
-fn quoted(path: &str) -> String {
-    let mut out = String::from("\"");
-    for character in path.chars() {
-        if matches!(character, '"' | '\\') {
-            out.push('\\');
-        }
-        out.push(character);
-    }
-    out.push('"');
     out
 }
 
@@ -165,7 +153,21 @@ mod tests {
     }
 
     #[test]
-    fn a_path_with_spaces_quotes_and_backslashes_stays_one_word() {
-        assert_eq!(quoted(r#"C:\My "data""#), r#""C:\\My \"data\"""#);
+    fn a_folder_of_any_name_and_length_comes_back_from_its_config() {
+        let data_dir = tempfile::tempdir().unwrap();
+        let mut deep = data_dir.path().join("Jürgen Müller 数据 'n' stuff");
+        for letter in ["a", "b", "c"] {
+            deep.push(letter.repeat(90));
+        }
+        let folder = NodeFolder::new(&deep, 7004);
+        folder.prepare(false, None).unwrap();
+        write_whole(&folder.path.join("dump.rdb"), b"old").unwrap();
+        folder.prepare(false, Some(7001)).unwrap();
+        assert!(folder.path.join("dump.rdb.previous").exists() && !folder.has_data());
+        let loaded = crate::node::Config::load(Some(&folder.config_file()), &[]).unwrap();
+        assert!(loaded.dir.as_os_str().len() > 300);
+        assert_eq!(loaded.dir.canonicalize().unwrap(), folder.path.canonicalize().unwrap());
+        loaded.rewrite(&folder.config_file()).unwrap();
+        assert_eq!(crate::node::Config::load(Some(&folder.config_file()), &[]).unwrap(), loaded);
     }
 }

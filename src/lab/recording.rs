@@ -2,7 +2,7 @@
 //!
 //! Owns the file's format and its version. It must not know who records or who replays.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 use super::Entry;
+use crate::persistence::{OsDisk, PendingFile, open};
 
 /// What the header names as its format.
 pub const FORMAT: &str = "repliscope-journal";
@@ -21,9 +22,6 @@ pub const VERSION: u32 = 1;
 
 /// Longest line that is read: a console reply of the largest size, with every byte escaped.
 const LINE_MAX: u64 = 512 << 20;
-
-/// Renaming over a file that another program just scans fails for a moment on Windows; this often it is tried.
-const RENAME_TRIES: u32 = 10;
 
 #[derive(Debug, Serialize, Deserialize)]
 struct Header {
@@ -96,27 +94,23 @@ pub enum RecordingError {
 /// # Errors
 /// [`RecordingError::Write`]; the old file is then unchanged.
 pub fn write_recording(path: &Path, entries: &[Arc<Entry>]) -> Result<usize, RecordingError> {
-    let mut name = path.file_name().unwrap_or_default().to_os_string();
-    name.push(format!(".{}.tmp", std::process::id()));
-    let temporary = path.with_file_name(name);
-    let written = write_lines(&temporary, entries).and_then(|()| replace(&temporary, path));
-    written.map(|()| entries.len()).map_err(|source| {
-        // Half a recording beside the place is litter; that it could not be removed changes nothing.
-        let _ = fs::remove_file(&temporary);
-        RecordingError::Write { path: path.to_owned(), source }
-    })
+    let written = || {
+        let mut file = BufWriter::new(PendingFile::create(OsDisk, path)?);
+        write_lines(&mut file, entries)?;
+        file.into_inner().map_err(io::IntoInnerError::into_error)?.commit()?;
+        Ok(entries.len())
+    };
+    written().map_err(|source| RecordingError::Write { path: path.to_owned(), source })
 }
 
-fn write_lines(path: &Path, entries: &[Arc<Entry>]) -> io::Result<()> {
-    let mut file = BufWriter::new(File::create(path)?);
-    serde_json::to_writer(&mut file, &Header { format: FORMAT.to_owned(), version: VERSION })?;
+fn write_lines(file: &mut impl Write, entries: &[Arc<Entry>]) -> io::Result<()> {
+    serde_json::to_writer(&mut *file, &Header { format: FORMAT.to_owned(), version: VERSION })?;
     for (seq, entry) in entries.iter().enumerate() {
         file.write_all(b"\n")?;
         let numbered = NumberedEntry { seq: seq as u64, at: entry.at, event: &entry.event };
-        serde_json::to_writer(&mut file, &numbered)?;
+        serde_json::to_writer(&mut *file, &numbered)?;
     }
-    file.write_all(b"\n")?;
-    file.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()
+    file.write_all(b"\n")
 }
 
 /// [`Entry`] with another number, without a clone of its event.
@@ -127,26 +121,13 @@ struct NumberedEntry<'a> {
     event: &'a super::Event,
 }
 
-fn replace(from: &Path, to: &Path) -> io::Result<()> {
-    let mut tries = 0;
-    loop {
-        match fs::rename(from, to) {
-            Err(error) if error.kind() == io::ErrorKind::PermissionDenied && tries < RENAME_TRIES => {
-                tries += 1;
-                std::thread::sleep(Duration::from_millis(20));
-            }
-            other => return other,
-        }
-    }
-}
-
 /// Reads a whole recording.
 ///
 /// # Errors
 /// By what is wrong, with the file and, where there is one, the line; an event of a later version is
 /// [`RecordingError::Malformed`] and names the event.
 pub fn read_recording(path: &Path) -> Result<Vec<Entry>, RecordingError> {
-    let file = File::open(path).map_err(|source| RecordingError::Open { path: path.to_owned(), source })?;
+    let file = open(path).map_err(|source| RecordingError::Open { path: path.to_owned(), source })?;
     let mut lines = Lines { path, reader: BufReader::new(file), line: 0, text: Vec::new() };
     let not_ours = || RecordingError::NotARecording { path: path.to_owned() };
 
@@ -252,6 +233,8 @@ pub(super) mod bytes {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+
+    use std::fs;
 
     use super::*;
     use crate::lab::{Event, NodeId, NodePlan, NoticeLevel, Preset, ReplyValue};

@@ -283,7 +283,7 @@ async fn run_disk(shared: Shared, job: Job, path: PathBuf, generation: u64, begu
     let file = path.clone();
     let outcome = on_thread("snapshot", move || job.write_file(&file)).await.unwrap_or_else(Err);
     let opened = outcome.as_ref().map_err(Clone::clone).and_then(|written| {
-        let file = std::fs::File::open(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+        let file = crate::persistence::open(&path).map_err(|error| format!("{}: {error}", path.display()))?;
         Ok((file, written.bytes))
     });
     let mut node = shared.borrow_mut();

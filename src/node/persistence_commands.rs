@@ -131,7 +131,7 @@ impl Node {
     /// The file is there and cannot be served whole: what is wrong with it, and where.
     fn load_file(&mut self) -> Result<Option<Loaded>, String> {
         let path = self.rdb_path();
-        let file = match std::fs::File::open(&path) {
+        let file = match crate::persistence::open(&path) {
             Ok(file) => file,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(format!("{}: {error}", path.display())),

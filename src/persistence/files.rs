@@ -2,6 +2,9 @@
 //!
 //! The new contents go to a file beside it, reach the disk, and take the old one's place by a rename. The old
 //! file is never deleted first. What the system does is behind [`Disk`], so that a test can let any step fail.
+//!
+//! On Windows a virus scanner, an indexer or an editor may hold a file for a moment, and then it can be neither
+//! opened nor renamed: whoever opens, replaces or moves a file does it here, where that is waited for.
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind, Write};
@@ -45,6 +48,38 @@ pub trait Disk: Clone {
     fn remove(&self, path: &Path) -> io::Result<()>;
 }
 
+/// How often a file that another program holds is tried: for about a second in all.
+const ATTEMPTS: u32 = 10;
+
+/// Tries again as long as another program holds the file, with longer and longer pauses.
+fn patiently<T>(attempt: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+    retry(is_held, std::thread::sleep, attempt)
+}
+
+fn retry<T>(
+    is_held: impl Fn(&io::Error) -> bool,
+    mut pause: impl FnMut(Duration),
+    mut attempt: impl FnMut() -> io::Result<T>,
+) -> io::Result<T> {
+    for nth in 1..ATTEMPTS {
+        match attempt() {
+            Err(error) if is_held(&error) => pause(Duration::from_millis(1 << nth)),
+            result => return result,
+        }
+    }
+    attempt()
+}
+
+/// Whether another program may be what stands in the way. Elsewhere than on Windows it never is.
+fn is_held(error: &io::Error) -> bool {
+    cfg!(windows) && is_held_code(error.raw_os_error())
+}
+
+/// Windows' numbers: access denied (also for a file that is being deleted), sharing violation, lock violation.
+fn is_held_code(code: Option<i32>) -> bool {
+    matches!(code, Some(5 | 32 | 33))
+}
+
 /// The real disk.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct OsDisk;
@@ -64,17 +99,7 @@ impl Disk for OsDisk {
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        // On Windows a virus scanner or an indexer may hold either file for a moment.
-        let attempts = if cfg!(windows) { 10 } else { 1 };
-        for attempt in 1..attempts {
-            match fs::rename(from, to) {
-                Err(error) if error.kind() == ErrorKind::PermissionDenied => {
-                    std::thread::sleep(Duration::from_millis(1 << attempt));
-                }
-                result => return result,
-            }
-        }
-        fs::rename(from, to)
+        patiently(|| fs::rename(from, to))
     }
 
     fn sync_directory(&self, path: &Path) -> io::Result<()> {
@@ -89,7 +114,7 @@ impl Disk for OsDisk {
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
-        fs::remove_file(path)
+        patiently(|| fs::remove_file(path))
     }
 }
 
@@ -106,6 +131,8 @@ pub enum Step {
     Rename,
     /// Waiting until the directory is on the disk; the new file is in place.
     SyncDirectory,
+    /// Moving an old file out of the way.
+    MoveAside,
 }
 
 impl Step {
@@ -116,13 +143,14 @@ impl Step {
             Self::Sync => "sync",
             Self::Rename => "put the new file in place of",
             Self::SyncDirectory => "sync the directory",
+            Self::MoveAside => "move aside",
         }
     }
 }
 
-/// A file could not be replaced. Unless the step is the last one, the old file is as it was.
+/// A file could not be replaced or moved. Unless the step is [`Step::SyncDirectory`], the old file is as it was.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot {} {}: {source}", step.verb(), path.display())]
+#[error("cannot {} {}: {source}{}", step.verb(), path.display(), advice(is_held(source), left.as_deref()))]
 pub struct FileError {
     /// What was being done.
     pub step: Step,
@@ -130,6 +158,24 @@ pub struct FileError {
     pub path: PathBuf,
     /// What the system says.
     pub source: io::Error,
+    /// Where the new contents are, if they could not be put in the old ones' place because another program holds
+    /// either: they may be all that is left of a node's data.
+    pub left: Option<PathBuf>,
+}
+
+fn advice(is_held: bool, left: Option<&Path>) -> String {
+    let mut text = String::new();
+    if is_held {
+        text.push_str(
+            "; another program, such as a virus scanner or an editor, holds it open, or it may not be changed: close \
+             that program and try again",
+        );
+    }
+    if let Some(left) = left {
+        text.push_str("; the new contents are in ");
+        text.push_str(&left.display().to_string());
+    }
+    text
 }
 
 impl From<FileError> for io::Error {
@@ -173,7 +219,7 @@ impl<D: Disk> PendingFile<D> {
                 }
                 // Left behind by an earlier process with our number.
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
-                Err(source) => return Err(FileError { step: Step::Create, path, source }),
+                Err(source) => return Err(FileError { step: Step::Create, path, source, left: None }),
             }
         }
     }
@@ -197,7 +243,15 @@ impl<D: Disk> PendingFile<D> {
             self.disk.sync(&file).map_err(|source| self.failed(Step::Sync, source))?;
         }
         if let Some(temporary) = &self.temporary {
-            self.disk.rename(temporary, &self.target).map_err(|source| self.failed(Step::Rename, source))?;
+            let renamed = self.disk.rename(temporary, &self.target);
+            if let Err(source) = renamed {
+                let mut error = self.failed(Step::Rename, source);
+                if is_held(&error.source) {
+                    remove_left(temporary);
+                    error.left = self.temporary.take();
+                }
+                return Err(error);
+            }
             self.temporary = None;
         }
         let directory = directory_of(&self.target);
@@ -205,7 +259,18 @@ impl<D: Disk> PendingFile<D> {
             step: Step::SyncDirectory,
             path: directory.to_owned(),
             source,
+            left: None,
         })
+    }
+
+    /// Gives the new file the permissions of the old one: who could not read it before must not be able to
+    /// afterwards.
+    ///
+    /// # Errors
+    /// [`Step::Create`]: the system refuses.
+    pub fn keep_permissions(&self) -> Result<(), FileError> {
+        let (Some(temporary), Ok(old)) = (&self.temporary, fs::metadata(&self.target)) else { return Ok(()) };
+        fs::set_permissions(temporary, old.permissions()).map_err(|source| self.failed(Step::Create, source))
     }
 
     fn failed(&self, step: Step, source: io::Error) -> FileError {
@@ -213,7 +278,19 @@ impl<D: Disk> PendingFile<D> {
             (Some(temporary), Step::Write | Step::Sync) => temporary,
             _ => &self.target,
         };
-        FileError { step, path: path.clone(), source }
+        FileError { step, path: path.clone(), source, left: None }
+    }
+}
+
+/// For writers that want a [`Write`]; the error is a [`FileError`] inside.
+impl<D: Disk> Write for PendingFile<D> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        Self::write(self, bytes)?;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
@@ -223,6 +300,53 @@ impl<D: Disk> Drop for PendingFile<D> {
         if let Some(temporary) = &self.temporary {
             // What stays is found by `remove_stale` at the next start.
             let _ = self.disk.remove(temporary);
+        }
+    }
+}
+
+/// Replaces `target` by these contents, or makes it.
+///
+/// # Errors
+/// The step that failed; see [`PendingFile::commit`].
+pub fn write_whole(target: &Path, contents: &[u8]) -> Result<(), FileError> {
+    let mut pending = PendingFile::create(OsDisk, target)?;
+    pending.keep_permissions()?;
+    pending.write(contents)?;
+    pending.commit()
+}
+
+/// Moves a file or a folder out of the way; a file at `to` is replaced.
+///
+/// # Errors
+/// [`Step::MoveAside`]; both are then as they were.
+pub fn move_aside(from: &Path, to: &Path) -> Result<(), FileError> {
+    OsDisk.rename(from, to).map_err(|source| FileError {
+        step: Step::MoveAside,
+        path: from.to_owned(),
+        source,
+        left: None,
+    })
+}
+
+/// Opens a file for reading.
+///
+/// # Errors
+/// As the system says.
+pub fn open(path: &Path) -> io::Result<File> {
+    patiently(|| File::open(path))
+}
+
+/// Deletes what this process left beside `temporary` when it could not replace the same kind of file before: of
+/// many attempts only the newest contents stay.
+fn remove_left(temporary: &Path) {
+    let prefix = format!("temp-{}-", std::process::id());
+    let Ok(entries) = fs::read_dir(directory_of(temporary)) else { return };
+    for path in entries.flatten().map(|entry| entry.path()) {
+        let is_ours = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&prefix));
+        let is_like = path.extension() == temporary.extension() && path != temporary;
+        if is_ours && is_like && is_temporary(&path) && !is_in_use(&path) {
+            // What cannot be deleted either costs only its room.
+            let _ = fs::remove_file(&path);
         }
     }
 }
@@ -264,143 +388,4 @@ fn directory_of(path: &Path) -> &Path {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-
-    use std::cell::Cell;
-    use std::rc::Rc;
-
-    use super::*;
-
-    /// Fails at the n-th call, and then at every further one: as a process that ended there.
-    #[derive(Debug, Clone)]
-    struct CrashingDisk {
-        calls_left: Rc<Cell<u32>>,
-    }
-
-    struct CrashingFile(File, CrashingDisk);
-
-    impl CrashingDisk {
-        fn call(&self) -> io::Result<OsDisk> {
-            let left = self.calls_left.get().checked_sub(1).ok_or(io::Error::other("crashed"))?;
-            self.calls_left.set(left);
-            Ok(OsDisk)
-        }
-    }
-
-    impl Write for CrashingFile {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.1.call()?;
-            self.0.write(&bytes[..bytes.len().min(3)])
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            self.0.flush()
-        }
-    }
-
-    impl Disk for CrashingDisk {
-        type File = CrashingFile;
-
-        fn create(&self, path: &Path) -> io::Result<CrashingFile> {
-            Ok(CrashingFile(self.call()?.create(path)?, self.clone()))
-        }
-
-        fn sync(&self, file: &CrashingFile) -> io::Result<()> {
-            self.call()?.sync(&file.0)
-        }
-
-        fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-            self.call()?.rename(from, to)
-        }
-
-        fn sync_directory(&self, path: &Path) -> io::Result<()> {
-            self.call()?.sync_directory(path)
-        }
-
-        fn remove(&self, path: &Path) -> io::Result<()> {
-            self.call()?.remove(path)
-        }
-    }
-
-    fn replace<D: Disk>(disk: D, target: &Path, contents: &[u8]) -> Result<(), FileError> {
-        let mut pending = PendingFile::create(disk, target)?;
-        pending.write(contents)?;
-        pending.commit()
-    }
-
-    fn names_in(directory: &Path) -> Vec<String> {
-        let entries = fs::read_dir(directory).unwrap();
-        let mut names: Vec<_> =
-            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-        names.sort();
-        names
-    }
-
-    #[test]
-    fn a_crash_at_any_step_leaves_the_old_file_or_the_new_one() {
-        let mut outcomes = Vec::new();
-        for calls in 0..9 {
-            let directory = tempfile::tempdir().unwrap();
-            let target = directory.path().join("dump.rdb");
-            fs::write(&target, "old").unwrap();
-            let disk = CrashingDisk { calls_left: Rc::new(Cell::new(calls)) };
-            let step = replace(disk, &target, b"the new one").err().map(|error| error.step);
-            let contents = fs::read_to_string(&target).unwrap();
-            let committed = matches!(step, None | Some(Step::SyncDirectory));
-            assert_eq!(contents, if committed { "the new one" } else { "old" }, "crash after {calls} calls");
-            outcomes.push(step);
-
-            remove_stale(directory.path()).unwrap();
-            assert_eq!(names_in(directory.path()), ["dump.rdb"], "crash after {calls} calls");
-        }
-        assert_eq!(
-            outcomes,
-            [
-                Some(Step::Create),
-                Some(Step::Write),
-                Some(Step::Write),
-                Some(Step::Write),
-                Some(Step::Write),
-                Some(Step::Sync),
-                Some(Step::Rename),
-                Some(Step::SyncDirectory),
-                None
-            ]
-        );
-    }
-
-    #[test]
-    fn what_is_given_up_leaves_no_trace() {
-        let directory = tempfile::tempdir().unwrap();
-        let target = directory.path().join("dump.rdb");
-        let mut pending = PendingFile::create(OsDisk, &target).unwrap();
-        pending.write(b"half").unwrap();
-        assert_eq!(names_in(directory.path()).len(), 1);
-        drop(pending);
-        assert_eq!(names_in(directory.path()), [""; 0]);
-    }
-
-    #[test]
-    fn a_file_being_written_is_not_stale_and_neither_is_anyone_elses() {
-        let directory = tempfile::tempdir().unwrap();
-        for name in ["temp-1-2.rdb", "temp-77.rdb", "temp-x-1.rdb", "temp-1-2-3.rdb", "dump.rdb"] {
-            fs::write(directory.path().join(name), "").unwrap();
-        }
-        let pending = PendingFile::create(OsDisk, &directory.path().join("dump.rdb")).unwrap();
-        let removed = remove_stale(directory.path()).unwrap();
-        assert_eq!(removed, [directory.path().join("temp-1-2.rdb")]);
-        pending.commit().unwrap();
-        assert_eq!(names_in(directory.path()), ["dump.rdb", "temp-1-2-3.rdb", "temp-77.rdb", "temp-x-1.rdb"]);
-    }
-
-    #[test]
-    fn an_error_names_the_step_and_the_path() {
-        let directory = tempfile::tempdir().unwrap();
-        let target = directory.path().join("missing").join("dump.rdb");
-        let error = replace(OsDisk, &target, b"x").unwrap_err();
-        assert_eq!(error.step, Step::Create);
-        let text = io::Error::from(error).to_string();
-        assert!(text.starts_with("cannot create ") && text.contains("missing"), "{text}");
-    }
-}
+mod tests;

@@ -14,7 +14,7 @@
 //! | `rdb_error` | why a load failed, and where |
 //! | `channel` | bytes that another thread hands over |
 //! | `lzf` | compression of strings |
-//! | `files` | atomic replacement of a file |
+//! | `files` | atomic replacement of a file, and patience with programs that hold one |
 
 mod channel;
 mod files;
@@ -32,7 +32,7 @@ mod rdb_tests;
 mod rdb_write;
 
 pub use channel::{ChannelReader, Piece};
-pub use files::{Disk, FileError, OsDisk, PendingFile, Step, remove_stale};
+pub use files::{Disk, FileError, OsDisk, PendingFile, Step, move_aside, open, remove_stale, write_whole};
 pub use format::{Aux, VERSION_WRITTEN};
 pub use lzf::LzfError;
 pub use rdb_error::{RdbError, Reason};

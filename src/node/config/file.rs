@@ -8,6 +8,7 @@ use super::params::{self, Param};
 use super::special::system_text;
 use super::table::TABLE;
 use super::{Config, ConfigError, ConfigErrors};
+use crate::persistence::open;
 use crate::protocol::split_inline;
 
 /// Largest configuration file.
@@ -69,7 +70,7 @@ impl Loader {
     fn read(&mut self, path: &Path) -> Option<Vec<u8>> {
         let full = self.config.dir.join(path);
         let mut text = Vec::new();
-        let outcome = File::open(full).and_then(|file| file.take(FILE_BYTES_MAX + 1).read_to_end(&mut text));
+        let outcome = open(&full).and_then(|file| file.take(FILE_BYTES_MAX + 1).read_to_end(&mut text));
         let problem = match outcome {
             Ok(_) if text.len() as u64 <= FILE_BYTES_MAX => return Some(text),
             Ok(_) => format!("larger than {FILE_BYTES_MAX} bytes"),

@@ -1,15 +1,16 @@
 //! CONFIG REWRITE: the values of now in the file of before, whose comments and order stay.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::fs::{self, File};
-use std::io::{self, Read, Write};
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::Path;
 
 use super::file::{DIRECTIVES, FILE_BYTES_MAX};
 use super::params::{self, Kind, Param};
 use super::special::Line;
 use super::table::TABLE;
 use super::{Config, values};
+use crate::persistence::{open, write_whole};
 use crate::protocol::split_inline;
 
 /// What stands before the first line that was added.
@@ -25,12 +26,13 @@ impl Config {
     /// # Errors
     /// The old file cannot be read, or the new one not be written; the old one then stays.
     pub fn rewrite(&self, path: &Path) -> io::Result<()> {
-        let old = match File::open(path) {
+        let old = match open(path) {
             Ok(file) => read_bounded(file)?,
             Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
             Err(error) => return Err(error),
         };
-        replace_file(path, &self.rewritten(&old))
+        // The file may hold passwords: the new one has its permissions.
+        Ok(write_whole(path, &self.rewritten(&old))?)
     }
 
     /// The new text of a file with the text `old`.
@@ -145,44 +147,4 @@ fn read_bounded(file: File) -> io::Result<Vec<u8>> {
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, "the configuration file is too large"));
     }
     Ok(text)
-}
-
-/// Writes beside `path`, flushes, and renames: a crash leaves the old file or the new one, never half of it.
-fn replace_file(path: &Path, text: &[u8]) -> io::Result<()> {
-    let beside = temporary_name(path)?;
-    // The file may hold passwords: who could not read it before must not be able to afterwards.
-    let permissions = fs::metadata(path).ok().map(|old| old.permissions());
-    let written = write_new(&beside, text, permissions).and_then(|()| fs::rename(&beside, path));
-    if written.is_err() {
-        // The error that matters is the first one.
-        let _ = fs::remove_file(&beside);
-    }
-    written?;
-    flush_folder(path)
-}
-
-fn temporary_name(path: &Path) -> io::Result<PathBuf> {
-    let name = path.file_name().ok_or(io::ErrorKind::InvalidFilename)?;
-    // Nodes of one process may rewrite files of one folder, but each has a file of its own.
-    let mut temporary = name.to_owned();
-    temporary.push(format!(".{}.tmp", std::process::id()));
-    Ok(path.with_file_name(temporary))
-}
-
-fn write_new(path: &Path, text: &[u8], permissions: Option<fs::Permissions>) -> io::Result<()> {
-    let mut file = File::create(path)?;
-    if let Some(permissions) = permissions {
-        file.set_permissions(permissions)?;
-    }
-    file.write_all(text)?;
-    file.sync_all()
-}
-
-/// Makes the rename itself durable, where folders can be flushed.
-fn flush_folder(path: &Path) -> io::Result<()> {
-    if cfg!(unix) {
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
-    }
-    Ok(())
 }
