@@ -65,11 +65,14 @@ impl Default for Up {
 }
 
 fn main() -> ExitCode {
-    let mut args = std::env::args();
+    let mut args = std::env::args_os();
     let program = args.next().unwrap_or_default();
     // Scripts that start `redis-server` find one here.
     if PathBuf::from(&program).file_stem().is_some_and(|name| name == "redis-server") {
-        return repliscope::node::serve(&args.collect::<Vec<_>>());
+        return match args.map(std::ffi::OsString::into_string).collect::<Result<Vec<_>, _>>() {
+            Ok(args) => repliscope::node::serve(&args),
+            Err(arg) => report(Err(anyhow::anyhow!("the argument {} is not valid Unicode", arg.display()))),
+        };
     }
     match Cli::parse().command {
         Some(Entry::Server { args }) => repliscope::node::serve(&args),

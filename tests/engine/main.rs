@@ -12,4 +12,5 @@ mod drift;
 mod failover;
 mod gap;
 mod links;
+mod paths;
 mod up;

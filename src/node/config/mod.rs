@@ -11,6 +11,7 @@ mod errors;
 mod file;
 mod get_set;
 mod limits;
+mod names;
 mod numbers;
 mod params;
 mod rewrite;

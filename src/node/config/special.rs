@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::numbers::{c_integer, parse_memory, show_memory};
 use super::values::Value;
-use super::{Config, KeyspaceEvents, OutputLimit, OutputLimits, quote};
+use super::{Config, KeyspaceEvents, OutputLimit, OutputLimits, names, quote};
 
 /// The functions of one special parameter.
 #[derive(Debug, Clone, Copy)]
@@ -303,14 +303,18 @@ fn is_file_name(text: &str) -> bool {
 }
 
 pub(super) fn check_dbfilename(text: &str) -> Result<(), &'static str> {
-    if is_file_name(text) { Ok(()) } else { Err("dbfilename can't be a path, just a filename") }
+    if is_file_name(text) {
+        names::check(text, names::fault)
+    } else {
+        Err("dbfilename can't be a path, just a filename")
+    }
 }
 
 pub(super) fn check_aof_name(text: &str) -> Result<(), &'static str> {
     match text {
         "" => Err("appendfilename can't be empty"),
         _ if !is_file_name(text) => Err("appendfilename can't be a path, just a filename"),
-        _ => Ok(()),
+        _ => names::check(text, names::fault),
     }
 }
 
@@ -318,8 +322,13 @@ pub(super) fn check_aof_dir(text: &str) -> Result<(), &'static str> {
     match text {
         "" => Err("appenddirname can't be empty"),
         _ if !is_file_name(text) => Err("appenddirname can't be a path, just a dirname"),
-        _ => Ok(()),
+        _ => names::check(text, names::fault),
     }
+}
+
+/// A path of a file that need not exist yet.
+pub(super) fn check_path(text: &str) -> Result<(), &'static str> {
+    names::check(text, names::fault_in_path)
 }
 
 pub(super) fn check_hostname(text: &str) -> Result<(), &'static str> {

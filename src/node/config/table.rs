@@ -138,7 +138,7 @@ pub(super) static TABLE: &[Param] = &[
     flag("tls-prefer-server-ciphers", "no", KEPT),
     flag("tls-session-caching", "yes", KEPT),
 
-    text("aclfile", "", KEPT).immutable(),
+    checked("aclfile", "", KEPT, special::check_path).immutable(),
     optional("unixsocket", KEPT).immutable(),
     optional("pidfile", field!(pidfile)).immutable(),
     optional("replica-announce-ip", field!(replica_announce_ip)).alias("slave-announce-ip"),
@@ -157,7 +157,7 @@ pub(super) static TABLE: &[Param] = &[
     text("ignore-warnings", "", KEPT),
     checked("proc-title-template", TEMPLATE, KEPT, special::check_title),
     optional("bind-source-addr", field!(bind_source_addr)),
-    text("logfile", "", field!(logfile)).immutable(),
+    checked("logfile", "", field!(logfile), special::check_path).immutable(),
     optional("masterauth", field!(masterauth)),
     optional("requirepass", field!(requirepass)),
     optional("tls-cert-file", KEPT),
