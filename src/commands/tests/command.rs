@@ -1,6 +1,6 @@
 //! COMMAND and the table behind it.
 
-use super::harness::{Fixture, shown};
+use super::harness::Fixture;
 use crate::commands::{Command, Run, check, lookup, table};
 use crate::protocol::{OwnedArgs, split_inline};
 
@@ -116,6 +116,7 @@ fn documents_have_a_tree_of_arguments() {
 
 #[cfg(unix)]
 mod beside_a_real_server {
+    use super::super::harness::shown;
     use super::super::real::{Real, elements};
     use super::*;
 

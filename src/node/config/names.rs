@@ -37,7 +37,7 @@ fn is_device(name: &str) -> bool {
         let digit = stem.strip_prefix(*port).map(|rest| rest.chars().collect::<Vec<_>>());
         digit.is_some_and(|rest| matches!(rest[..], ['0'..='9' | '¹' | '²' | '³']))
     };
-    DEVICES.contains(&stem.as_str()) || PORTS.iter().any(|port| is_port(port))
+    DEVICES.contains(&stem.as_str()) || PORTS.iter().any(is_port)
 }
 
 /// [`fault`] of any part of a path; drive letters, `.` and `..` are none.

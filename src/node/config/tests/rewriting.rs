@@ -128,9 +128,10 @@ fn a_failed_rewrite_leaves_the_old_file_and_nothing_beside_it() {
     assert!(Config::default().rewrite(&file).is_err());
     let missing = folder.path().join("missing").join("redis.conf");
     assert!(Config::default().rewrite(&missing).is_err());
-    // Where it looks as if another program held the file, what was written stays for whoever closes that.
-    let left = if cfg!(windows) { 2 } else { 1 };
-    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), left);
+    // On Windows it may look as if another program held the file: then what was written stays for whoever closes
+    // that program.
+    let left_max = if cfg!(windows) { 2 } else { 1 };
+    assert!(fs::read_dir(folder.path()).unwrap().count() <= left_max);
 }
 
 #[cfg(unix)]
