@@ -290,14 +290,15 @@ fn a_full_sync_of_many_keys_loses_no_write_and_stalls_nobody() {
             let written: u64 = writers.into_iter().map(|writer| writer.join().unwrap()).sum();
             let worst = prober.join().unwrap();
             until_equal(&master, &replica);
-            assert!(written > 100, "{written} writes");
             assert_eq!(counters(&master), (1, 0));
             let finished =
                 |event: &NodeEvent| matches!(event, NodeEvent::SyncFinished { keys, .. } if *keys >= 200_000);
             assert!(replica.events().iter().any(finished), "{}", replica.journal());
             println!("diskless {diskless}: {written} writes meanwhile, worst probe {worst:?}");
             // Under Wine all sockets go through one process, which this load keeps busy.
-            let bound = Duration::from_secs(if cfg!(windows) { 10 } else { 2 });
+            let (least, bound) = if cfg!(windows) { (10, 10) } else { (100, 2) };
+            assert!(written > least, "{written} writes");
+            let bound = Duration::from_secs(bound);
             assert!(worst < bound, "{worst:?}");
         });
     }
