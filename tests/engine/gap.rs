@@ -70,7 +70,9 @@ fn a_cluster_that_stood_still_for_longer_than_repl_timeout_keeps_its_links() {
         info(port, "connected_slaves").as_deref() == Some("2") && all_up()
     });
     for port in [port, port + 1, port + 2] {
-        let reply = Client::connect(port).ask(&["CONFIG", "SET", "repl-timeout", REPL_TIMEOUT]);
+        // Pings come more often than the time-out, or a link without writes would end by itself.
+        let words = ["CONFIG", "SET", "repl-ping-replica-period", "1", "repl-timeout", REPL_TIMEOUT];
+        let reply = Client::connect(port).ask(&words);
         assert_eq!(reply.text(), "OK");
     }
     let syncs = || (info(port, "sync_full").unwrap(), info(port, "sync_partial_ok").unwrap());
