@@ -1,5 +1,5 @@
 ; The installer for Windows: for one user, without an administrator. Built by packaging/windows, in a folder that
-; holds files\ (what is installed) and icon.ico, with VERSION, VERSION4 (1.2.3.0), SIZE_KB and TARGET defined.
+; holds files\ (what is installed), icon.ico and side.bmp; VERSION, VERSION4 (1.2.3.0), SIZE_KB and TARGET are given.
 ;   setup.exe /S            installs silently; exit code 0 is success, 2 means that Repliscope was running
 ;   setup.exe /D=C:\folder  installs there; must come last, without quotes
 ;   uninstall.exe /S        uninstalls silently and keeps the user's data
@@ -37,6 +37,7 @@ VIAddVersionKey "LegalCopyright" "The Repliscope authors; MIT OR Apache-2.0"
 
 !define MUI_ICON "icon.ico"
 !define MUI_UNICON "icon.ico"
+!define MUI_WELCOMEFINISHPAGE_BITMAP "side.bmp"
 !define MUI_ABORTWARNING
 !define MUI_COMPONENTSPAGE_SMALLDESC
 !define MUI_FINISHPAGE_RUN "$INSTDIR\repliscope.exe"
