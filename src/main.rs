@@ -32,7 +32,6 @@ enum Entry {
         args: Vec<String>,
     },
     /// Open a recording in the window.
-    #[cfg(feature = "app")]
     Replay {
         /// A file that *Save recording…* wrote.
         file: PathBuf,
@@ -65,6 +64,10 @@ impl Default for Up {
 }
 
 fn main() -> ExitCode {
+    // Subcommands print where they were typed; a window needs no console.
+    if std::env::args_os().len() > 1 {
+        repliscope_platform::attach_parent_console();
+    }
     let mut args = std::env::args_os();
     let program = args.next().unwrap_or_default();
     // Scripts that start `redis-server` find one here.
@@ -77,12 +80,8 @@ fn main() -> ExitCode {
     match Cli::parse().command {
         Some(Entry::Server { args }) => repliscope::node::serve(&args),
         Some(Entry::Up(options)) => in_terminal(options),
-        #[cfg(feature = "app")]
         Some(Entry::Replay { file }) => in_window(Some(file)),
-        #[cfg(feature = "app")]
         None => in_window(None),
-        #[cfg(not(feature = "app"))]
-        None => in_terminal(Up::default()),
     }
 }
 
@@ -108,7 +107,11 @@ fn in_window(recording: Option<PathBuf>) -> ExitCode {
     });
     match run(AppOptions { connect, recording }) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) if replaying => report(Err(error.into())),
+        Err(error) if cfg!(windows) => {
+            error.show_box();
+            report(Err(error.into()))
+        }
+        Err(error) if replaying || !error.is_before_start() => report(Err(error.into())),
         Err(error) => {
             let _ = writeln!(
                 std::io::stderr(),
@@ -116,6 +119,25 @@ fn in_window(recording: Option<PathBuf>) -> ExitCode {
             );
             in_terminal(Up::default())
         }
+    }
+}
+
+/// What a build without the window does instead: it starts `repliscope.exe` if that is beside it, as it is on Windows,
+/// where this is the `repliscope.com` that a console finds first; else it runs the cluster in the terminal.
+#[cfg(not(feature = "app"))]
+fn in_window(recording: Option<PathBuf>) -> ExitCode {
+    let this = std::env::current_exe().unwrap_or_default();
+    let window = this.with_file_name("repliscope.exe");
+    if cfg!(windows) && window != this && window.exists() {
+        let mut window = std::process::Command::new(window);
+        if let Some(file) = recording {
+            window.arg("replay").arg(file);
+        }
+        return report(window.spawn().map(drop).map_err(anyhow::Error::from));
+    }
+    match recording {
+        Some(_) => report(Err(anyhow::anyhow!("this program was built without a window"))),
+        None => in_terminal(Up::default()),
     }
 }
 

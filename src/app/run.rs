@@ -1,6 +1,8 @@
 //! The native window, with whichever renderer the system can give.
 
+use std::any::Any;
 use std::cell::RefCell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
@@ -24,65 +26,123 @@ pub struct AppOptions {
     pub recording: Option<PathBuf>,
 }
 
-/// No window could be made.
+/// Why there is no window, or not any more.
 #[derive(Debug, thiserror::Error)]
 pub enum AppError {
-    /// Neither renderer works here; the first failure is told, as the second often only follows from it.
+    /// There is no display, or neither renderer works here.
     #[error("no window could be opened: {0}")]
     NoWindow(String),
+    /// The window was up, and the system took away what it draws with.
+    #[error("the window had to close: {0}")]
+    Lost(String),
+    /// A fault of ours.
+    #[error("the window crashed, and its cluster ended with it: {0}")]
+    Crashed(String),
+}
+
+impl AppError {
+    /// Whether the app never began: then nothing was started, and nothing is lost.
+    pub fn is_before_start(&self) -> bool {
+        matches!(self, Self::NoWindow(_))
+    }
+
+    /// Says it in a box of the system's own, and waits until it is closed: a program that Windows starts without a
+    /// console can say it nowhere else.
+    pub fn show_box(&self) {
+        let advice = if self.is_before_start() {
+            "\n\nThe same cluster runs without a window. In a console:\n\n    repliscope up"
+        } else {
+            "\n\nData that the nodes had saved is in their folders."
+        };
+        rfd::MessageDialog::new()
+            .set_level(rfd::MessageLevel::Error)
+            .set_title("Repliscope")
+            .set_description(format!("Repliscope: {self}{advice}"))
+            .show();
+    }
 }
 
 /// Opens the window and returns when it is closed.
 ///
 /// # Errors
-/// [`AppError::NoWindow`] if there is no display, or no renderer works.
+/// By what there is no window, or why there is none any more.
 pub fn run(options: AppOptions) -> Result<(), AppError> {
     // The closure that makes the app runs only once a renderer works, so a failed one leaves the options here.
     let options = Rc::new(RefCell::new(Some(options)));
+    // OpenGL is the quicker start where it is everywhere. On Windows it is missing over Remote Desktop and in bare
+    // virtual machines, where Direct3D still draws, if need be without a graphics card.
     let renderers = if cfg!(target_os = "linux") {
         [Renderer::Glow, Renderer::Wgpu]
     } else {
         [Renderer::Wgpu, Renderer::Glow]
     };
-    let mut first_error = None;
+    let mut failures = Vec::new();
     for renderer in renderers {
-        let slot = Rc::clone(&options);
-        let result = eframe::run_native(
-            "Repliscope",
-            native_options(renderer),
-            Box::new(move |cc| {
-                let options = slot.borrow_mut().take().ok_or("the window was made before")?;
-                let ctx = cc.egui_ctx.clone();
-                let wake: Wake = Box::new(move || ctx.request_repaint_after(COALESCE));
-                let lab = (options.connect)(wake);
-                let mut app = App::new(&cc.egui_ctx, lab);
-                if let Some(storage) = cc.storage {
-                    app.restore(storage);
-                }
-                if let Some(path) = options.recording {
-                    app.open_recording(&cc.egui_ctx, path);
-                }
-                Ok(Box::new(app))
-            }),
-        );
+        // A driver may panic in a renderer's start as well as return an error from it.
+        let result = catch_unwind(AssertUnwindSafe(|| window(renderer, &options)));
+        let began = options.borrow().is_none();
         match result {
-            Ok(()) => return Ok(()),
-            // The window was up and then failed: another one would not have the lab.
-            Err(error) if options.borrow().is_none() => return Err(AppError::NoWindow(error.to_string())),
-            Err(error) => {
-                first_error.get_or_insert_with(|| in_words(&error.to_string()));
-            }
+            Ok(Ok(())) => return Ok(()),
+            Ok(Err(error)) if began => return Err(AppError::Lost(error.to_string())),
+            Err(panic) if began => return Err(AppError::Crashed(panic_text(&*panic))),
+            Ok(Err(error)) => failures.push((renderer, in_words(&error.to_string()))),
+            Err(panic) => failures.push((renderer, panic_text(&*panic))),
         }
     }
-    Err(AppError::NoWindow(first_error.unwrap_or_default()))
+    Err(AppError::NoWindow(all_failures(&failures)))
 }
+
+fn window(renderer: Renderer, options: &Rc<RefCell<Option<AppOptions>>>) -> eframe::Result<()> {
+    let slot = Rc::clone(options);
+    eframe::run_native(
+        "Repliscope",
+        native_options(renderer),
+        Box::new(move |cc| {
+            let options = slot.borrow_mut().take().ok_or("the window was made before")?;
+            let ctx = cc.egui_ctx.clone();
+            let wake: Wake = Box::new(move || ctx.request_repaint_after(COALESCE));
+            let lab = (options.connect)(wake);
+            let mut app = App::new(&cc.egui_ctx, lab);
+            if let Some(storage) = cc.storage {
+                app.restore(storage);
+            }
+            if let Some(path) = options.recording {
+                app.open_recording(&cc.egui_ctx, path);
+            }
+            Ok(Box::new(app))
+        }),
+    )
+}
+
+const NO_DISPLAY: &str = "there is no display (neither WAYLAND_DISPLAY nor DISPLAY is set)";
 
 /// The system's message, without the place in the code that it begins with.
 fn in_words(error: &str) -> String {
     if error.contains("DISPLAY") {
-        return "there is no display (neither WAYLAND_DISPLAY nor DISPLAY is set)".to_owned();
+        return NO_DISPLAY.to_owned();
     }
     error.to_owned()
+}
+
+/// What each renderer failed by. Without a display all fail, and the later ones only because the first one did.
+fn all_failures(failures: &[(Renderer, String)]) -> String {
+    if failures.iter().any(|(_, text)| text == NO_DISPLAY) {
+        return NO_DISPLAY.to_owned();
+    }
+    let name = |renderer: &Renderer| match renderer {
+        Renderer::Glow => "OpenGL",
+        Renderer::Wgpu if cfg!(windows) => "Direct3D and Vulkan",
+        Renderer::Wgpu => "the graphics card",
+    };
+    let told: Vec<_> =
+        failures.iter().map(|(renderer, text)| format!("{}: {text}", name(renderer))).collect();
+    told.join("; ")
+}
+
+/// What a panic said.
+fn panic_text(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("no reason was given").to_owned()
 }
 
 fn native_options(renderer: Renderer) -> NativeOptions {
@@ -95,4 +155,36 @@ fn native_options(renderer: Renderer) -> NativeOptions {
         viewport = viewport.with_icon(icon);
     }
     NativeOptions { renderer, viewport, ..NativeOptions::default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn without_a_display_only_that_is_told() {
+        let first = in_words("winit EventLoopError: neither WAYLAND_DISPLAY nor DISPLAY is set");
+        let failures = [(Renderer::Glow, first), (Renderer::Wgpu, "EventLoop can't be recreated".to_owned())];
+        assert_eq!(all_failures(&failures), NO_DISPLAY);
+    }
+
+    #[test]
+    fn each_renderer_tells_its_own_failure() {
+        let failures =
+            [(Renderer::Wgpu, "no adapter".to_owned()), (Renderer::Glow, "no pixel format".to_owned())];
+        let told = all_failures(&failures);
+        assert!(told.ends_with(": no adapter; OpenGL: no pixel format"), "{told}");
+        assert!(AppError::NoWindow(told).is_before_start());
+    }
+
+    #[test]
+    fn a_panic_is_told_in_its_own_words() {
+        for (panic, text) in [
+            (catch_unwind(|| panic!("lost {}", 7)), "lost 7"),
+            (catch_unwind(|| panic!("lost")), "lost"),
+            (catch_unwind(|| std::panic::panic_any(7)), "no reason was given"),
+        ] {
+            assert_eq!(panic.map_err(|panic| panic_text(&*panic)), Err(text.to_owned()));
+        }
+    }
 }

@@ -114,6 +114,6 @@ async fn session_ended() {
     });
     // Where no session ends like this, the sender is dropped unused.
     if told.await.is_err() {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }

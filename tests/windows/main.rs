@@ -10,6 +10,8 @@ mod cluster;
 mod files;
 mod place;
 mod sync;
+#[cfg(target_os = "linux")] // Xvfb and xdotool
+mod window;
 
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -17,7 +19,7 @@ use std::time::{Duration, Instant};
 use support::{Client, windows};
 
 /// Under Wine a loaded machine starts a program in seconds, not in milliseconds.
-const SOON: Duration = Duration::from_secs(60);
+const SOON: Duration = Duration::from_mins(1);
 
 /// A program that ends with the test.
 struct Program(Child);

@@ -8,7 +8,7 @@ use super::{assert_equal_data, info, until_within, windows};
 
 const KEYS: u64 = 1_000_000;
 const VALUE: u64 = 1_100;
-const MINUTES: Duration = Duration::from_secs(600);
+const MINUTES: Duration = Duration::from_mins(10);
 
 fn a_gigabyte(diskless: &str) {
     if windows::missing() {

@@ -1,0 +1,191 @@
+//! The window of the Windows program, on a screen of its own: it opens, starts a cluster by a click, and says what is
+//! wrong where nothing can be drawn.
+
+use std::fs;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use super::support::{self, windows};
+use super::{Program, SOON, ask, until, until_streaming, until_within};
+
+/// Both themes' colour of what answers and streams.
+const GREEN: [&str; 2] = ["#4CD08F", "#0A7447"];
+/// Where the marks of the three nodes are in a window of 1280 by 800.
+const MARKS: [(i32, i32); 3] = [(317, 152), (180, 334), (454, 334)];
+/// The ports that the window offers.
+const PORTS: [u16; 3] = [7001, 7002, 7003];
+
+/// An X server on a free display.
+struct Screen {
+    server: Child,
+    display: String,
+}
+
+impl Screen {
+    fn start(more: &[&str]) -> Self {
+        let mut server = Command::new("Xvfb")
+            .args(["-displayfd", "1", "-screen", "0", "1320x860x24", "-nolisten", "tcp"])
+            .args(more)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut number = String::new();
+        let mut told = server.stdout.take().unwrap();
+        let mut byte = [0];
+        while told.read(&mut byte).unwrap() == 1 && byte[0] != b'\n' {
+            number.push(char::from(byte[0]));
+        }
+        Self { server, display: format!(":{number}") }
+    }
+
+    fn program(&self, variables: &[(&str, &str)]) -> Program {
+        let mut program = windows::command("repliscope.exe");
+        program.env("DISPLAY", &self.display).env_remove("WGPU_BACKEND").envs(variables.iter().copied());
+        Program::start(program.stderr(Stdio::null()).stdout(Stdio::null()))
+    }
+
+    /// Runs a tool of X on this screen; what it prints, or `None` when it fails.
+    fn run(&self, tool: &str, args: &[&str]) -> Option<String> {
+        let output = Command::new(tool).args(args).env("DISPLAY", &self.display).output().unwrap();
+        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+    }
+
+    /// The number of the program's window, once it is there.
+    #[track_caller]
+    fn window(&self, program: &mut Program) -> String {
+        let mut found = String::new();
+        until_within(SOON, "the window is there", || {
+            assert!(!program.has_ended(), "the program ended without a window");
+            let windows = self.run("xdotool", &["search", "--onlyvisible", "--name", "^Repliscope$"]);
+            let first = windows.as_deref().and_then(|windows| windows.lines().next());
+            first.unwrap_or_default().clone_into(&mut found);
+            !found.is_empty()
+        });
+        found
+    }
+
+    fn shot(&self, window: &str, path: &Path) {
+        let path = path.to_str().unwrap();
+        self.run("import", &["-silent", "-window", window, "-strip", path]).unwrap();
+    }
+
+    /// Takes the window's picture until more than its background is in it.
+    #[track_caller]
+    fn first_shot(&self, window: &str, path: &Path) {
+        until_within(SOON, "the window is drawn", || {
+            std::thread::sleep(Duration::from_millis(500));
+            self.shot(window, path);
+            colors(path) > 50
+        });
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        let _ = self.server.kill();
+        let _ = self.server.wait();
+    }
+}
+
+fn colors(picture: &Path) -> usize {
+    let output = Command::new("identify").args(["-format", "%k"]).arg(picture).output().unwrap();
+    String::from_utf8_lossy(&output.stdout).trim().parse().unwrap_or(0)
+}
+
+/// How many pixels around a point are green.
+fn green_around(picture: &Path, (x, y): (i32, i32)) -> usize {
+    let around = format!("24x24+{}+{}", x - 12, y - 12);
+    let args = ["-crop", &around, "+repage", "-depth", "8", "txt:-"];
+    let output = Command::new("convert").arg(picture).args(args).output().unwrap();
+    let pixels = String::from_utf8_lossy(&output.stdout).into_owned();
+    pixels.lines().filter(|pixel| GREEN.iter().any(|green| pixel.contains(green))).count()
+}
+
+/// Where the pictures go: into the project when asked, else beside what was built.
+fn pictures() -> PathBuf {
+    let project = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folder = match std::env::var_os("REPLISCOPE_SCREENSHOTS") {
+        Some(folder) => project.join(folder),
+        None => project.join("target/windows/screenshots"),
+    };
+    fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+fn missing() -> bool {
+    windows::missing() || ["Xvfb", "xdotool", "import"].into_iter().any(is_missing)
+}
+
+fn is_missing(tool: &str) -> bool {
+    let found = Command::new("which").arg(tool).stdout(Stdio::null()).status();
+    !found.is_ok_and(|status| status.success()) && support::skip(&format!("{tool} is not installed"))
+}
+
+#[test]
+fn a_click_in_the_window_starts_three_green_nodes() {
+    if missing() {
+        return;
+    }
+    for port in PORTS {
+        assert_eq!(ask(port, "PING"), None, "this test needs port {port} to itself");
+    }
+    let screen = Screen::start(&[]);
+    let mut program = screen.program(&[]);
+    let window = screen.window(&mut program);
+    screen.first_shot(&window, &pictures().join("windows-start.png"));
+
+    // Start 3-node cluster.
+    screen.run("xdotool", &["mousemove", "--window", &window, "640", "346", "click", "1"]).unwrap();
+    until("the cluster answers", || PORTS.iter().all(|port| ask(*port, "PING").as_deref() == Some("PONG")));
+    until_streaming(PORTS[0], &PORTS[1..]);
+    assert_eq!(ask(PORTS[0], "SET greeting hello").unwrap(), "OK");
+    until("the write arrives", || ask(PORTS[2], "GET greeting").as_deref() == Some("hello"));
+
+    let picture = pictures().join("windows.png");
+    let mut green = MARKS.map(|_| 0);
+    until_within(SOON, "the picture shows three green nodes", || {
+        std::thread::sleep(Duration::from_secs(1));
+        screen.shot(&window, &picture);
+        green = MARKS.map(|mark| green_around(&picture, mark));
+        green.iter().all(|pixels| *pixels > 40)
+    });
+    println!("green pixels of the nodes' marks: {green:?}");
+
+    // As a click on the cross: the nodes end with the window, in good order.
+    screen.run("xdotool", &["windowclose", &window]);
+    drop(program);
+    until("the nodes end with the program", || PORTS.iter().all(|port| ask(*port, "PING").is_none()));
+}
+
+#[test]
+fn where_direct3d_cannot_draw_the_window_opens_all_the_same() {
+    if missing() {
+        return;
+    }
+    let screen = Screen::start(&[]);
+    // Wine 8 has no compiler of shaders for Direct3D 12, and the variable forbids Vulkan: only OpenGL is left.
+    let mut program = screen.program(&[("WGPU_BACKEND", "dx12")]);
+    let window = screen.window(&mut program);
+    screen.first_shot(&window, &pictures().join("windows-fallback.png"));
+}
+
+#[test]
+fn where_nothing_can_draw_a_box_says_why_and_what_else_there_is() {
+    if missing() {
+        return;
+    }
+    // Neither OpenGL nor a driver for Vulkan.
+    let screen = Screen::start(&["-extension", "GLX"]);
+    let mut program = screen.program(&[("VK_DRIVER_FILES", "/nowhere"), ("VK_ICD_FILENAMES", "/nowhere")]);
+    let window = screen.window(&mut program);
+    std::thread::sleep(Duration::from_secs(1));
+    screen.shot(&window, &pictures().join("windows-no-renderer.png"));
+    until("the box closes by Enter, and the program ends", || {
+        screen.run("xdotool", &["windowfocus", &window, "key", "Return"]);
+        program.has_ended()
+    });
+    assert_eq!(program.0.wait().unwrap().code(), Some(1));
+}
