@@ -49,15 +49,18 @@ impl AppError {
     /// Says it in a box of the system's own, and waits until it is closed: a program that Windows starts without a
     /// console can say it nowhere else.
     pub fn show_box(&self) {
-        let advice = if self.is_before_start() {
-            "\n\nThe same cluster runs without a window. In a console:\n\n    repliscope up"
-        } else {
-            "\n\nData that the nodes had saved is in their folders."
+        let text = match self {
+            Self::NoWindow(causes) => format!(
+                "Repliscope cannot open its window.\n\n{}\n\nThe same cluster runs without a window. In a \
+                 console:\n\n    repliscope up",
+                causes.replace("; ", "\n")
+            ),
+            other => format!("Repliscope: {other}.\n\nWhat the nodes had saved is in their folders."),
         };
         rfd::MessageDialog::new()
             .set_level(rfd::MessageLevel::Error)
             .set_title("Repliscope")
-            .set_description(format!("Repliscope: {self}{advice}"))
+            .set_description(text)
             .show();
     }
 }
@@ -116,12 +119,14 @@ fn window(renderer: Renderer, options: &Rc<RefCell<Option<AppOptions>>>) -> efra
 
 const NO_DISPLAY: &str = "there is no display (neither WAYLAND_DISPLAY nor DISPLAY is set)";
 
-/// The system's message, without the place in the code that it begins with.
+/// The system's message, without the structures of Rust that it may end with.
 fn in_words(error: &str) -> String {
     if error.contains("DISPLAY") {
         return NO_DISPLAY.to_owned();
     }
-    error.to_owned()
+    let words = error.split(['{', '[']).next().unwrap_or_default();
+    let words = words.split(" matching the template").next().unwrap_or_default();
+    words.trim_end_matches([':', ' ']).to_owned()
 }
 
 /// What each renderer failed by. Without a display all fail, and the later ones only because the first one did.
@@ -166,6 +171,23 @@ mod tests {
         let first = in_words("winit EventLoopError: neither WAYLAND_DISPLAY nor DISPLAY is set");
         let failures = [(Renderer::Glow, first), (Renderer::Wgpu, "EventLoop can't be recreated".to_owned())];
         assert_eq!(all_failures(&failures), NO_DISPLAY);
+    }
+
+    #[test]
+    fn what_only_a_programmer_reads_is_left_out() {
+        for (error, words) in [
+            (
+                "WGPU error: Failed to create surface for any enabled backend: {}",
+                "WGPU error: Failed to create surface for any enabled backend",
+            ),
+            (
+                "Found no glutin configs matching the template: ConfigTemplate { api: None }. Error: x",
+                "Found no glutin configs",
+            ),
+            ("the driver is gone", "the driver is gone"),
+        ] {
+            assert_eq!(in_words(error), words);
+        }
     }
 
     #[test]

@@ -43,6 +43,17 @@ pub fn run(program: &Path) -> Command {
     }
 }
 
+/// Ends what Wine keeps running for a few seconds behind its last program, and with it the screen that it knows.
+pub fn forget_screen() {
+    if let Some(wine) = wine() {
+        for order in ["-k", "-w"] {
+            let server = Path::new(&wine).with_file_name("wineserver64");
+            // It fails when none is running.
+            let _ = Command::new(server).arg(order).status();
+        }
+    }
+}
+
 /// A path as a Windows program reads it: under Wine the root of the files is drive Z.
 pub fn path(path: &Path) -> String {
     match wine() {

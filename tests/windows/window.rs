@@ -25,6 +25,7 @@ struct Screen {
 
 impl Screen {
     fn start(more: &[&str]) -> Self {
+        windows::forget_screen();
         let mut server = Command::new("Xvfb")
             .args(["-displayfd", "1", "-screen", "0", "1320x860x24", "-nolisten", "tcp"])
             .args(more)
