@@ -31,7 +31,7 @@ fn tap(kind: Kind, lines: &[&str]) -> Vec<String> {
         if line == "SET the end" {
             return stream;
         }
-        if line != "PING" {
+        if !line.eq_ignore_ascii_case("PING") {
             stream.push(line);
         }
     }

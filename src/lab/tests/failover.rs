@@ -23,36 +23,41 @@ fn a_killed_master_is_replaced_by_partial_resyncs_and_comes_back_as_a_replica() 
         matches!(event, Event::Workload(sample) if sample.writes_failed > 0 && sample.last_error.is_some())
     });
 
-    bench.ask(LabCommand::Promote(NodeId(2)));
-    let mut step =
-        |step: PromotionStep| {
-            let entry = bench.until_after(from, "promotion", |event| {
-            matches!(event, Event::Promotion { node: NodeId(2), step: told, .. } if *told == step)
+    // The one that is ahead, as nothing else could be continued by the other one.
+    bench.until_redis(port + 1, &["INFO", "replication"], "master_link_status:down");
+    bench.until_redis(port + 2, &["INFO", "replication"], "master_link_status:down");
+    let offset = |replica: u16| figure(port + replica, "master_repl_offset");
+    let (new, other) = if offset(1) >= offset(2) { (1, 2) } else { (2, 1) };
+    bench.ask(LabCommand::Promote(NodeId(new + 1)));
+    let mut step = |step: PromotionStep| {
+        let entry = bench.until_after(from, "promotion", |event| {
+            matches!(event, Event::Promotion { node, step: told, .. } if node.0 == new + 1 && *told == step)
         });
-            let Event::Promotion { after, .. } = entry.event else { unreachable!() };
-            after
-        };
+        let Event::Promotion { after, .. } = entry.event else { unreachable!() };
+        after
+    };
     let promoted = step(PromotionStep::Promoted);
     let writable = step(PromotionStep::Writable);
-    step(PromotionStep::Reparented(NodeId(3)));
+    step(PromotionStep::Reparented(NodeId(other + 1)));
     assert!(promoted <= writable && writable < Duration::from_secs(1), "{promoted:?} {writable:?}");
 
-    bench.until_redis(port + 2, &["INFO", "replication"], "master_link_status:up");
-    assert!(redis(port + 2, &["INFO", "replication"]).contains(&format!("master_port:{}", port + 1)));
-    assert_eq!((figure(port + 1, "sync_partial_ok"), figure(port + 1, "sync_full")), (1, 0));
+    let (new_port, other_port) = (port + new, port + other);
+    bench.until_redis(other_port, &["INFO", "replication"], "master_link_status:up");
+    assert!(redis(other_port, &["INFO", "replication"]).contains(&format!("master_port:{new_port}")));
+    assert_eq!((figure(new_port, "sync_partial_ok"), figure(new_port, "sync_full")), (1, 0));
     let from = bench.now();
     bench.until_after(from, "writes go to the new master", |event| {
         matches!(event, Event::Workload(sample) if sample.writes_ok > 500 && sample.writes_failed == 0)
     });
 
     bench.ask(LabCommand::Start(NodeId(1)));
-    bench.notice(from, "n1 comes back as a replica of n2");
+    bench.notice(from, &format!("n1 comes back as a replica of n{}", new + 1));
     bench.until_redis(port, &["INFO", "replication"], "master_link_status:up");
     bench.ask(workload(false));
     bench.until("off", |event| matches!(event, Event::WorkloadChanged(settings) if !settings.on));
     std::thread::sleep(Duration::from_millis(300));
-    let digest = redis(port + 1, &["DEBUG", "DIGEST"]);
-    for replica in [port, port + 2] {
+    let digest = redis(new_port, &["DEBUG", "DIGEST"]);
+    for replica in [port, other_port] {
         bench.until_redis(replica, &["DEBUG", "DIGEST"], digest.trim());
     }
     let seen = bench.end();
