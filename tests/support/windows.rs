@@ -43,14 +43,21 @@ pub fn run(program: &Path) -> Command {
     }
 }
 
-/// Ends what Wine keeps running for a few seconds behind its last program, and with it the screen that it knows.
+/// Makes the next program see the screen that is there then, and its window as at the first start.
+///
+/// Wine keeps serving for some seconds behind its last program and knows one screen as long; a window comes back in
+/// its last size. On Windows itself nothing is changed: the window there is the user's.
 pub fn forget_screen() {
-    if let Some(wine) = wine() {
-        for order in ["-k", "-w"] {
-            let server = Path::new(&wine).with_file_name("wineserver64");
-            // It fails when none is running.
-            let _ = Command::new(server).arg(order).status();
-        }
+    let (Some(wine), Some(prefix)) = (wine(), std::env::var_os("WINEPREFIX")) else { return };
+    for order in ["-k", "-w"] {
+        let server = Path::new(&wine).with_file_name("wineserver64");
+        // It fails when none is running.
+        let _ = Command::new(server).arg(order).status();
+    }
+    let users = std::fs::read_dir(Path::new(&prefix).join("drive_c/users"));
+    for user in users.into_iter().flatten().flatten() {
+        // Only one user has it.
+        let _ = std::fs::remove_dir_all(user.path().join("AppData/Roaming/repliscope"));
     }
 }
 
