@@ -87,9 +87,14 @@ impl Clock {
         self.awake
     }
 
+    /// Time since the node started, by the clock of this system.
+    pub(super) fn uptime(&self) -> Duration {
+        self.now - self.started
+    }
+
     /// Unix time.
     pub(super) fn unix(&self) -> Duration {
-        self.unix_at_start + (self.now - self.started)
+        self.unix_at_start + self.uptime()
     }
 
     /// Unix time in milliseconds.
@@ -111,7 +116,7 @@ mod tests {
         let (started, asleep, unix) = (clock.started, clock.asleep_at_start, clock.unix());
         clock.now_is(started + 10 * S, asleep);
         clock.now_is(started + 310 * S, asleep + 299 * S);
-        assert_eq!(clock.since_start(), 11 * S);
+        assert_eq!((clock.since_start(), clock.uptime()), (11 * S, 310 * S));
         assert_eq!(clock.unix(), unix + 310 * S);
         clock.now_is(started + 311 * S, asleep + 299 * S);
         assert_eq!(clock.since_start(), 12 * S);

@@ -98,7 +98,7 @@ impl Node {
     }
 
     fn info_server(&self, info: &mut Section<'_>) {
-        let uptime = self.clock.since_start().as_secs();
+        let uptime = self.clock.uptime().as_secs();
         info.add("redis_version", REDIS_VERSION);
         info.add("redis_git_sha1", "00000000");
         info.add("redis_git_dirty", 0);

@@ -59,4 +59,6 @@ pub use control::{NodeHandle, NodeOptions};
 pub use event::{
     FeedPhase, LinkPhase, LogLevel, NodeEvent, NodeRole, SnapshotTarget, StopReason, SyncOutcome, TimeGap,
 };
+#[cfg(feature = "app")]
+pub(crate) use runtime::panic_text;
 pub use standalone::{asked_to_end, serve};

@@ -81,7 +81,7 @@ impl<F: Future<Output = ()>> Future for Guarded<F> {
 }
 
 /// What a panic said.
-pub(super) fn panic_text(payload: &(dyn std::any::Any + Send)) -> String {
+pub(crate) fn panic_text(payload: &(dyn std::any::Any + Send)) -> String {
     let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
     text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_else(|| "panic".to_owned())
 }
@@ -132,6 +132,7 @@ async fn live(
             return StopReason::FailedToStart(error.to_string());
         }
     };
+    shared.borrow_mut().remove_stale_files();
     let loaded = shared.borrow_mut().load_at_start();
     let keys_loaded = match loaded {
         Ok(keys) => keys,

@@ -1,5 +1,6 @@
 //! The RDB file: SAVE and BGSAVE.
 
+use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -9,11 +10,24 @@ use super::event::{NodeEvent, SnapshotTarget};
 use super::snapshot::{Job, Outcome, Progress, on_thread};
 use super::state::{Node, Saving};
 use crate::commands::{CmdError, CmdResult};
+use crate::persistence::remove_stale;
 
 impl Node {
     /// A helper thread writes the RDB file: one writer at a time, so that an older snapshot never replaces a newer.
     pub(super) fn writes_file(&self) -> bool {
         self.save.running.is_some() || self.snapshot.writes_file()
+    }
+
+    /// At the start: half files of a process that was killed while it saved take up the space of whole ones.
+    pub(super) fn remove_stale_files(&mut self) {
+        let folder = self.rdb_path().parent().map(Path::to_owned).unwrap_or_default();
+        // A folder that cannot be read is found by the load that follows.
+        for file in remove_stale(&folder).unwrap_or_default() {
+            self.notice(format!(
+                "Removed {}, left behind by a process that ended while it saved",
+                file.display()
+            ));
+        }
     }
 
     /// SAVE: the node stands still until the file is written.

@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::support::server::free_port;
-use super::support::{Client, SOON};
+use super::support::{Client, SOON, Server};
 
 /// A program that ends with the test.
 struct Program {
@@ -166,4 +166,15 @@ fn an_argument_that_is_no_text_is_refused_and_not_a_crash() {
             "{told}"
         );
     }
+}
+
+#[test]
+fn half_a_file_that_a_killed_save_left_behind_goes_at_the_next_start() {
+    let mut server = Server::node(&[]);
+    server.kill();
+    let (ours, not_ours) = (server.dir().join("temp-1-2.rdb"), server.dir().join("temp-1.rdb"));
+    fs::write(&ours, "REDIS0010").unwrap();
+    fs::write(&not_ours, "REDIS0010").unwrap();
+    server.restart(&[]);
+    assert!(!ours.exists() && not_ours.exists(), "{}", server.journal());
 }
