@@ -7,6 +7,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use eframe::egui::{ViewportBuilder, vec2};
+use eframe::egui_wgpu::WgpuSetup;
+use eframe::wgpu::Backends;
 use eframe::{NativeOptions, Renderer};
 
 use super::{App, LabClient};
@@ -153,7 +155,13 @@ fn native_options(renderer: Renderer) -> NativeOptions {
     if let Ok(icon) = eframe::icon_data::from_png_bytes(include_bytes!("../../assets/icon.png")) {
         viewport = viewport.with_icon(icon);
     }
-    NativeOptions { renderer, viewport, ..NativeOptions::default() }
+    let mut options = NativeOptions { renderer, viewport, ..NativeOptions::default() };
+    if let WgpuSetup::CreateNew(setup) = &mut options.wgpu_options.wgpu_setup {
+        // Not OpenGL through wgpu: that keeps a hidden window on Windows which answers nothing, and so keeps the
+        // session from ending. OpenGL is the other renderer's.
+        setup.instance_descriptor.backends = Backends::from_env().unwrap_or(Backends::PRIMARY);
+    }
+    options
 }
 
 #[cfg(test)]

@@ -25,6 +25,11 @@ fn wine() -> Option<OsString> {
     std::env::var_os("REPLISCOPE_WINE").filter(|_| !cfg!(windows))
 }
 
+/// Whether the programs run under Wine.
+pub fn is_wine() -> bool {
+    wine().is_some()
+}
+
 /// A command that runs one of the two programs.
 #[track_caller]
 pub fn command(program: &str) -> Command {
@@ -36,7 +41,9 @@ pub fn run(program: &Path) -> Command {
     match wine() {
         Some(wine) => {
             let mut command = Command::new(wine);
-            command.arg(path(program));
+            // A name alone is one of Wine's own programs.
+            let is_path = program.components().count() > 1;
+            command.arg(if is_path { path(program) } else { program.display().to_string() });
             command
         }
         None => Command::new(program),

@@ -7,6 +7,8 @@
 mod support;
 
 mod cluster;
+#[cfg(target_os = "linux")] // a terminal by util-linux, the end of a session by Wine
+mod end;
 mod files;
 mod place;
 mod sync;

@@ -15,16 +15,16 @@ const GREEN: [&str; 2] = ["#4CD08F", "#0A7447"];
 /// Where the marks of the three nodes are in a window of 1280 by 800.
 const MARKS: [(i32, i32); 3] = [(317, 152), (180, 334), (454, 334)];
 /// The ports that the window offers.
-const PORTS: [u16; 3] = [7001, 7002, 7003];
+pub(super) const PORTS: [u16; 3] = [7001, 7002, 7003];
 
 /// An X server on a free display.
-struct Screen {
+pub(super) struct Screen {
     server: Child,
     display: String,
 }
 
 impl Screen {
-    fn start(more: &[&str]) -> Self {
+    pub(super) fn start(more: &[&str]) -> Self {
         windows::forget_screen();
         let mut server = Command::new("Xvfb")
             .args(["-displayfd", "1", "-screen", "0", "1320x860x24", "-nolisten", "tcp"])
@@ -42,7 +42,11 @@ impl Screen {
         Self { server, display: format!(":{number}") }
     }
 
-    fn program(&self, variables: &[(&str, &str)]) -> Program {
+    pub(super) fn display(&self) -> &str {
+        &self.display
+    }
+
+    pub(super) fn program(&self, variables: &[(&str, &str)]) -> Program {
         let mut program = windows::command("repliscope.exe");
         program.env("DISPLAY", &self.display).env_remove("WGPU_BACKEND").envs(variables.iter().copied());
         Program::start(program.stderr(Stdio::null()).stdout(Stdio::null()))
@@ -125,23 +129,28 @@ fn is_missing(tool: &str) -> bool {
     !found.is_ok_and(|status| status.success()) && support::skip(&format!("{tool} is not installed"))
 }
 
+/// Waits for the window and presses *Start 3-node cluster*; returns the window once both replicas stream.
+#[track_caller]
+pub(super) fn start_cluster(screen: &Screen, program: &mut Program) -> String {
+    for port in PORTS {
+        assert_eq!(ask(port, "PING"), None, "this test needs port {port} to itself");
+    }
+    let window = screen.window(program);
+    screen.first_shot(&window, &pictures().join("windows-start.png"));
+    screen.run("xdotool", &["mousemove", "--window", &window, "640", "346", "click", "1"]).unwrap();
+    until("the cluster answers", || PORTS.iter().all(|port| ask(*port, "PING").as_deref() == Some("PONG")));
+    until_streaming(PORTS[0], &PORTS[1..]);
+    window
+}
+
 #[test]
 fn a_click_in_the_window_starts_three_green_nodes() {
     if missing() {
         return;
     }
-    for port in PORTS {
-        assert_eq!(ask(port, "PING"), None, "this test needs port {port} to itself");
-    }
     let screen = Screen::start(&[]);
     let mut program = screen.program(&[]);
-    let window = screen.window(&mut program);
-    screen.first_shot(&window, &pictures().join("windows-start.png"));
-
-    // Start 3-node cluster.
-    screen.run("xdotool", &["mousemove", "--window", &window, "640", "346", "click", "1"]).unwrap();
-    until("the cluster answers", || PORTS.iter().all(|port| ask(*port, "PING").as_deref() == Some("PONG")));
-    until_streaming(PORTS[0], &PORTS[1..]);
+    let window = start_cluster(&screen, &mut program);
     assert_eq!(ask(PORTS[0], "SET greeting hello").unwrap(), "OK");
     until("the write arrives", || ask(PORTS[2], "GET greeting").as_deref() == Some("hello"));
 
