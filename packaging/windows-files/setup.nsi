@@ -98,10 +98,12 @@ Section "Repliscope" PROGRAM
   ${AndIf} ${FileExists} "$R3\uninstall.exe"
     StrCpy $R0 "$R3"
     Call EndIfRunning
-    ExecWait '"$R3\uninstall.exe" /S _?=$R3'
-    ; With _?= it cannot delete itself.
-    Delete "$R3\uninstall.exe"
-    RMDir "$R3"
+    ExecWait '"$R3\uninstall.exe" /S _?=$R3' $R4
+    ; With _?= it cannot delete itself. Where it failed it is still needed.
+    ${If} $R4 = 0
+      Delete "$R3\uninstall.exe"
+      RMDir "$R3"
+    ${EndIf}
   ${EndIf}
 
   SetOutPath "$INSTDIR"

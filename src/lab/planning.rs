@@ -176,7 +176,7 @@ impl Lab {
         let Some(port) = (highest..u16::MAX)
             .map(|port| port + 1)
             .take(1000)
-            .find(|port| !all.contains(port) && ports::taken_port(*port).is_none())
+            .find(|port| !all.contains(port) && ports::is_free(*port))
         else {
             return Err(Refusal::error(None, format!("No port after {highest} is free")));
         };

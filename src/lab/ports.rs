@@ -37,7 +37,12 @@ pub fn taken_ports(first: u16, count: u16, ours: &[u16]) -> Vec<TakenPort> {
     taken
 }
 
-/// Probes one port; `None` when it is free.
+/// Whether a node can have the port; cheap, as it does not ask who else has it.
+pub fn is_free(port: u16) -> bool {
+    probe(port).is_ok()
+}
+
+/// Probes one port; `None` when it is free. To find out who holds it may take seconds.
 pub fn taken_port(port: u16) -> Option<TakenPort> {
     let error = probe(port).err()?;
     let holder = match why_refused(address(port), &error) {
@@ -53,7 +58,7 @@ pub fn next_free_block(after: u16, count: u16, ours: &[u16]) -> Option<u16> {
     let (mut first, mut free) = (after.checked_add(1)?, 0);
     for _ in 0..PROBES_MAX {
         let port = first.checked_add(free)?;
-        if ours.contains(&port) || probe(port).is_ok() {
+        if ours.contains(&port) || is_free(port) {
             free += 1;
             if free >= count.max(1) {
                 return Some(first);

@@ -69,6 +69,9 @@ pub(super) fn bind(config: &mut Config) -> Result<Vec<TcpListener>, BindError> {
             }
             Err(error) if optional && error.kind() == io::ErrorKind::AddrNotAvailable => {}
             Err(error) => {
+                if error.kind() == io::ErrorKind::AddrInUse {
+                    return Err(BindError::InUse(config.port));
+                }
                 return Err(match why_refused(addr, &error) {
                     Refusal::InUse { .. } => BindError::InUse(config.port),
                     Refusal::Kept { keeper } => BindError::Reserved(config.port, keeper),

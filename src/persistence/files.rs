@@ -6,7 +6,7 @@
 //! On Windows a virus scanner, an indexer or an editor may hold a file for a moment, and then it can be neither
 //! opened nor renamed: whoever opens, replaces or moves a file does it here, where that is waited for.
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
@@ -88,7 +88,7 @@ impl Disk for OsDisk {
     type File = File;
 
     fn create(&self, path: &Path) -> io::Result<File> {
-        let file = File::options().write(true).create_new(true).open(path)?;
+        let file = patiently(|| File::options().write(true).create_new(true).open(path))?;
         // Only tells others that the file is not stale: where locks are not supported, nothing is lost.
         let _ = file.try_lock();
         Ok(file)
@@ -184,6 +184,9 @@ impl From<FileError> for io::Error {
     }
 }
 
+/// What the names of our files begin with until they are in place.
+const TEMPORARY: &str = "repliscope-temp-";
+
 /// New contents on their way into a file. Dropped before [`PendingFile::commit`], they are deleted.
 #[derive(Debug)]
 pub struct PendingFile<D: Disk = OsDisk> {
@@ -203,7 +206,7 @@ impl<D: Disk> PendingFile<D> {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         loop {
             let nth = NEXT.fetch_add(1, Relaxed);
-            let mut name = PathBuf::from(format!("temp-{}-{nth}", std::process::id()));
+            let mut name = PathBuf::from(format!("{TEMPORARY}{}-{nth}", std::process::id()));
             if let Some(extension) = target.extension() {
                 name.set_extension(extension);
             }
@@ -247,8 +250,7 @@ impl<D: Disk> PendingFile<D> {
             if let Err(source) = renamed {
                 let mut error = self.failed(Step::Rename, source);
                 if is_held(&error.source) {
-                    remove_left(temporary);
-                    error.left = self.temporary.take();
+                    error.left = self.keep();
                 }
                 return Err(error);
             }
@@ -271,6 +273,17 @@ impl<D: Disk> PendingFile<D> {
     pub fn keep_permissions(&self) -> Result<(), FileError> {
         let (Some(temporary), Ok(old)) = (&self.temporary, fs::metadata(&self.target)) else { return Ok(()) };
         fs::set_permissions(temporary, old.permissions()).map_err(|source| self.failed(Step::Create, source))
+    }
+
+    /// Keeps the new contents, which could not take the old ones' place, under a name that `remove_stale` does not
+    /// know; of many attempts only the newest stay.
+    fn keep(&mut self) -> Option<PathBuf> {
+        let temporary = self.temporary.take()?;
+        let mut kept = self.target.clone().into_os_string();
+        kept.push(".unsaved");
+        let kept = PathBuf::from(kept);
+        // If it is the new file that is held, it stays where it is.
+        Some(if self.disk.rename(&temporary, &kept).is_ok() { kept } else { temporary })
     }
 
     fn failed(&self, step: Step, source: io::Error) -> FileError {
@@ -336,21 +349,6 @@ pub fn open(path: &Path) -> io::Result<File> {
     patiently(|| File::open(path))
 }
 
-/// Deletes what this process left beside `temporary` when it could not replace the same kind of file before: of
-/// many attempts only the newest contents stay.
-fn remove_left(temporary: &Path) {
-    let prefix = format!("temp-{}-", std::process::id());
-    let Ok(entries) = fs::read_dir(directory_of(temporary)) else { return };
-    for path in entries.flatten().map(|entry| entry.path()) {
-        let is_ours = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&prefix));
-        let is_like = path.extension() == temporary.extension() && path != temporary;
-        if is_ours && is_like && is_temporary(&path) && !is_in_use(&path) {
-            // What cannot be deleted either costs only its room.
-            let _ = fs::remove_file(&path);
-        }
-    }
-}
-
 /// Deletes what a process that ended in the middle of a replacement has left in `directory`. Returns what it
 /// deleted; files that someone still writes, or that cannot be deleted, stay.
 ///
@@ -371,13 +369,14 @@ pub fn remove_stale(directory: &Path) -> io::Result<Vec<PathBuf>> {
 fn is_temporary(path: &Path) -> bool {
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let stem = path.file_stem().and_then(|stem| stem.to_str());
-    let numbers = stem.and_then(|stem| stem.strip_prefix("temp-")?.split_once('-'));
+    let numbers = stem.and_then(|stem| stem.strip_prefix(TEMPORARY)?.split_once('-'));
     numbers.is_some_and(|(pid, nth)| digits(pid) && digits(nth))
 }
 
 fn is_in_use(path: &Path) -> bool {
     let Ok(file) = File::options().write(true).open(path) else { return true };
-    matches!(file.try_lock(), Err(TryLockError::WouldBlock))
+    // Where locks are not supported nobody can tell, and so nothing is deleted.
+    file.try_lock().is_err()
 }
 
 fn directory_of(path: &Path) -> &Path {

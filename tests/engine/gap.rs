@@ -2,38 +2,25 @@
 #![cfg(unix)]
 
 use std::fs;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::support::server::{Kind, free_block};
-use super::support::{Client, SOON, Server, until};
+use super::support::{Client, Program, SOON, Server, until};
 
 /// Longer than `repl-timeout`, which the tests set to this.
 const REPL_TIMEOUT: &str = "2";
 const STOPPED: Duration = Duration::from_secs(5);
 
-/// Ends the process when a test fails, also a stopped one.
-struct Program(Child);
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-impl Program {
-    fn signal(&self, name: &str) {
-        let status = Command::new("kill").args([name, &self.0.id().to_string()]).status().unwrap();
+/// Nothing of the program runs for a while.
+fn stand_still(program: &Program) {
+    let signal = |name: &str| {
+        let status = Command::new("kill").args([name, &program.0.id().to_string()]).status().unwrap();
         assert!(status.success());
-    }
-
-    /// Nothing of it runs for a while.
-    fn stand_still(&self) {
-        self.signal("-STOP");
-        std::thread::sleep(STOPPED);
-        self.signal("-CONT");
-    }
+    };
+    signal("-STOP");
+    std::thread::sleep(STOPPED);
+    signal("-CONT");
 }
 
 fn info(port: u16, field: &str) -> Option<String> {
@@ -80,7 +67,7 @@ fn a_cluster_that_stood_still_for_longer_than_repl_timeout_keeps_its_links() {
     let mut writer = Client::connect(port);
     let seen = fs::read_to_string(&told).unwrap().len();
 
-    program.stand_still();
+    stand_still(&program);
 
     assert_eq!(writer.ask(&["SET", "k", "v"]).text(), "OK", "the client's connection is still there");
     for replica in replicas {

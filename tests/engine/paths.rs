@@ -2,26 +2,19 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::support::server::free_port;
-use super::support::{Client, SOON, Server};
+use super::support::{Client, Program, SOON, Server};
 
-/// A program that ends with the test.
-struct Program {
-    child: Child,
+/// A node as a process.
+struct Node {
+    program: Program,
     port: u16,
 }
 
-impl Drop for Program {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-impl Program {
+impl Node {
     /// `repliscope server` with these arguments and a free port, once it serves.
     #[track_caller]
     fn serve(set: impl Fn(&mut Command), log: &Path) -> Self {
@@ -33,7 +26,7 @@ impl Program {
         command.args(["--enable-protected-configs", "local"]);
         let log = fs::File::create(log).unwrap();
         command.stderr(log.try_clone().unwrap()).stdout(log).stdin(Stdio::null());
-        let program = Self { child: command.spawn().unwrap(), port };
+        let program = Self { program: Program::start(&mut command), port };
         let deadline = Instant::now() + SOON;
         while Client::try_connect(port).is_err() {
             assert!(Instant::now() < deadline, "it does not serve");
@@ -50,7 +43,7 @@ impl Program {
     #[track_caller]
     fn shut_down(mut self, word: &str) {
         let _ = Client::connect(self.port).try_ask(&[b"SHUTDOWN", word.as_bytes()]);
-        assert!(self.child.wait().unwrap().success());
+        assert!(self.program.0.wait().unwrap().success());
     }
 
     #[track_caller]
@@ -88,14 +81,14 @@ fn a_folder_with_a_long_name_in_several_alphabets_holds_a_nodes_data() {
         command.arg("--dir").arg(&first);
     };
 
-    let program = Program::serve(in_first, &log);
+    let program = Node::serve(in_first, &log);
     assert!(program.ask(&["CONFIG", "GET", "dir"]).contains(first.to_str().unwrap()));
     assert_eq!(program.ask(&["SET", "k", "1"]), "OK");
     program.save_in_background();
     assert!(first.join("dump.rdb").exists());
     program.shut_down("NOSAVE");
 
-    let program = Program::serve(in_first, &log);
+    let program = Node::serve(in_first, &log);
     assert_eq!(program.ask(&["GET", "k"]), "1", "{}", fs::read_to_string(&log).unwrap());
     assert_eq!(program.ask(&["CONFIG", "SET", "dir", second.to_str().unwrap()]), "OK");
     assert_eq!(program.ask(&["SET", "k", "2"]), "OK");
@@ -107,7 +100,7 @@ fn a_folder_with_a_long_name_in_several_alphabets_holds_a_nodes_data() {
     let escaped = second.to_str().unwrap().replace('\\', "\\\\");
     fs::write(&config, format!("# mine\nDir \"{escaped}\"\nmaxclients 100\n")).unwrap();
     for round in ["2", "3"] {
-        let program = Program::serve(
+        let program = Node::serve(
             |command| {
                 command.arg(&config);
             },
@@ -129,7 +122,7 @@ fn a_folder_with_a_long_name_in_several_alphabets_holds_a_nodes_data() {
 #[test]
 fn a_name_that_the_system_cannot_have_is_refused_with_the_reason() {
     let root = tempfile::tempdir().unwrap();
-    let program = Program::serve(
+    let program = Node::serve(
         |command| {
             command.arg("--dir").arg(root.path());
         },
@@ -162,7 +155,7 @@ fn an_argument_that_is_no_text_is_refused_and_not_a_crash() {
         let told = String::from_utf8_lossy(&output.stderr).into_owned();
         assert!(!output.status.success());
         assert!(
-            !told.contains("panicked") && told.to_lowercase().contains("utf-8") || told.contains("Unicode"),
+            !told.contains("panicked") && (told.to_lowercase().contains("utf-8") || told.contains("Unicode")),
             "{told}"
         );
     }
@@ -172,7 +165,7 @@ fn an_argument_that_is_no_text_is_refused_and_not_a_crash() {
 fn half_a_file_that_a_killed_save_left_behind_goes_at_the_next_start() {
     let mut server = Server::node(&[]);
     server.kill();
-    let (ours, not_ours) = (server.dir().join("temp-1-2.rdb"), server.dir().join("temp-1.rdb"));
+    let (ours, not_ours) = (server.dir().join("repliscope-temp-1-2.rdb"), server.dir().join("temp-1-2.rdb"));
     fs::write(&ours, "REDIS0010").unwrap();
     fs::write(&not_ours, "REDIS0010").unwrap();
     server.restart(&[]);

@@ -1,20 +1,10 @@
 //! The program itself: a cluster in the terminal, and one node as a process.
 
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::support::server::{Kind, free_block};
-use super::support::{Client, SOON, Server};
-
-/// Ends the process when a test fails.
-struct Program(Child);
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
+use super::support::{Client, Program, SOON, Server};
 
 fn ask(port: u16, words: &[&str]) -> Option<String> {
     let parts: Vec<&[u8]> = words.iter().map(|word| word.as_bytes()).collect();

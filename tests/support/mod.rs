@@ -6,6 +6,7 @@
 pub mod client;
 pub mod data;
 pub mod fake;
+pub mod program;
 pub mod server;
 pub mod storm;
 pub mod windows;
@@ -13,6 +14,8 @@ pub mod windows;
 use std::time::{Duration, Instant};
 
 pub use client::Client;
+#[allow(unused_imports)] // each test binary uses its own part
+pub use program::Program;
 #[allow(unused_imports)] // each test binary uses its own part
 pub use server::{Kind, Server};
 

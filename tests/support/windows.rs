@@ -56,6 +56,8 @@ pub fn run(program: &Path) -> Command {
 /// its last size. On Windows itself nothing is changed: the window there is the user's.
 pub fn forget_screen() {
     let (Some(wine), Some(prefix)) = (wine(), std::env::var_os("WINEPREFIX")) else { return };
+    // Only a prefix that `.ci/windows` made is there to be ended and emptied.
+    assert!(Path::new(&prefix).join(".complete").exists(), "WINEPREFIX is not a prefix for tests");
     for order in ["-k", "-w"] {
         let server = Path::new(&wine).with_file_name("wineserver64");
         // It fails when none is running.

@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::support::{Client, windows};
-use super::window::{PORTS, Screen, start_cluster};
+use super::window::{PORTS, Screen, missing, start_cluster};
 use super::{Program, ask, free_block, until, until_streaming, until_within};
 
 /// What Windows gives a program at the end of the session.
@@ -44,7 +44,7 @@ impl Drop for Terminal {
 
 #[test]
 fn ctrl_c_in_a_console_saves_and_ends() {
-    if windows::missing() {
+    if missing() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
@@ -78,7 +78,7 @@ fn has_ended(port: u16) -> bool {
 
 #[test]
 fn the_end_of_the_session_saves_what_runs_in_a_console() {
-    if windows::missing() || !windows::is_wine() {
+    if missing() || !windows::is_wine() {
         return;
     }
     let screen = Screen::start(&[]);
@@ -107,7 +107,7 @@ fn data_of_the_window() -> PathBuf {
 
 #[test]
 fn the_end_of_the_session_saves_the_cluster_of_the_window() {
-    if windows::missing() || !windows::is_wine() {
+    if missing() || !windows::is_wine() {
         return;
     }
     let screen = Screen::start(&[]);

@@ -15,33 +15,13 @@ mod sync;
 #[cfg(target_os = "linux")] // Xvfb and xdotool
 mod window;
 
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use support::{Client, windows};
+use support::server::free_block;
+use support::{Client, Program, windows};
 
 /// Under Wine a loaded machine starts a program in seconds, not in milliseconds.
 const SOON: Duration = Duration::from_mins(1);
-
-/// A program that ends with the test.
-struct Program(Child);
-
-impl Program {
-    fn start(command: &mut Command) -> Self {
-        Self(command.stdin(Stdio::null()).spawn().unwrap())
-    }
-
-    fn has_ended(&mut self) -> bool {
-        self.0.try_wait().unwrap().is_some()
-    }
-}
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
 
 /// One command to a node; `None` when it cannot be reached.
 fn ask(port: u16, words: &str) -> Option<String> {
@@ -68,13 +48,6 @@ fn until_within(time: Duration, what: &str, mut condition: impl FnMut() -> bool)
         assert!(Instant::now() < deadline, "not within {time:?}: {what}");
         std::thread::sleep(Duration::from_millis(50));
     }
-}
-
-/// A port of which the next two are free as well.
-fn free_block() -> u16 {
-    let is_free = |port: u16| std::net::TcpListener::bind(("127.0.0.1", port)).is_ok();
-    let ports = (0..100).map(|_| support::server::free_port());
-    ports.into_iter().find(|port| *port < 65_000 && is_free(port + 1) && is_free(port + 2)).unwrap()
 }
 
 /// Waits until a master has its two replicas, and both have all that it wrote.

@@ -120,8 +120,8 @@ fn pictures() -> PathBuf {
     folder
 }
 
-fn missing() -> bool {
-    windows::missing() || ["Xvfb", "xdotool", "import"].into_iter().any(is_missing)
+pub(super) fn missing() -> bool {
+    windows::missing() || ["Xvfb", "xdotool", "import", "script"].into_iter().any(is_missing)
 }
 
 fn is_missing(tool: &str) -> bool {
@@ -164,10 +164,11 @@ fn a_click_in_the_window_starts_three_green_nodes() {
     });
     println!("green pixels of the nodes' marks: {green:?}");
 
-    // As a click on the cross: the nodes end with the window, in good order.
-    screen.run("xdotool", &["windowclose", &window]);
-    drop(program);
-    until("the nodes end with the program", || PORTS.iter().all(|port| ask(*port, "PING").is_none()));
+    // The nodes end with the window, in good order.
+    screen.run("xdotool", &["windowfocus", "--sync", &window, "key", "alt+F4"]).unwrap();
+    until("the program ends", || program.has_ended());
+    assert!(program.0.wait().unwrap().success());
+    assert!(PORTS.iter().all(|port| ask(*port, "PING").is_none()), "the nodes end with the program");
 }
 
 #[test]

@@ -116,14 +116,15 @@ fn what_is_given_up_leaves_no_trace() {
 #[test]
 fn a_file_being_written_is_not_stale_and_neither_is_anyone_elses() {
     let directory = tempfile::tempdir().unwrap();
-    for name in ["temp-1-2.rdb", "temp-77.rdb", "temp-x-1.rdb", "temp-1-2-3.rdb", "dump.rdb"] {
+    let others = ["dump.rdb.unsaved", "repliscope-temp-1-2-3.rdb", "repliscope-temp-x-1.rdb", "temp-1-2.rdb"];
+    for name in others.iter().chain(&["repliscope-temp-1-2.rdb", "dump.rdb"]) {
         fs::write(directory.path().join(name), "").unwrap();
     }
     let pending = PendingFile::create(OsDisk, &directory.path().join("dump.rdb")).unwrap();
     let removed = remove_stale(directory.path()).unwrap();
-    assert_eq!(removed, [directory.path().join("temp-1-2.rdb")]);
+    assert_eq!(removed, [directory.path().join("repliscope-temp-1-2.rdb")]);
     pending.commit().unwrap();
-    assert_eq!(names_in(directory.path()), ["dump.rdb", "temp-1-2-3.rdb", "temp-77.rdb", "temp-x-1.rdb"]);
+    assert_eq!(names_in(directory.path()), [&["dump.rdb"][..], &others].concat());
 }
 
 #[test]
@@ -157,9 +158,9 @@ fn a_file_that_is_held_for_a_moment_is_waited_for_and_another_error_is_not() {
 
 #[test]
 fn a_file_that_stays_held_is_told_with_what_to_do_and_where_the_new_contents_are() {
-    let text = advice(true, Some(Path::new("temp-1-2.rdb")));
+    let text = advice(true, Some(Path::new("dump.rdb.unsaved")));
     assert!(
-        text.contains("virus scanner") && text.ends_with("the new contents are in temp-1-2.rdb"),
+        text.contains("virus scanner") && text.ends_with("the new contents are in dump.rdb.unsaved"),
         "{text}"
     );
     assert_eq!(advice(false, None), "");
@@ -223,7 +224,8 @@ mod held {
             assert_eq!(fs::read_to_string(&left).unwrap(), contents);
             assert!(error.to_string().contains("holds it open"), "{error}");
         }
-        assert_eq!(names_in(directory.path()).len(), 2, "only the newest");
+        assert_eq!(names_in(directory.path()), ["dump.rdb", "dump.rdb.unsaved"], "only the newest");
+        assert_eq!(remove_stale(directory.path()).unwrap(), [PathBuf::new(); 0]);
         drop(holder);
         assert_eq!(fs::read_to_string(&target).unwrap(), "old");
     }
