@@ -126,8 +126,10 @@ fn in_words(error: &str) -> String {
     if error.contains("DISPLAY") {
         return NO_DISPLAY.to_owned();
     }
+    if error.contains("glutin configs") {
+        return "this system has none that can draw a window".to_owned();
+    }
     let words = error.split(['{', '[']).next().unwrap_or_default();
-    let words = words.split(" matching the template").next().unwrap_or_default();
     words.trim_end_matches([':', ' ']).to_owned()
 }
 
@@ -184,7 +186,7 @@ mod tests {
             ),
             (
                 "Found no glutin configs matching the template: ConfigTemplate { api: None }. Error: x",
-                "Found no glutin configs",
+                "this system has none that can draw a window",
             ),
             ("the driver is gone", "the driver is gone"),
         ] {
