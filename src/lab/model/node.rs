@@ -11,6 +11,8 @@ use crate::replication::{ReplId, ReplOffset};
 pub(super) const HISTORY_MAX: usize = 10_000;
 /// Figures older than this say nothing about the traffic of now.
 const FRESH: Duration = Duration::from_millis(1_500);
+/// The traffic of a link is measured over at least this time: figures may come a few milliseconds apart.
+const TRAFFIC_OVER: Duration = Duration::from_millis(500);
 /// The write rate is measured over this time.
 const RATE_WINDOW_SECONDS: f64 = 5.0;
 
@@ -90,6 +92,8 @@ pub struct NodeModel {
     pub(super) base: Life,
     pub(super) frozen: bool,
     rate_in: f64,
+    /// When and from which count on the next rate is measured.
+    rate_from: Option<(Duration, u64)>,
 }
 
 impl NodeModel {
@@ -117,6 +121,7 @@ impl NodeModel {
             base: Life::Planned,
             frozen: false,
             rate_in: 0.0,
+            rate_from: None,
         }
     }
 
@@ -159,13 +164,12 @@ impl NodeModel {
 
     pub(super) fn take_sample(&mut self, at: Duration, sample: &NodeSample) {
         let sample = &plausible(sample);
-        let since = at.saturating_sub(self.sampled_at);
-        self.rate_in = match &self.sample {
-            Some(last) if !since.is_zero() => {
-                sample.repl_bytes_in.saturating_sub(last.repl_bytes_in) as f64 / since.as_secs_f64()
-            }
-            _ => 0.0,
-        };
+        let (from, count) = *self.rate_from.get_or_insert((at, sample.repl_bytes_in));
+        let passed = at.saturating_sub(from);
+        if passed >= TRAFFIC_OVER {
+            self.rate_in = sample.repl_bytes_in.saturating_sub(count) as f64 / passed.as_secs_f64();
+            self.rate_from = Some((at, sample.repl_bytes_in));
+        }
         self.replid = sample.replid.or(self.replid);
         self.replid2 = sample.replid2;
         self.history.push(Point {
@@ -186,6 +190,7 @@ impl NodeModel {
         self.link = None;
         self.link_lost = None;
         self.rate_in = 0.0;
+        self.rate_from = None;
         self.history.break_run();
         for feed in self.feeds.values_mut().filter(|feed| feed.phase.is_some()) {
             *feed = Feed { phase: None, since: at, gone: Some("this node is gone".to_owned()) };

@@ -425,11 +425,17 @@ fn the_lab_tells_of_a_crash_and_the_model_does_not_tell_it_again() {
 }
 
 #[test]
-fn the_rate_of_a_link_fades_when_no_figures_come() {
+fn the_rate_of_a_link_needs_half_a_second_and_fades_when_no_figures_come() {
     let mut tale = Tale::of_two();
     tale.sample(REPLICA, 100, |sample| sample.repl_bytes_in = 1_000);
-    tale.pass(100);
-    tale.sample(REPLICA, 200, |sample| sample.repl_bytes_in = 3_000);
+    tale.pass(15);
+    tale.sample(REPLICA, 161, |sample| sample.repl_bytes_in = 1_061);
+    assert!(
+        tale.model.link_rate(REPLICA, tale.at).abs() < f64::EPSILON,
+        "a few bytes at once are no traffic"
+    );
+    tale.pass(485);
+    tale.sample(REPLICA, 200, |sample| sample.repl_bytes_in = 11_000);
     assert!((tale.model.link_rate(REPLICA, tale.at) - 20_000.0).abs() < 1.0);
     assert!(tale.model.link_rate(REPLICA, tale.at + Duration::from_secs(2)).abs() < f64::EPSILON);
 }
