@@ -3,10 +3,10 @@
 
 use std::fs;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::support::server::{Kind, free_block};
-use super::support::{Client, Program, SOON, Server, until};
+use super::support::{Client, Program, Server, until};
 
 /// Longer than `repl-timeout`, which the tests set to this.
 const REPL_TIMEOUT: &str = "2";
@@ -28,15 +28,6 @@ fn info(port: u16, field: &str) -> Option<String> {
     Some(text.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'))?.to_owned())
 }
 
-#[track_caller]
-fn wait_for(what: &str, mut condition: impl FnMut() -> bool) {
-    let deadline = Instant::now() + SOON;
-    while !condition() {
-        assert!(Instant::now() < deadline, "{what}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
-
 #[test]
 fn a_cluster_that_stood_still_for_longer_than_repl_timeout_keeps_its_links() {
     let folder = tempfile::tempdir().unwrap();
@@ -53,7 +44,7 @@ fn a_cluster_that_stood_still_for_longer_than_repl_timeout_keeps_its_links() {
     );
     let replicas = [port + 1, port + 2];
     let all_up = || replicas.iter().all(|port| info(*port, "master_link_status").as_deref() == Some("up"));
-    wait_for("two replicas are online", || {
+    until("two replicas are online", &[], || {
         info(port, "connected_slaves").as_deref() == Some("2") && all_up()
     });
     for port in [port, port + 1, port + 2] {
@@ -71,7 +62,7 @@ fn a_cluster_that_stood_still_for_longer_than_repl_timeout_keeps_its_links() {
 
     assert_eq!(writer.ask(&["SET", "k", "v"]).text(), "OK", "the client's connection is still there");
     for replica in replicas {
-        wait_for("the write arrives", || Client::connect(replica).ask(&["GET", "k"]).text() == "v");
+        until("the write arrives", &[], || Client::connect(replica).ask(&["GET", "k"]).text() == "v");
     }
     // Whoever were timed out would be by now: each looks once a second.
     std::thread::sleep(Duration::from_millis(1500));

@@ -1,23 +1,13 @@
 //! The program itself: a cluster in the terminal, and one node as a process.
 
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
 
 use super::support::server::{Kind, free_block};
-use super::support::{Client, Program, SOON, Server};
+use super::support::{Client, Program, Server, until};
 
 fn ask(port: u16, words: &[&str]) -> Option<String> {
     let parts: Vec<&[u8]> = words.iter().map(|word| word.as_bytes()).collect();
     Some(Client::try_connect(port).ok()?.try_ask(&parts).ok()?.text())
-}
-
-#[track_caller]
-fn wait_for(what: &str, mut condition: impl FnMut() -> bool) {
-    let deadline = Instant::now() + SOON;
-    while !condition() {
-        assert!(Instant::now() < deadline, "{what}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
 }
 
 /// Asks a process to end as a system does, by its id. On Windows only a console can ask: there it is ended.
@@ -42,18 +32,18 @@ fn up_runs_three_nodes_until_it_is_asked_to_end() {
             .spawn()
             .unwrap(),
     );
-    wait_for("two replicas are online", || {
+    until("two replicas are online", &[], || {
         let info = ask(port, &["INFO", "replication"]).unwrap_or_default();
         info.matches("state=online").count() == 2
     });
     assert_eq!(ask(port, &["SET", "k", "v"]).unwrap(), "OK");
     for replica in [port + 1, port + 2] {
-        wait_for("the write arrives", || ask(replica, &["GET", "k"]).as_deref() == Some("v"));
+        until("the write arrives", &[], || ask(replica, &["GET", "k"]).as_deref() == Some("v"));
         let refused = "-READONLY You can't write against a read only replica.";
         assert_eq!(ask(replica, &["SET", "k", "w"]).unwrap(), refused);
     }
     terminate(&mut program);
-    wait_for("it ends", || program.0.try_wait().unwrap().is_some());
+    until("it ends", &[], || program.0.try_wait().unwrap().is_some());
     assert_eq!(program.0.wait().unwrap().success(), cfg!(unix));
     assert_eq!(ask(port, &["PING"]), None, "no node outlives it");
     let told = std::fs::read_to_string(folder.path().join("told")).unwrap();

@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::support::{Client, windows};
@@ -21,25 +21,13 @@ fn assert_saved(folder: &Path, port: u16) {
     assert!(memchr::memmem::find(&dump, b"greeting").is_some(), "{port} has saved something else");
 }
 
-/// A program in a terminal, which passes on what is typed.
-struct Terminal(Child);
-
-impl Terminal {
-    fn start(command: &Command) -> Self {
-        let quoted = |word: &std::ffi::OsStr| format!("'{}'", word.to_str().unwrap().replace('\'', r"'\''"));
-        let line: Vec<_> =
-            std::iter::once(command.get_program()).chain(command.get_args()).map(quoted).collect();
-        let mut script = Command::new("script");
-        script.args(["--quiet", "--return", "--command", &line.join(" "), "/dev/null"]);
-        Self(script.stdin(Stdio::piped()).stdout(Stdio::null()).env("TERM", "xterm").spawn().unwrap())
-    }
-}
-
-impl Drop for Terminal {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
+/// Starts a program in a terminal, which passes on what is typed.
+fn in_terminal(command: &Command) -> Program {
+    let quoted = |word: &std::ffi::OsStr| format!("'{}'", word.to_str().unwrap().replace('\'', r"'\''"));
+    let line: Vec<_> = std::iter::once(command.get_program()).chain(command.get_args()).map(quoted).collect();
+    let mut script = Command::new("script");
+    script.args(["--quiet", "--return", "--command", &line.join(" "), "/dev/null"]);
+    Program(script.stdin(Stdio::piped()).stdout(Stdio::null()).env("TERM", "xterm").spawn().unwrap())
 }
 
 #[test]
@@ -51,12 +39,12 @@ fn ctrl_c_in_a_console_saves_and_ends() {
     let port = free_block();
     let mut up = windows::command("repliscope.com");
     up.args(["up", "--port", &port.to_string(), "--dir", &windows::path(folder.path())]);
-    let mut terminal = Terminal::start(&up);
+    let mut terminal = in_terminal(&up);
     until_streaming(port, &[port + 1, port + 2]);
     assert_eq!(ask(port, "SET greeting hello").unwrap(), "OK");
     let begun = Instant::now();
     terminal.0.stdin.as_mut().unwrap().write_all(b"\x03").unwrap();
-    until_within(END_WITHIN, "the program ends", || terminal.0.try_wait().unwrap().is_some());
+    until_within(END_WITHIN, "the program ends", || terminal.has_ended());
     println!("ended {:.1?} after Ctrl-C", begun.elapsed());
     assert!(terminal.0.wait().unwrap().success());
     assert_eq!(ask(port, "PING"), None, "no node outlives it");
@@ -64,11 +52,9 @@ fn ctrl_c_in_a_console_saves_and_ends() {
 }
 
 /// Ends the Windows session, as the user's log-off does; every program of the test's Wine hears of it.
-fn end_session(screen: Option<&Screen>) {
+fn end_session(screen: &Screen) {
     let mut end = windows::run(Path::new("wineboot"));
-    if let Some(screen) = screen {
-        end.env("DISPLAY", screen.display());
-    }
+    end.env("DISPLAY", screen.display());
     assert!(end.arg("--end-session").stderr(Stdio::null()).status().unwrap().success());
 }
 
@@ -90,7 +76,7 @@ fn the_end_of_the_session_saves_what_runs_in_a_console() {
     until_streaming(port, &[port + 1, port + 2]);
     assert_eq!(ask(port, "SET greeting hello").unwrap(), "OK");
     let begun = Instant::now();
-    end_session(Some(&screen));
+    end_session(&screen);
     until_within(SLOW_WINE, "the program ends", || up.has_ended());
     println!("ended {:.1?} after the session's end began", begun.elapsed());
     until("no node outlives it", || has_ended(port));
@@ -115,7 +101,7 @@ fn the_end_of_the_session_saves_the_cluster_of_the_window() {
     start_cluster(&screen, &mut program);
     assert_eq!(ask(PORTS[0], "SET greeting hello").unwrap(), "OK");
     let begun = Instant::now();
-    end_session(Some(&screen));
+    end_session(&screen);
     until_within(SLOW_WINE, "the program ends", || program.has_ended());
     println!("ended {:.1?} after the session's end began", begun.elapsed());
     until("no node outlives it", || PORTS.into_iter().all(has_ended));

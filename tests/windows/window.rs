@@ -4,7 +4,7 @@
 use std::fs;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use super::support::{self, windows};
@@ -19,27 +19,27 @@ pub(super) const PORTS: [u16; 3] = [7001, 7002, 7003];
 
 /// An X server on a free display.
 pub(super) struct Screen {
-    server: Child,
+    _server: Program,
     display: String,
 }
 
 impl Screen {
     pub(super) fn start(more: &[&str]) -> Self {
         windows::forget_screen();
-        let mut server = Command::new("Xvfb")
+        let mut server = Command::new("Xvfb");
+        server
             .args(["-displayfd", "1", "-screen", "0", "1320x860x24", "-nolisten", "tcp"])
             .args(more)
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
+            .stderr(Stdio::null());
+        let mut server = Program::start(&mut server);
         let mut number = String::new();
-        let mut told = server.stdout.take().unwrap();
+        let mut told = server.0.stdout.take().unwrap();
         let mut byte = [0];
         while told.read(&mut byte).unwrap() == 1 && byte[0] != b'\n' {
             number.push(char::from(byte[0]));
         }
-        Self { server, display: format!(":{number}") }
+        Self { _server: server, display: format!(":{number}") }
     }
 
     pub(super) fn display(&self) -> &str {
@@ -85,13 +85,6 @@ impl Screen {
             self.shot(window, path);
             colors(path) > 50
         });
-    }
-}
-
-impl Drop for Screen {
-    fn drop(&mut self) {
-        let _ = self.server.kill();
-        let _ = self.server.wait();
     }
 }
 
