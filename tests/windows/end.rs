@@ -2,7 +2,7 @@
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use super::support::{Client, windows};
@@ -30,15 +30,10 @@ fn in_terminal(command: &Command) -> Program {
     Program(script.stdin(Stdio::piped()).stdout(Stdio::null()).env("TERM", "xterm").spawn().unwrap())
 }
 
-#[test]
-fn ctrl_c_in_a_console_saves_and_ends() {
-    if missing() {
-        return;
-    }
-    let folder = tempfile::tempdir().unwrap();
-    let port = free_block();
+/// Runs a cluster in a terminal, types Ctrl-C there, and gives what the terminal then says of the program's end.
+fn end_by_ctrl_c(folder: &Path, port: u16) -> ExitStatus {
     let mut up = windows::command("repliscope.com");
-    up.args(["up", "--port", &port.to_string(), "--dir", &windows::path(folder.path())]);
+    up.args(["up", "--port", &port.to_string(), "--dir", &windows::path(folder)]);
     let mut terminal = in_terminal(&up);
     until_streaming(port, &[port + 1, port + 2]);
     assert_eq!(ask(port, "SET greeting hello").unwrap(), "OK");
@@ -46,7 +41,24 @@ fn ctrl_c_in_a_console_saves_and_ends() {
     terminal.0.stdin.as_mut().unwrap().write_all(b"\x03").unwrap();
     until_within(END_WITHIN, "the program ends", || terminal.has_ended());
     println!("ended {:.1?} after Ctrl-C", begun.elapsed());
-    assert!(terminal.0.wait().unwrap().success());
+    terminal.0.wait().unwrap()
+}
+
+#[test]
+fn ctrl_c_in_a_console_saves_and_ends() {
+    if missing() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let port = free_block();
+    let mut status = end_by_ctrl_c(folder.path(), port);
+    if !status.success() && windows::is_wine() {
+        // Wine makes the terminal's SIGINT a thread of the program within the signal's handler, which can break
+        // whatever it interrupts: seen once in some hundred runs. Two such accidents in a row would be ours.
+        println!("{status}: once more");
+        status = end_by_ctrl_c(folder.path(), port);
+    }
+    assert!(status.success(), "{status}");
     assert_eq!(ask(port, "PING"), None, "no node outlives it");
     assert_saved(folder.path(), port);
 }
