@@ -1,9 +1,11 @@
 //! What a data command works with: the data set, the time, its reply, and what it leaves for others.
 
+use std::borrow::Cow;
 use std::sync::atomic::Ordering::Relaxed;
 
+use super::{CmdError, CmdResult, KeyspaceEvents};
 use crate::protocol::{Replies, write_request};
-use crate::store::{EntryRef, KeyHash, Keyspace, Millis, Store};
+use crate::store::{Collection, Edit, Encodings, EntryRef, KeyHash, Keyspace, Millis, Store};
 
 /// What to do with a key whose time has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,6 +57,39 @@ pub struct Effects {
     key_bytes: Vec<u8>,
     /// Databases that were flushed or swapped as a whole: every watched key in them counts as changed.
     pub whole_dbs: Vec<usize>,
+    /// Classes of events that somebody may hear of; else none are noted.
+    pub notifying: KeyspaceEvents,
+    /// Events to publish, each with its database, name and key, one key after the other in `event_keys`.
+    events: Vec<(usize, Cow<'static, str>, usize)>,
+    event_keys: Vec<u8>,
+    /// Clients wait for keys; else none are noted as ready.
+    pub serving: bool,
+    /// Keys that may have what somebody waits for.
+    ready: Vec<(usize, Vec<u8>)>,
+    /// The command has found nothing and waits.
+    pub wait: Option<KeyWait>,
+}
+
+/// What a blocking command waits for. It runs again, as it came, when one of the keys is ready.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyWait {
+    /// Keys of the selected database.
+    pub keys: Vec<Vec<u8>>,
+    /// How long, in milliseconds; 0 for ever.
+    pub timeout: Millis,
+    /// What it answers when the time is over.
+    pub at_timeout: AtTimeout,
+    /// The request to run again instead of the one that came: XREAD's `$` means the end as it was then.
+    pub instead: Option<Vec<Vec<u8>>>,
+}
+
+/// What a blocking command answers when nothing came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AtTimeout {
+    /// A null bulk.
+    Null,
+    /// A null array.
+    NullArray,
 }
 
 impl Effects {
@@ -73,6 +108,11 @@ impl Effects {
             self.key_bytes.clear();
         }
         self.whole_dbs.clear();
+        if !self.events.is_empty() {
+            self.events.clear();
+            self.event_keys.clear();
+        }
+        self.wait = None;
     }
 
     /// Adds a command for the stream, in database `db`.
@@ -97,7 +137,7 @@ impl Effects {
     /// Whether the last command left anything at all.
     #[inline]
     pub fn has_any(&self) -> bool {
-        self.dirty > 0 || !self.commands.is_empty() || !self.keys.is_empty()
+        self.dirty > 0 || !self.commands.is_empty() || !self.keys.is_empty() || !self.events.is_empty()
     }
 
     /// Whether the command itself goes into the stream, after [`Effects::sent`].
@@ -113,6 +153,49 @@ impl Effects {
             from = to;
             (db, key)
         })
+    }
+
+    /// Events to publish: database, name, key.
+    pub fn events(&self) -> impl Iterator<Item = (usize, &str, &[u8])> {
+        let mut from = 0;
+        self.events.iter().map(move |(db, name, to)| {
+            let key = &self.event_keys[from..*to];
+            from = *to;
+            (*db, &**name, key)
+        })
+    }
+
+    /// Takes the keys that may have what somebody waits for, in the order in which they got it.
+    pub fn take_ready(&mut self) -> Vec<(usize, Vec<u8>)> {
+        std::mem::take(&mut self.ready)
+    }
+
+    /// Whether any key may have what somebody waits for.
+    pub fn has_ready(&self) -> bool {
+        !self.ready.is_empty()
+    }
+
+    /// Notes an event, if its class is published.
+    #[inline]
+    pub fn notify(
+        &mut self,
+        class: KeyspaceEvents,
+        name: impl Into<Cow<'static, str>>,
+        db: usize,
+        key: &[u8],
+    ) {
+        if self.notifying.has(class) {
+            self.event_keys.extend_from_slice(key);
+            self.events.push((db, name.into(), self.event_keys.len()));
+        }
+    }
+
+    /// Notes that a key has come to be, or has got more elements, which somebody may wait for.
+    #[inline]
+    pub fn signal_ready(&mut self, db: usize, key: &[u8]) {
+        if self.serving && !self.ready.iter().any(|(ready_db, ready)| *ready_db == db && ready == key) {
+            self.ready.push((db, key.to_vec()));
+        }
     }
 
     fn note_key(&mut self, db: usize, key: &[u8]) {
@@ -145,6 +228,10 @@ pub struct Ctx<'a> {
     pub lazy_expire: bool,
     /// Longest string allowed (`proto-max-bulk-len`), in bytes.
     pub max_string: usize,
+    /// Thresholds of the compact encodings.
+    pub encodings: &'a Encodings,
+    /// The command may wait: it does not run inside MULTI, nor for a master.
+    pub may_block: bool,
     /// Where the reply goes.
     pub out: &'a mut Replies,
     /// What the command leaves for others.
@@ -242,6 +329,129 @@ impl Ctx<'_> {
     pub fn clear_expired(&mut self, db: usize, hash: KeyHash, key: &[u8]) {
         if self.expire_if_due(db, hash, key) && self.expiry == ExpiryMode::Hide {
             self.store.db_mut(db).remove(hash, key);
+        }
+    }
+
+    /// The collection at `key` in order to read it, and where the answer goes; `None` if the key is missing.
+    ///
+    /// # Errors
+    /// [`CmdError::WrongType`] if the key holds another type.
+    #[inline]
+    pub fn read_as<T: Collection>(&mut self, key: &[u8]) -> CmdResult<(Option<&T>, &mut Replies)> {
+        let hash = self.hash(key);
+        let (entry, out) = self.read_and_reply(hash, key);
+        match entry {
+            None => Ok((None, out)),
+            Some(entry) => {
+                T::of(entry.value()).map_or(Err(CmdError::WrongType), |found| Ok((Some(found), out)))
+            }
+        }
+    }
+
+    /// The collection at `key` in order to change it, and where the answer goes; `None` if the key is missing.
+    ///
+    /// Call [`Ctx::drop_if_empty`] when elements were removed. It is no change yet: call [`Ctx::changed`] too.
+    ///
+    /// # Errors
+    /// [`CmdError::WrongType`] if the key holds another type.
+    pub fn edit<T: Collection>(&mut self, key: &[u8]) -> CmdResult<Option<(Edit<'_, T>, &mut Replies)>> {
+        let hash = self.hash(key);
+        if !self.is_at::<T>(hash, key)? {
+            return Ok(None);
+        }
+        Ok(self.store.db_mut(self.db).edit(hash, key).map(|edit| (edit, &mut *self.out)))
+    }
+
+    /// [`Ctx::edit`], with an empty collection put at `key` first if the key is missing. It must not stay empty.
+    ///
+    /// # Errors
+    /// [`CmdError::WrongType`] if the key holds another type.
+    pub fn edit_or_new<T: Collection + Default>(
+        &mut self,
+        key: &[u8],
+    ) -> CmdResult<(Edit<'_, T>, &mut Replies)> {
+        let hash = self.hash(key);
+        if !self.is_at::<T>(hash, key)? {
+            let access = self.fresh_access();
+            self.keyspace_mut().put_object(hash, key, T::default().into_object(), None, access);
+            self.note_new(key);
+        }
+        // It is there: looked up or just made.
+        let edit = self.store.db_mut(self.db).edit(hash, key).ok_or(CmdError::WrongType)?;
+        Ok((edit, &mut *self.out))
+    }
+
+    /// Whether a collection of this type is at `key`, which is about to be changed: expired keys are gone after this,
+    /// and the access is noted.
+    fn is_at<T: Collection>(&mut self, hash: KeyHash, key: &[u8]) -> CmdResult<bool> {
+        self.clear_expired(self.db, hash, key);
+        let access = self.write_access(hash, key);
+        let Some(entry) = self.keyspace().get(hash, key) else { return Ok(false) };
+        if T::of(entry.value()).is_none() {
+            return Err(CmdError::WrongType);
+        }
+        entry.access().store(access, Relaxed);
+        Ok(true)
+    }
+
+    /// Puts a collection at `key`, whatever the key held (its expiry too); an empty one deletes the key. Neither a
+    /// change nor an event is noted. Returns whether the key held anything before.
+    pub fn replace<T: Collection>(&mut self, key: &[u8], value: T) -> bool {
+        let hash = self.hash(key);
+        self.clear_expired(self.db, hash, key);
+        let existed = self.keyspace_mut().remove(hash, key);
+        if !value.is_empty() {
+            let access = self.fresh_access();
+            self.keyspace_mut().put_object(hash, key, value.into_object(), None, access);
+            if existed {
+                self.effects.signal_ready(self.db, key);
+            } else {
+                self.note_new(key);
+            }
+        }
+        existed
+    }
+
+    /// Deletes `key` if its collection has lost its last element, with the event for that. Returns whether it did.
+    pub fn drop_if_empty<T: Collection>(&mut self, key: &[u8]) -> bool {
+        let hash = self.hash(key);
+        let found = self.keyspace().get(hash, key);
+        let empty = found.and_then(|entry| T::of(entry.value())).is_some_and(Collection::is_empty);
+        if empty {
+            self.keyspace_mut().remove(hash, key);
+            self.notify(KeyspaceEvents::GENERIC, "del", key);
+        }
+        empty
+    }
+
+    /// Notes that `key` of the selected database has come to be.
+    pub fn note_new(&mut self, key: &[u8]) {
+        self.effects.notify(KeyspaceEvents::NEW, "new", self.db, key);
+        self.effects.signal_ready(self.db, key);
+    }
+
+    /// Notes an event of `key` in the selected database, if somebody may hear of it.
+    #[inline]
+    pub fn notify(&mut self, class: KeyspaceEvents, name: &'static str, key: &[u8]) {
+        self.effects.notify(class, name, self.db, key);
+    }
+
+    /// The command has found nothing: it waits for one of `keys`, unless it may not wait; then it answers at once as
+    /// if the time were over. `timeout` is in milliseconds, 0 for ever.
+    pub fn wait_for<'k>(
+        &mut self,
+        keys: impl Iterator<Item = &'k [u8]>,
+        timeout: Millis,
+        at_timeout: AtTimeout,
+    ) {
+        if self.may_block {
+            let keys = keys.map(<[u8]>::to_vec).collect();
+            self.effects.wait = Some(KeyWait { keys, timeout, at_timeout, instead: None });
+        } else {
+            match at_timeout {
+                AtTimeout::Null => self.out.null(),
+                AtTimeout::NullArray => self.out.null_array(),
+            }
         }
     }
 

@@ -69,7 +69,7 @@ fn rename_key(ctx: &mut Ctx<'_>, args: &Args<'_>, replace: bool) -> CmdResult<bo
     }
     let access = ctx.write_access(from_hash, from);
     if let Some(entry) = ctx.keyspace_mut().take(from_hash, from) {
-        ctx.keyspace_mut().put(to_hash, to, &entry, access);
+        ctx.keyspace_mut().put(to_hash, to, entry, access);
     }
     ctx.changed(from);
     ctx.also_changed(ctx.db, to);
@@ -99,7 +99,7 @@ pub(super) fn copy(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CmdResult {
     let copied = match entry {
         Some(entry) if !is_there(ctx, db, to_hash, to) || replace => {
             let access = ctx.fresh_access();
-            ctx.store.db_mut(db).put(to_hash, to, &entry, access);
+            ctx.store.db_mut(db).put(to_hash, to, entry, access);
             ctx.changed_in(db, to);
             true
         }
@@ -121,7 +121,7 @@ pub(super) fn move_key(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CmdResult {
     if moves {
         let access = ctx.write_access(from_hash, key);
         if let Some(entry) = ctx.keyspace_mut().take(from_hash, key) {
-            ctx.store.db_mut(db).put(to_hash, key, &entry, access);
+            ctx.store.db_mut(db).put(to_hash, key, entry, access);
         }
         ctx.changed(key);
         ctx.also_changed(db, key);

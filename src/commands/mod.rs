@@ -17,6 +17,7 @@ mod float;
 mod glob;
 mod help;
 mod keys;
+mod keyspace_event;
 mod lcs;
 mod numbers;
 mod object;
@@ -28,9 +29,10 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-pub use context::{Access, Ctx, Effects, ExpiryMode, Stats};
+pub use context::{Access, AtTimeout, Ctx, Effects, ExpiryMode, KeyWait, Stats};
 pub(crate) use context::{lfu_counter, lru_clock, minutes, next_random};
 pub use dispatch::check;
 pub use error::{CmdError, CmdResult};
 pub use glob::{Case, matches as glob_matches};
+pub use keyspace_event::KeyspaceEvents;
 pub use table::{Command, Flags, Group, KeySpec, Keys, NodeCommand, Run, lookup, table};

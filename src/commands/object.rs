@@ -18,9 +18,14 @@ const SHARED_INTEGERS: std::ops::Range<i64> = 0..10_000;
 /// `OBJECT ENCODING key`. O(1).
 pub(super) fn encoding(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CmdResult {
     let name = ctx.peek(ctx.db, args.get(2)).map(|entry| match entry.value() {
-        ValueRef::Str(_) => entry.string_encoding().name().as_bytes(),
+        ValueRef::Str(_) => entry.string_encoding().name(),
+        ValueRef::List(list) => list.encoding(),
+        ValueRef::Set(set) => set.encoding(),
+        ValueRef::Hash(hash) => hash.encoding(),
+        ValueRef::Zset(zset) => zset.encoding(),
+        ValueRef::Stream(_) => "stream",
     });
-    ctx.out.bulk_or_null(name);
+    ctx.out.bulk_or_null(name.map(str::as_bytes));
     Ok(())
 }
 
@@ -32,6 +37,7 @@ pub(super) fn refcount(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CmdResult {
                 entry.string_encoding() == StringEncoding::Int
                     && numbers::integer(text).is_ok_and(|number| SHARED_INTEGERS.contains(&number))
             }
+            _ => false,
         };
         if shared { i64::from(i32::MAX) } else { 1 }
     });

@@ -7,9 +7,18 @@ use hashbrown::HashMap;
 use super::{CmdResult, Ctx};
 use crate::protocol::Args;
 
+mod bitmaps;
 mod connection;
+mod geo;
+mod hashes;
+mod hyperloglog;
 mod keys;
+mod lists;
+mod pubsub;
 mod server;
+mod sets;
+mod sorted_sets;
+mod streams;
 mod strings;
 
 /// Properties of a command, as COMMAND INFO lists them. Combine with `|`.
@@ -76,6 +85,24 @@ pub enum Group {
     Generic,
     /// Strings.
     String,
+    /// Lists.
+    List,
+    /// Sets.
+    Set,
+    /// Hashes.
+    Hash,
+    /// Sorted sets.
+    SortedSet,
+    /// Streams.
+    Stream,
+    /// Bits of strings.
+    Bitmap,
+    /// HyperLogLog.
+    Hyperloglog,
+    /// Places on earth, in sorted sets.
+    Geo,
+    /// Messages.
+    Pubsub,
     /// AUTH, SELECT, CLIENT, …
     Connection,
     /// INFO, CONFIG, replication, …
@@ -90,6 +117,15 @@ impl Group {
         match self {
             Self::Generic => "generic",
             Self::String => "string",
+            Self::List => "list",
+            Self::Set => "set",
+            Self::Hash => "hash",
+            Self::SortedSet => "sorted-set",
+            Self::Stream => "stream",
+            Self::Bitmap => "bitmap",
+            Self::Hyperloglog => "hyperloglog",
+            Self::Geo => "geo",
+            Self::Pubsub => "pubsub",
             Self::Connection => "connection",
             Self::Server => "server",
             Self::Transactions => "transactions",
@@ -370,7 +406,21 @@ const fn after_bar(full_name: &'static str) -> &'static str {
 }
 
 static COMMANDS: LazyLock<Vec<Command>> = LazyLock::new(|| {
-    let families = [strings::COMMANDS, keys::COMMANDS, connection::COMMANDS, server::COMMANDS];
+    let families = [
+        strings::COMMANDS,
+        bitmaps::COMMANDS,
+        hyperloglog::COMMANDS,
+        lists::COMMANDS,
+        sets::COMMANDS,
+        hashes::COMMANDS,
+        sorted_sets::COMMANDS,
+        geo::COMMANDS,
+        streams::COMMANDS,
+        keys::COMMANDS,
+        pubsub::COMMANDS,
+        connection::COMMANDS,
+        server::COMMANDS,
+    ];
     let mut all: Vec<Command> = families.into_iter().flatten().copied().collect();
     all.sort_by_key(|command| command.name);
     all

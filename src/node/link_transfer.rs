@@ -209,6 +209,7 @@ impl Driver {
             verify_checksum: node.config.rdbchecksum,
             max_string: node.config.proto_max_bulk_len,
             access: node.access(),
+            encodings: node.config.encodings,
             // A mark is taken off before the decoder sees the bytes.
             ending: Ending::File,
         }

@@ -145,6 +145,7 @@ impl Node {
             verify_checksum: self.config.rdbchecksum,
             max_string: self.config.proto_max_bulk_len,
             access: self.access(),
+            encodings: self.config.encodings,
             ending: Ending::File,
         };
         let loaded = load(file, &options, |_| ControlFlow::Continue(()))

@@ -143,6 +143,8 @@ impl Node {
             access,
             lazy_expire: self.config.lazyfree_lazy_expire,
             max_string: self.config.proto_max_bulk_len as usize,
+            encodings: &self.config.encodings,
+            may_block: false,
             out,
             effects: &mut self.effects,
             stats: &mut self.data_stats,

@@ -9,6 +9,7 @@
 //! | `rdb_write` | encodes a snapshot |
 //! | `rdb_read` | decodes into a new data set |
 //! | `rdb_load` | what goes into a load and what comes out |
+//! | `values` | how each type of collection is written and read |
 //! | `rdb_plain` | the short way for short strings |
 //! | `rdb_input` | the bounded window through which the decoder sees its bytes |
 //! | `rdb_error` | why a load failed, and where |
@@ -30,6 +31,7 @@ mod rdb_read;
 #[cfg(test)]
 mod rdb_tests;
 mod rdb_write;
+mod values;
 
 pub use channel::{ChannelReader, Piece};
 pub use files::{Disk, FileError, OsDisk, PendingFile, Step, move_aside, open, remove_stale, write_whole};

@@ -61,13 +61,16 @@ pub enum Reason {
     #[error("unknown type {0}")]
     UnknownType(u8),
     /// A type of data that this version does not hold.
-    #[error("it holds a {name} (RDB type {id}), and this version loads strings only")]
+    #[error("it holds a {name} (RDB type {id}), which this version does not load")]
     OtherType {
         /// Name of the type.
         name: &'static str,
         /// Its number in the format.
         id: u8,
     },
+    /// A collection whose parts do not fit together; says what is wrong with it.
+    #[error("it holds a damaged {0}")]
+    Damaged(&'static str),
     /// Data of a module.
     #[error("it needs the module \"{0}\", and modules are not supported")]
     Module(String),

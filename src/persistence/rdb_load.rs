@@ -2,7 +2,7 @@
 
 use super::format::Aux;
 use crate::commands::Access;
-use crate::store::{Millis, Store};
+use crate::store::{Encodings, Millis, Store};
 
 /// What ends the bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +32,8 @@ pub struct LoadOptions {
     pub max_string: u64,
     /// How accesses are noted.
     pub access: Access,
+    /// Thresholds of the compact encodings.
+    pub encodings: Encodings,
     /// What ends the bytes.
     pub ending: Ending,
 }
@@ -46,6 +48,7 @@ impl Default for LoadOptions {
             verify_checksum: true,
             max_string: 512 * 1024 * 1024,
             access: Access::Lru,
+            encodings: Encodings::REDIS,
             ending: Ending::File,
         }
     }

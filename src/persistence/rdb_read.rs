@@ -13,8 +13,9 @@ use super::rdb_error::{RdbError, Reason};
 use super::rdb_input::Input;
 use super::rdb_load::{Checksum, Ending, LoadOptions, Loaded, Progress};
 use super::rdb_plain::{Plain, expiry};
+use super::values::{self, Fields};
 use crate::commands::{Access, lru_clock, minutes};
-use crate::store::{BIG_STRING, KeyHash, Millis, Store};
+use crate::store::{BIG_STRING, KeyHash, Millis, Object, Store};
 
 /// Keys that are decoded and touched before they are inserted: as many cache misses are under way at once.
 const GROUP: usize = 32;
@@ -252,23 +253,24 @@ impl<'a, R: Read, P: FnMut(&Progress) -> ControlFlow<()>> Loader<'a, R, P> {
 
     fn read_key_of_type(&mut self, id: u8, attributes: Attributes) -> Result<(), Reason> {
         let entry = self.field;
-        let name = type_name(id).ok_or(Reason::UnknownType(id))?;
+        type_name(id).ok_or(Reason::UnknownType(id))?;
         self.in_key = false;
         let mut key = std::mem::take(&mut self.key);
         let read = self.read_string(self.options.max_string.min(KEY_MAX), &mut key);
         self.key = key;
         read?;
         self.in_key = true;
-        // Every further type is one more case here.
-        let value = match id {
-            TYPE_STRING => self.read_value(self.options.max_string),
-            _ => Err(Reason::OtherType { name, id }),
-        };
-        if value.is_ok() || matches!(value, Err(Reason::OtherType { .. })) {
+        if id == TYPE_STRING {
+            self.read_value(self.options.max_string)?;
             self.field = entry;
+            self.insert(attributes)?;
+        } else {
+            let object = values::read(id, self, &self.options.encodings);
+            if object.is_ok() || matches!(object, Err(Reason::OtherType { .. } | Reason::Damaged(_))) {
+                self.field = entry;
+            }
+            self.insert_object(object?, attributes)?;
         }
-        value?;
-        self.insert(attributes)?;
         self.in_key = false;
         Ok(())
     }
@@ -288,6 +290,22 @@ impl<'a, R: Read, P: FnMut(&Progress) -> ControlFlow<()>> Loader<'a, R, P> {
         let hash = keyspace.hash(&self.key);
         let access = attributes.access.unwrap_or(self.fresh);
         if keyspace.insert_new(hash, &self.key, value, attributes.expire, access) {
+            Ok(())
+        } else {
+            Err(Reason::Duplicate)
+        }
+    }
+
+    fn insert_object(&mut self, object: Object, attributes: Attributes) -> Result<(), Reason> {
+        self.keys += 1;
+        if !self.options.keep_expired && attributes.expire.is_some_and(|at| at <= self.options.now) {
+            self.expired += 1;
+            return Ok(());
+        }
+        let keyspace = self.store.db_mut(self.db);
+        let hash = keyspace.hash(&self.key);
+        let access = attributes.access.unwrap_or(self.fresh);
+        if keyspace.insert_new_object(hash, &self.key, object, attributes.expire, access) {
             Ok(())
         } else {
             Err(Reason::Duplicate)
@@ -453,6 +471,26 @@ impl<'a, R: Read, P: FnMut(&Progress) -> ControlFlow<()>> Loader<'a, R, P> {
         let result = read.and_then(|()| Ok(decompress(&packed, len as usize, out)?));
         self.packed = packed;
         result
+    }
+}
+
+impl<R: Read, P: FnMut(&Progress) -> ControlFlow<()>> Fields for Loader<'_, R, P> {
+    fn count(&mut self) -> Result<u64, Reason> {
+        self.read_count()
+    }
+
+    fn string(&mut self) -> Result<Vec<u8>, Reason> {
+        let mut text = Vec::new();
+        self.read_string(self.options.max_string, &mut text)?;
+        Ok(text)
+    }
+
+    fn byte(&mut self) -> Result<u8, Reason> {
+        self.input.byte()
+    }
+
+    fn eight(&mut self) -> Result<[u8; 8], Reason> {
+        self.input.array()
     }
 }
 

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::commands::Access;
-use crate::store::{Store, Ttl, ValueRef};
+use crate::store::{Store, Ttl};
 
 /// Contents of a data set: value, expiry and access field by database and key.
 pub(super) type Contents = BTreeMap<(usize, Vec<u8>), (Vec<u8>, Option<i64>, u32)>;
@@ -18,7 +18,7 @@ pub(super) fn contents(store: &Store) -> Contents {
     let mut contents = Contents::new();
     for db in 0..store.databases() {
         for entry in store.db(db).iter() {
-            let ValueRef::Str(value) = entry.value();
+            let value = entry.value().as_str().unwrap();
             let access = entry.access().load(std::sync::atomic::Ordering::Relaxed);
             contents.insert((db, entry.key().to_vec()), (value.to_vec(), entry.expire(), access));
         }
@@ -291,11 +291,11 @@ fn what_cannot_be_served_is_named_with_its_place() {
         (file_of("9999", b""), "at byte 0: RDB version 9999 is not supported, only 1 to 11 are"),
         (
             with(&[1], &[0]),
-            "at byte 9, key \"key\": it holds a list (RDB type 1), and this version loads strings only",
+            "at byte 9, key \"key\": it holds a list (RDB type 1), which this version does not load",
         ),
         (
             with(&[19], &[0]),
-            "at byte 9, key \"key\": it holds a stream (RDB type 19), and this version loads strings only",
+            "at byte 9, key \"key\": it holds a stream (RDB type 19), which this version does not load",
         ),
         (with(&[99], &[0]), "at byte 9: unknown type 99"),
         (with(&[0], &[0xC4]), "at byte 14, key \"key\": 0xc4 is no valid encoding here"),

@@ -9,6 +9,7 @@ use crc_fast::{CrcAlgorithm, Digest};
 
 use super::format::{Aux, TYPE_STRING, VERSION_WRITTEN, length, opcode};
 use super::lzf::Compressor;
+use super::values;
 use crate::commands::{Access, lfu_counter, lru_clock};
 use crate::store::{EntryRef, Millis, SnapshotPart, SnapshotReader, ValueRef};
 
@@ -168,6 +169,11 @@ impl<S: FnMut(Bytes) -> io::Result<()>> RdbWriter<S> {
                 self.put_string(entry.key())?;
                 self.put_string(value)
             }
+            value => {
+                self.put_byte(values::type_of(value))?;
+                self.put_string(entry.key())?;
+                values::write(value, self)
+            }
         }
     }
 
@@ -185,7 +191,7 @@ impl<S: FnMut(Bytes) -> io::Result<()>> RdbWriter<S> {
     }
 
     #[inline]
-    fn put_string(&mut self, bytes: &[u8]) -> io::Result<()> {
+    pub(super) fn put_string(&mut self, bytes: &[u8]) -> io::Result<()> {
         if bytes.len() <= INTEGER_LEN {
             if let Some(number) = canonical_i32(bytes) {
                 return self.put_integer(number);
@@ -226,7 +232,7 @@ impl<S: FnMut(Bytes) -> io::Result<()>> RdbWriter<S> {
     }
 
     #[inline]
-    fn put_length(&mut self, len: u64) -> io::Result<()> {
+    pub(super) fn put_length(&mut self, len: u64) -> io::Result<()> {
         if len < 1 << 6 {
             self.put_byte(len as u8)
         } else if len < 1 << 14 {
@@ -241,12 +247,12 @@ impl<S: FnMut(Bytes) -> io::Result<()>> RdbWriter<S> {
     }
 
     #[inline]
-    fn put_byte(&mut self, byte: u8) -> io::Result<()> {
+    pub(super) fn put_byte(&mut self, byte: u8) -> io::Result<()> {
         self.put(&[byte])
     }
 
     #[inline]
-    fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
+    pub(super) fn put(&mut self, bytes: &[u8]) -> io::Result<()> {
         if bytes.len() <= CHUNK - self.chunk.len() {
             self.chunk.extend_from_slice(bytes);
             return Ok(());
@@ -280,8 +286,9 @@ impl<S: FnMut(Bytes) -> io::Result<()>> RdbWriter<S> {
 /// Starts to read the record of a key, its end included.
 #[inline]
 fn touch(entry: &EntryRef<'_>) {
-    let ValueRef::Str(value) = entry.value();
-    black_box(value.last());
+    if let ValueRef::Str(value) = entry.value() {
+        black_box(value.last());
+    }
 }
 
 /// The number that `bytes` are the one decimal spelling of, if it has 32 bits.

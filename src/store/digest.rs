@@ -41,6 +41,11 @@ fn mix_value(digest: &mut Digest, value: ValueRef<'_>, expire: Option<Millis>) {
             mix(digest, &TYPE_STRING.to_be_bytes());
             mix(digest, bytes);
         }
+        ValueRef::List(_)
+        | ValueRef::Set(_)
+        | ValueRef::Hash(_)
+        | ValueRef::Zset(_)
+        | ValueRef::Stream(_) => {}
     }
     if expire.is_some() {
         xor(digest, b"!!expire!!");

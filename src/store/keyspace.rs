@@ -5,6 +5,7 @@
 
 use std::borrow::Cow;
 use std::hash::BuildHasher;
+use std::ops::{Deref, DerefMut};
 
 use foldhash::SharedSeed;
 use foldhash::quality::SeedableRandomState;
@@ -13,7 +14,7 @@ use triomphe::Arc;
 use super::record::{Millis, ObjectEntry, Record};
 use super::segment::{EntryRef, Segment, Taken};
 use super::snapshot::Capture;
-use super::value::{BIG_STRING, Entry, Object, Value};
+use super::value::{BIG_STRING, Collection, Entry, Object, Value};
 
 /// A segment splits when it holds this many keys: the most that 512 slots take without growing.
 pub(super) const SPLIT_AT: usize = 448;
@@ -57,6 +58,34 @@ pub(super) struct Slot {
     pub(super) epoch: u32,
     /// How many top bits all hashes here share.
     pub(super) depth: u8,
+}
+
+/// A collection being changed. What it takes more or less afterwards is added to the estimate of its keyspace.
+#[derive(Debug)]
+pub struct Edit<'a, T: Collection> {
+    value: &'a mut T,
+    before: usize,
+    total: &'a mut u64,
+}
+
+impl<T: Collection> Deref for Edit<'_, T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        self.value
+    }
+}
+
+impl<T: Collection> DerefMut for Edit<'_, T> {
+    fn deref_mut(&mut self) -> &mut T {
+        self.value
+    }
+}
+
+impl<T: Collection> Drop for Edit<'_, T> {
+    fn drop(&mut self) {
+        *self.total = self.total.wrapping_add(record_delta(self.before, self.value.memory()));
+    }
 }
 
 /// One database.
@@ -216,10 +245,46 @@ impl Keyspace {
     }
 
     /// Stores a value of any type, as taken by [`Keyspace::take`] or copied by [`EntryRef::to_value`].
-    pub fn put(&mut self, hash: KeyHash, key: &[u8], entry: &Entry, access: u32) {
-        let ttl = entry.expire.map_or(Ttl::Clear, Ttl::At);
-        let Value::Str { bytes, changed_in_place } = &entry.value;
-        self.put_string(hash, key, bytes, ttl, *changed_in_place, access);
+    pub fn put(&mut self, hash: KeyHash, key: &[u8], entry: Entry, access: u32) {
+        match entry.value {
+            Value::Str { bytes, changed_in_place } => {
+                let ttl = entry.expire.map_or(Ttl::Clear, Ttl::At);
+                self.put_string(hash, key, &bytes, ttl, changed_in_place, access);
+            }
+            Value::Object(object) => self.put_object(hash, key, object, entry.expire, access),
+        }
+    }
+
+    /// Stores a collection; whatever `key` held is gone.
+    pub fn put_object(
+        &mut self,
+        hash: KeyHash,
+        key: &[u8],
+        object: Object,
+        expire: Option<Millis>,
+        access: u32,
+    ) {
+        let index = self.index_of(hash);
+        self.remove_at(index, hash.in_table(), key);
+        self.insert_object(hash, index, key, object, expire, access);
+    }
+
+    /// The collection at `key`, to change it; `None` if there is none of this type. O(1), and a copy of its directory
+    /// of pieces at the first change under a snapshot.
+    ///
+    /// An empty collection must not be left behind: delete the key then.
+    pub fn edit<T: Collection>(&mut self, hash: KeyHash, key: &[u8]) -> Option<Edit<'_, T>> {
+        let index = self.index_of(hash);
+        // A miss must not cost a copy of the segment.
+        T::of(self.slots[index].segment.find(hash.in_table(), key)?.value())?;
+        let slot = &mut self.slots[index];
+        if let Some(capture) = &self.capture {
+            capture.take(slot);
+        }
+        let segment = Arc::make_mut(&mut slot.segment);
+        let entry = segment.objects.find_mut(hash.in_table(), |entry| *entry.key == *key)?;
+        let value = T::of_mut(&mut Arc::make_mut(entry).object)?;
+        Some(Edit { before: value.memory(), value, total: &mut self.record_bytes })
     }
 
     /// The text of a string of [`BIG_STRING`] bytes or more, to grow or change it in place; `None` for
@@ -236,8 +301,11 @@ impl Keyspace {
         }
         let segment = self.segment_mut(index);
         let entry = segment.objects.find_mut(hash.in_table(), |entry| *entry.key == *key)?;
+        if !matches!(entry.object, Object::Text(_)) {
+            return None;
+        }
         let before = entry.memory();
-        let Object::Text(text) = &mut Arc::make_mut(entry).object;
+        let Object::Text(text) = &mut Arc::make_mut(entry).object else { return None };
         let result = edit(text);
         let after = entry.memory();
         self.record_bytes = self.record_bytes.wrapping_add(record_delta(before, after));
@@ -286,7 +354,8 @@ impl Keyspace {
     pub fn take(&mut self, hash: KeyHash, key: &[u8]) -> Option<Entry> {
         let index = self.index_of(hash);
         let taken = self.remove_at(index, hash.in_table(), key)?;
-        Some(Entry { value: taken.entry().to_value(), expire: taken.entry().expire() })
+        let expire = taken.entry().expire();
+        Some(Entry { value: taken.into_value(), expire })
     }
 
     fn remove_at(&mut self, index: usize, in_table: u64, key: &[u8]) -> Option<Taken> {
@@ -364,6 +433,23 @@ impl Keyspace {
             self.insert_object(hash, index, key, Object::Text(value.into_owned()), expire, access);
         }
         true
+    }
+
+    /// Stores a collection under a key that should not be there; `false`, and nothing is changed, if it is.
+    pub fn insert_new_object(
+        &mut self,
+        hash: KeyHash,
+        key: &[u8],
+        object: Object,
+        expire: Option<Millis>,
+        access: u32,
+    ) -> bool {
+        let index = self.index_of(hash);
+        let is_free = self.slots[index].segment.find(hash.in_table(), key).is_none();
+        if is_free {
+            self.insert_object(hash, index, key, object, expire, access);
+        }
+        is_free
     }
 
     /// Lets the table of a segment grow to the expected size at once, but not before some keys have come:

@@ -4,6 +4,10 @@
 //!
 //! | file | owns |
 //! |---|---|
+//! | `value` | what a key can hold |
+//! | `list`, `set`, `hash`, `zset`, `stream` | one type of collection each |
+//! | `listpack` | small elements in one allocation, in Redis' own format |
+//! | `dict` | a hash table in pieces that snapshots share |
 //! | `record` | one key with its value in one allocation |
 //! | `segment` | a small table of records, the unit of copy-on-write |
 //! | `keyspace` | one database: a directory of segments that split as they grow |
@@ -12,24 +16,38 @@
 //! | `digest` | Redis' DEBUG DIGEST |
 //! | `memory` | what an allocation costs |
 
+mod dict;
 mod digest;
+mod hash;
 mod keyspace;
+mod list;
+mod listpack;
 mod memory;
 mod record;
 mod scan;
 mod segment;
+mod set;
 mod snapshot;
+mod stream;
 #[cfg(test)]
 mod tests;
 mod value;
+mod zset;
 
+pub use dict::{Dict, Keyed};
 pub use digest::{Digest, dataset_digest, value_digest};
-pub use keyspace::{KeyHash, Keyspace, Ttl};
+pub use hash::Hash;
+pub use keyspace::{Edit, KeyHash, Keyspace, Ttl};
+pub use list::List;
+pub use listpack::{Item, Listpack, canonical_i64};
 pub use memory::allocated;
 pub use record::Millis;
 pub use segment::{EntryRef, Segment};
+pub use set::Set;
 pub use snapshot::{SnapshotPart, SnapshotReader};
-pub use value::{BIG_STRING, Entry, Object, StringEncoding, Value, ValueRef};
+pub use stream::Stream;
+pub use value::{BIG_STRING, Collection, Encodings, Entry, Object, StringEncoding, Value, ValueRef};
+pub use zset::Zset;
 
 /// All databases of one node.
 #[derive(Debug)]

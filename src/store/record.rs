@@ -144,10 +144,7 @@ impl Clone for ObjectEntry {
 
 impl ObjectEntry {
     pub(super) fn memory(&self) -> usize {
-        let object = match &self.object {
-            Object::Text(text) => allocated(text.capacity()),
-        };
-        allocated(self.key.len()) + allocated(8 + size_of::<Self>()) + object
+        allocated(self.key.len()) + allocated(8 + size_of::<Self>()) + self.object.memory()
     }
 }
 

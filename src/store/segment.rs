@@ -41,18 +41,19 @@ impl<'a> EntryRef<'a> {
     pub fn value(&self) -> ValueRef<'a> {
         match self.0 {
             Place::Inline(record) => ValueRef::Str(record.value()),
-            Place::Object(entry) => match &entry.object {
-                Object::Text(text) => ValueRef::Str(text),
-            },
+            Place::Object(entry) => entry.object.as_ref(),
         }
     }
 
     /// A copy of the value.
     pub fn to_value(&self) -> Value {
-        let ValueRef::Str(bytes) = self.value();
-        Value::Str {
-            bytes: bytes.to_vec(),
-            changed_in_place: self.string_encoding() == StringEncoding::Raw && bytes.len() <= 44,
+        match (self.0, self.value()) {
+            (_, ValueRef::Str(bytes)) => Value::Str {
+                bytes: bytes.to_vec(),
+                changed_in_place: self.string_encoding() == StringEncoding::Raw && bytes.len() <= 44,
+            },
+            (Place::Object(entry), _) => Value::Object(entry.object.clone()),
+            (Place::Inline(_), _) => unreachable!("a record holds a string"),
         }
     }
 
@@ -183,6 +184,16 @@ pub(super) enum Taken {
 }
 
 impl Taken {
+    /// The value; what no snapshot shares is moved.
+    pub(super) fn into_value(self) -> Value {
+        match self {
+            Self::Object(entry) if !matches!(entry.object, Object::Text(_)) => Value::Object(
+                Arc::try_unwrap(entry).map_or_else(|shared| shared.object.clone(), |entry| entry.object),
+            ),
+            other => other.entry().to_value(),
+        }
+    }
+
     pub(super) fn entry(&self) -> EntryRef<'_> {
         match self {
             Self::Inline(record) => EntryRef(Place::Inline(record)),

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
-use super::{SnapshotReader, Store, Ttl, ValueRef};
+use super::{SnapshotReader, Store, Ttl};
 
 type Model = BTreeMap<(usize, Vec<u8>), (Vec<u8>, Option<i64>)>;
 
@@ -13,7 +13,7 @@ fn contents(store: &Store) -> Model {
     let mut model = Model::new();
     for db in 0..store.databases() {
         for entry in store.db(db).iter() {
-            let ValueRef::Str(value) = entry.value();
+            let value = entry.value().as_str().unwrap();
             model.insert((db, entry.key().to_vec()), (value.to_vec(), entry.expire()));
         }
     }
@@ -24,7 +24,7 @@ fn read(mut snapshot: SnapshotReader) -> Model {
     let mut model = Model::new();
     while let Some(part) = snapshot.next_part() {
         for entry in part.segment.iter() {
-            let ValueRef::Str(value) = entry.value();
+            let value = entry.value().as_str().unwrap();
             let twice = model.insert((part.db, entry.key().to_vec()), (value.to_vec(), entry.expire()));
             assert_eq!(twice, None, "a key came twice");
         }

@@ -1,20 +1,147 @@
 //! What a key can hold.
 
-use super::Millis;
+use super::memory::allocated;
+use super::{Hash, List, Millis, Set, Stream, Zset};
 
 /// Strings from this many bytes on live in an allocation of their own: shared with snapshots and grown in
 /// place, instead of being part of the key's record.
 pub const BIG_STRING: usize = 4096;
 
+/// Thresholds of the compact encodings: what OBJECT ENCODING depends on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Encodings {
+    /// `hash-max-listpack-entries`: most fields of a compact hash.
+    pub hash_max_listpack_entries: u64,
+    /// `hash-max-listpack-value`: longest value of a compact hash.
+    pub hash_max_listpack_value: u64,
+    /// `list-max-listpack-size`: elements of a list node, or -1 to -5 for 4 to 64 KiB.
+    pub list_max_listpack_size: i64,
+    /// `list-compress-depth`: nodes at each end of a list that stay uncompressed, 0 for all.
+    pub list_compress_depth: u32,
+    /// `set-max-intset-entries`: most members of a set of integers.
+    pub set_max_intset_entries: u64,
+    /// `zset-max-listpack-entries`: most members of a compact sorted set.
+    pub zset_max_listpack_entries: u64,
+    /// `zset-max-listpack-value`: longest member of a compact sorted set.
+    pub zset_max_listpack_value: u64,
+    /// `hll-sparse-max-bytes`: largest sparse HyperLogLog.
+    pub hll_sparse_max_bytes: u64,
+    /// `stream-node-max-bytes`: largest node of a stream, 0 for no limit.
+    pub stream_node_max_bytes: u64,
+    /// `stream-node-max-entries`: most entries of a stream node, 0 for no limit.
+    pub stream_node_max_entries: u64,
+}
+
+impl Encodings {
+    /// What Redis 7.0 has unless redis.conf says otherwise.
+    pub const REDIS: Self = Self {
+        hash_max_listpack_entries: 512,
+        hash_max_listpack_value: 64,
+        list_max_listpack_size: -2,
+        list_compress_depth: 0,
+        set_max_intset_entries: 512,
+        zset_max_listpack_entries: 128,
+        zset_max_listpack_value: 64,
+        hll_sparse_max_bytes: 3000,
+        stream_node_max_bytes: 4096,
+        stream_node_max_entries: 100,
+    };
+}
+
 /// A value that is not part of its key's record.
 ///
-/// Every further type is a variant here; a large collection keeps its elements in shared pieces of bounded
-/// size, so that cloning the variant (the first write under a snapshot) stays cheap.
-#[derive(Debug, Clone, PartialEq)]
+/// A large collection keeps its elements in shared pieces of bounded size, so that cloning the variant (the first write
+/// under a snapshot) stays cheap.
+#[derive(Debug, Clone)]
 pub enum Object {
     /// A string of [`BIG_STRING`] bytes or more, or one that grew by APPEND or SETRANGE.
     Text(Vec<u8>),
+    /// A list.
+    List(List),
+    /// A set.
+    Set(Set),
+    /// A hash.
+    Hash(Hash),
+    /// A sorted set.
+    Zset(Zset),
+    /// A stream. Boxed: it is much larger than the others, and rarer.
+    Stream(Box<Stream>),
 }
+
+impl Object {
+    /// Estimate of the bytes that it takes beside its own size.
+    pub fn memory(&self) -> usize {
+        match self {
+            Self::Text(text) => allocated(text.capacity()),
+            Self::List(list) => list.memory(),
+            Self::Set(set) => set.memory(),
+            Self::Hash(hash) => hash.memory(),
+            Self::Zset(zset) => zset.memory(),
+            Self::Stream(stream) => allocated(size_of::<Stream>()) + stream.memory(),
+        }
+    }
+
+    /// The same, to read it.
+    pub fn as_ref(&self) -> ValueRef<'_> {
+        match self {
+            Self::Text(text) => ValueRef::Str(text),
+            Self::List(list) => ValueRef::List(list),
+            Self::Set(set) => ValueRef::Set(set),
+            Self::Hash(hash) => ValueRef::Hash(hash),
+            Self::Zset(zset) => ValueRef::Zset(zset),
+            Self::Stream(stream) => ValueRef::Stream(stream),
+        }
+    }
+}
+
+/// A type of collection: what lets commands ask for "the list at this key".
+pub trait Collection: Sized {
+    /// It, if the value is of this type.
+    fn of(value: ValueRef<'_>) -> Option<&Self>;
+    /// It, to change it.
+    fn of_mut(object: &mut Object) -> Option<&mut Self>;
+    /// As a value.
+    fn into_object(self) -> Object;
+    /// Whether nothing is left in it. Empty collections (streams aside) are deleted with their key.
+    fn is_empty(&self) -> bool;
+    /// Estimate of the bytes that it takes beside its own size.
+    fn memory(&self) -> usize;
+}
+
+macro_rules! collection {
+    ($type:ident, |$value:ident| $into:expr, |$object:ident| $deref:expr) => {
+        impl Collection for $type {
+            fn of(value: ValueRef<'_>) -> Option<&Self> {
+                match value {
+                    ValueRef::$type(found) => Some(found),
+                    _ => None,
+                }
+            }
+            fn of_mut(object: &mut Object) -> Option<&mut Self> {
+                match object {
+                    Object::$type($object) => Some($deref),
+                    _ => None,
+                }
+            }
+            fn into_object(self) -> Object {
+                let $value = self;
+                Object::$type($into)
+            }
+            fn is_empty(&self) -> bool {
+                self.is_empty()
+            }
+            fn memory(&self) -> usize {
+                self.memory()
+            }
+        }
+    };
+}
+
+collection!(List, |list| list, |list| list);
+collection!(Set, |set| set, |set| set);
+collection!(Hash, |hash| hash, |hash| hash);
+collection!(Zset, |zset| zset, |zset| zset);
+collection!(Stream, |stream| Box::new(stream), |stream| &mut **stream);
 
 /// How OBJECT ENCODING calls a string.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,10 +166,20 @@ impl StringEncoding {
 }
 
 /// A value as found in a keyspace.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy)]
 pub enum ValueRef<'a> {
     /// A string, wherever it lives.
     Str(&'a [u8]),
+    /// A list.
+    List(&'a List),
+    /// A set.
+    Set(&'a Set),
+    /// A hash.
+    Hash(&'a Hash),
+    /// A sorted set.
+    Zset(&'a Zset),
+    /// A stream.
+    Stream(&'a Stream),
 }
 
 impl<'a> ValueRef<'a> {
@@ -50,6 +187,11 @@ impl<'a> ValueRef<'a> {
     pub fn type_name(&self) -> &'static str {
         match self {
             Self::Str(_) => "string",
+            Self::List(_) => "list",
+            Self::Set(_) => "set",
+            Self::Hash(_) => "hash",
+            Self::Zset(_) => "zset",
+            Self::Stream(_) => "stream",
         }
     }
 
@@ -57,12 +199,13 @@ impl<'a> ValueRef<'a> {
     pub fn as_str(&self) -> Option<&'a [u8]> {
         match self {
             Self::Str(bytes) => Some(bytes),
+            _ => None,
         }
     }
 }
 
 /// A value of its own, taken out of a keyspace or about to enter one.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub enum Value {
     /// A string; `changed_in_place` keeps OBJECT ENCODING at `raw`.
     Str {
@@ -71,6 +214,8 @@ pub enum Value {
         /// It was changed by APPEND or SETRANGE.
         changed_in_place: bool,
     },
+    /// Any other type.
+    Object(Object),
 }
 
 impl From<&[u8]> for Value {
@@ -80,7 +225,7 @@ impl From<&[u8]> for Value {
 }
 
 /// A value with its expiry: what RENAME, COPY and MOVE carry.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Entry {
     /// The value.
     pub value: Value,

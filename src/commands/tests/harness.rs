@@ -2,7 +2,7 @@
 
 use crate::commands::{Access, CmdError, Ctx, Effects, ExpiryMode, Run, Stats, check};
 use crate::protocol::{Args, OwnedArgs, Replies, split_inline};
-use crate::store::{Keyspace, Millis, Store};
+use crate::store::{Encodings, Keyspace, Millis, Store};
 
 /// When tests begin.
 pub(super) const START: Millis = 1_700_000_000_000;
@@ -16,6 +16,7 @@ pub(super) struct Fixture {
     pub(super) access: Access,
     pub(super) lazy_expire: bool,
     pub(super) max_string: usize,
+    pub(super) encodings: Encodings,
     pub(super) stats: Stats,
     pub(super) out: Replies,
     pub(super) effects: Effects,
@@ -37,6 +38,7 @@ impl Fixture {
             access: Access::Lru,
             lazy_expire: false,
             max_string: 512 * 1024 * 1024,
+            encodings: Encodings::REDIS,
             stats: Stats::default(),
             out: Replies::new(),
             effects,
@@ -82,6 +84,8 @@ impl Fixture {
                 access: self.access,
                 lazy_expire: self.lazy_expire,
                 max_string: self.max_string,
+                encodings: &self.encodings,
+                may_block: false,
                 out: &mut self.out,
                 effects: &mut self.effects,
                 stats: &mut self.stats,

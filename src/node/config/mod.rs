@@ -20,6 +20,8 @@ mod table;
 mod values;
 mod words;
 
+use crate::commands::KeyspaceEvents;
+use crate::store::Encodings;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -27,7 +29,7 @@ use std::time::Duration;
 pub use command_line::parse_command_line;
 pub use errors::{ConfigError, ConfigErrors};
 pub use get_set::Caller;
-pub use limits::{KeyspaceEvents, OutputLimit, OutputLimits};
+pub use limits::{OutputLimit, OutputLimits};
 pub use params::quote;
 pub use words::{AppendFsync, DisklessLoad, MaxmemoryPolicy, PropagationErrorBehavior, ProtectedAction};
 
@@ -234,26 +236,8 @@ struct Config {
     pub lazyfree_lazy_user_flush: bool,
 
     // What the encodings of values (OBJECT ENCODING) depend on.
-    /// `hash-max-listpack-entries`: most fields of a compact hash.
-    pub hash_max_listpack_entries: u64,
-    /// `hash-max-listpack-value`: longest value of a compact hash.
-    pub hash_max_listpack_value: u64,
-    /// `list-max-listpack-size`: elements of a list node, or -1 to -5 for 4 to 64 KiB.
-    pub list_max_listpack_size: i64,
-    /// `list-compress-depth`: nodes at each end of a list that stay uncompressed, 0 for all.
-    pub list_compress_depth: u32,
-    /// `set-max-intset-entries`: most members of a set of integers.
-    pub set_max_intset_entries: u64,
-    /// `zset-max-listpack-entries`: most members of a compact sorted set.
-    pub zset_max_listpack_entries: u64,
-    /// `zset-max-listpack-value`: longest member of a compact sorted set.
-    pub zset_max_listpack_value: u64,
-    /// `hll-sparse-max-bytes`: largest sparse HyperLogLog.
-    pub hll_sparse_max_bytes: u64,
-    /// `stream-node-max-bytes`: largest node of a stream, 0 for no limit.
-    pub stream_node_max_bytes: u64,
-    /// `stream-node-max-entries`: most entries of a stream node, 0 for no limit.
-    pub stream_node_max_entries: u64,
+    /// Thresholds of the compact encodings.
+    pub encodings: Encodings,
 
     // Observation.
     /// `slowlog-log-slower-than`: µs; 0 logs all, negative nothing.

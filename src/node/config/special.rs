@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use super::numbers::{c_integer, parse_memory, show_memory};
 use super::values::Value;
-use super::{Config, KeyspaceEvents, OutputLimit, OutputLimits, names, quote};
+use super::{Config, OutputLimit, OutputLimits, names, quote};
+use crate::commands::KeyspaceEvents;
 
 /// The functions of one special parameter.
 #[derive(Debug, Clone, Copy)]

@@ -9,10 +9,10 @@ use super::words::{
 
 /// The value lives in this field of `Config`.
 macro_rules! field {
-    ($field:ident) => {
+    ($($field:ident).+) => {
         Home::Field {
-            read: |config| config.$field.value(),
-            write: |config, value| config.$field.store(value),
+            read: |config| config.$($field).+.value(),
+            write: |config, value| config.$($field).+.store(value),
         }
     };
 }
@@ -196,7 +196,7 @@ pub(super) static TABLE: &[Param] = &[
     int("io-threads", 1, 128, "1", KEPT).immutable(),
     int("auto-aof-rewrite-percentage", 0, INT_MAX, "100", field!(auto_aof_rewrite_percentage)),
     int("cluster-replica-validity-factor", 0, INT_MAX, "10", KEPT).alias("cluster-slave-validity-factor"),
-    int("list-max-listpack-size", INT_MIN, INT_MAX, "-2", field!(list_max_listpack_size)).alias("list-max-ziplist-size"),
+    int("list-max-listpack-size", INT_MIN, INT_MAX, "-2", field!(encodings.list_max_listpack_size)).alias("list-max-ziplist-size"),
     int("tcp-keepalive", 0, INT_MAX, "300", field!(tcp_keepalive)),
     int("cluster-migration-barrier", 0, INT_MAX, "1", KEPT),
     int("active-defrag-cycle-min", 1, 99, "1", KEPT),
@@ -219,7 +219,7 @@ pub(super) static TABLE: &[Param] = &[
     int("cluster-announce-tls-port", 0, PORT_MAX, "0", KEPT),
     int("repl-timeout", 1, INT_MAX, "60", field!(repl_timeout)),
     int("repl-ping-replica-period", 1, INT_MAX, "10", field!(repl_ping_replica_period)).alias("repl-ping-slave-period"),
-    int("list-compress-depth", 0, INT_MAX, "0", field!(list_compress_depth)),
+    int("list-compress-depth", 0, INT_MAX, "0", field!(encodings.list_compress_depth)),
     int("rdb-key-save-delay", INT_MIN, INT_MAX, "0", field!(rdb_key_save_delay_us)).hidden(),
     int("key-load-delay", INT_MIN, INT_MAX, "0", field!(key_load_delay_us)).hidden(),
     int("active-expire-effort", 1, 10, "1", field!(active_expire_effort)),
@@ -240,18 +240,18 @@ pub(super) static TABLE: &[Param] = &[
     int("slowlog-log-slower-than", -1, LONG_MAX, "10000", field!(slowlog_log_slower_than_us)),
     int("latency-monitor-threshold", 0, LONG_MAX, "0", field!(latency_monitor_threshold_ms)),
     memory("proto-max-bulk-len", MIB, LONG_MAX, "512mb", field!(proto_max_bulk_len)),
-    int("stream-node-max-entries", 0, LONG_MAX, "100", field!(stream_node_max_entries)),
+    int("stream-node-max-entries", 0, LONG_MAX, "100", field!(encodings.stream_node_max_entries)),
     memory("repl-backlog-size", 1, LONG_MAX, "1mb", field!(repl_backlog_size)),
     memory("maxmemory", 0, ULONG_MAX, "0", field!(maxmemory)),
     memory("cluster-link-sendbuf-limit", 0, ULONG_MAX, "0", KEPT),
-    int("hash-max-listpack-entries", 0, LONG_MAX, "512", field!(hash_max_listpack_entries)).alias("hash-max-ziplist-entries"),
-    int("set-max-intset-entries", 0, LONG_MAX, "512", field!(set_max_intset_entries)),
-    int("zset-max-listpack-entries", 0, LONG_MAX, "128", field!(zset_max_listpack_entries)).alias("zset-max-ziplist-entries"),
+    int("hash-max-listpack-entries", 0, LONG_MAX, "512", field!(encodings.hash_max_listpack_entries)).alias("hash-max-ziplist-entries"),
+    int("set-max-intset-entries", 0, LONG_MAX, "512", field!(encodings.set_max_intset_entries)),
+    int("zset-max-listpack-entries", 0, LONG_MAX, "128", field!(encodings.zset_max_listpack_entries)).alias("zset-max-ziplist-entries"),
     memory("active-defrag-ignore-bytes", 1, LONG_MAX, "100mb", KEPT),
-    memory("hash-max-listpack-value", 0, LONG_MAX, "64", field!(hash_max_listpack_value)).alias("hash-max-ziplist-value"),
-    memory("stream-node-max-bytes", 0, LONG_MAX, "4kb", field!(stream_node_max_bytes)),
-    memory("zset-max-listpack-value", 0, LONG_MAX, "64", field!(zset_max_listpack_value)).alias("zset-max-ziplist-value"),
-    memory("hll-sparse-max-bytes", 0, LONG_MAX, "3000", field!(hll_sparse_max_bytes)),
+    memory("hash-max-listpack-value", 0, LONG_MAX, "64", field!(encodings.hash_max_listpack_value)).alias("hash-max-ziplist-value"),
+    memory("stream-node-max-bytes", 0, LONG_MAX, "4kb", field!(encodings.stream_node_max_bytes)),
+    memory("zset-max-listpack-value", 0, LONG_MAX, "64", field!(encodings.zset_max_listpack_value)).alias("zset-max-ziplist-value"),
+    memory("hll-sparse-max-bytes", 0, LONG_MAX, "3000", field!(encodings.hll_sparse_max_bytes)),
     int("tracking-table-max-keys", 0, LONG_MAX, "1000000", KEPT),
     memory("client-query-buffer-limit", MIB, LONG_MAX, "1gb", field!(client_query_buffer_limit)),
     Param::new("maxmemory-clients", PERCENT, "0", KEPT),

@@ -1,0 +1,6 @@
+//! HyperLogLog: PFADD, PFCOUNT, PFMERGE.
+
+use super::Command;
+
+/// The commands of this family.
+pub(super) const COMMANDS: &[Command] = &[];

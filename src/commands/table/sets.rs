@@ -1,0 +1,6 @@
+//! Sets: SADD, SINTER and their kin.
+
+use super::Command;
+
+/// The commands of this family.
+pub(super) const COMMANDS: &[Command] = &[];

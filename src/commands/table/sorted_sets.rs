@@ -1,0 +1,6 @@
+//! Sorted sets: ZADD, ZRANGE and their kin.
+
+use super::Command;
+
+/// The commands of this family.
+pub(super) const COMMANDS: &[Command] = &[];

@@ -1,0 +1,6 @@
+//! Streams: XADD, XREADGROUP and their kin.
+
+use super::Command;
+
+/// The commands of this family.
+pub(super) const COMMANDS: &[Command] = &[];

@@ -1,0 +1,22 @@
+//! Hashs in RDB.
+
+use std::io;
+
+use bytes::Bytes;
+
+use super::Fields;
+use crate::persistence::rdb_error::Reason;
+use crate::persistence::rdb_write::RdbWriter;
+use crate::store::{Encodings, Hash, Object};
+
+pub(super) fn type_of(_: &Hash) -> u8 {
+    16
+}
+
+pub(super) fn write<S: FnMut(Bytes) -> io::Result<()>>(_: &Hash, _: &mut RdbWriter<S>) -> io::Result<()> {
+    Err(io::Error::other("not written yet"))
+}
+
+pub(super) fn read(id: u8, _: &mut impl Fields, _: &Encodings) -> Result<Object, Reason> {
+    Err(Reason::OtherType { name: "hash", id })
+}

@@ -1,0 +1,22 @@
+//! Lists in RDB.
+
+use std::io;
+
+use bytes::Bytes;
+
+use super::Fields;
+use crate::persistence::rdb_error::Reason;
+use crate::persistence::rdb_write::RdbWriter;
+use crate::store::{Encodings, List, Object};
+
+pub(super) fn type_of(_: &List) -> u8 {
+    18
+}
+
+pub(super) fn write<S: FnMut(Bytes) -> io::Result<()>>(_: &List, _: &mut RdbWriter<S>) -> io::Result<()> {
+    Err(io::Error::other("not written yet"))
+}
+
+pub(super) fn read(id: u8, _: &mut impl Fields, _: &Encodings) -> Result<Object, Reason> {
+    Err(Reason::OtherType { name: "list", id })
+}
