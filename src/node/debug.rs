@@ -46,7 +46,7 @@ impl Node {
                     let entry = keyspace.get(keyspace.hash(key), key);
                     let digest =
                         entry.map(|entry| value_digest(entry.value(), entry.expire())).unwrap_or_default();
-                    session.out.bulk(hex(&digest).as_bytes());
+                    session.out.simple(&hex(&digest));
                 }
             }
             b"object" if args.len() == 3 => return self.debug_object(session, args.get(2)),

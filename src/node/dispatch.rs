@@ -202,7 +202,7 @@ impl Node {
                 if args.name().eq_ignore_ascii_case(b"post") || args.name().eq_ignore_ascii_case(b"host:") {
                     return self.refuse_stranger(session);
                 }
-                self.refuse(session, error);
+                self.refuse(session, error, args.name().eq_ignore_ascii_case(b"exec"));
                 Flow::Next
             }
         };
@@ -221,23 +221,14 @@ impl Node {
         session.client.last_command.set(command.full_name);
         if let Err(error) = self.admit(session, command) {
             self.stats.by_command.entry(command.full_name).or_default().rejected += 1;
-            if matches!(command.run, Run::Node(NodeCommand::Exec)) {
-                self.discard(session);
-                let text = error.to_string();
-                let reason = text.split_once(' ').map_or(text.as_str(), |(_, rest)| rest);
-                let line = format!("EXECABORT Transaction discarded because of: {reason}");
-                self.stats.count_error(&line);
-                session.out.error(line.as_bytes());
-            } else {
-                self.refuse(session, &error);
-            }
+            self.refuse(session, &error, matches!(command.run, Run::Node(NodeCommand::Exec)));
             return Flow::Next;
         }
         if let Some(transaction) = &mut session.transaction
             && !runs_inside_multi(command)
         {
             if command.flags.has(Flags::NO_MULTI) {
-                self.refuse(session, &CmdError::text("ERR Command not allowed inside a transaction"));
+                self.refuse(session, &CmdError::text("ERR Command not allowed inside a transaction"), false);
                 return Flow::Next;
             }
             transaction.commands.push((command, args.to_owned_args()));
@@ -258,8 +249,15 @@ impl Node {
         }
     }
 
-    /// A command that cannot even be queued: a transaction under way is spoilt by it.
-    fn refuse(&mut self, session: &mut Session, error: &CmdError) {
+    /// A command that cannot even be queued: a transaction under way is spoilt by it, and ended if it is EXEC.
+    fn refuse(&mut self, session: &mut Session, error: &CmdError, is_exec: bool) {
+        if is_exec {
+            self.discard(session);
+            let text = error.to_string();
+            let reason = text.split_once(' ').map_or(text.as_str(), |(_, rest)| rest);
+            let abort = CmdError::from(format!("EXECABORT Transaction discarded because of: {reason}"));
+            return self.reply_error(session, &abort);
+        }
         if let Some(transaction) = &mut session.transaction {
             transaction.failed = true;
         }

@@ -45,9 +45,11 @@ impl Node {
             N::Multi => return Self::multi(session),
             N::Exec => return self.exec(session),
             N::Discard => {
-                if !self.discard(session) {
+                // Keys stay watched when there was nothing to discard.
+                if session.transaction.is_none() {
                     return Err(CmdError::text("ERR DISCARD without MULTI"));
                 }
+                self.discard(session);
                 session.out.ok();
             }
             N::Watch => return self.watch(session, args),

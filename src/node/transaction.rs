@@ -24,11 +24,10 @@ impl Node {
     }
 
     /// Ends a transaction without running it, and every WATCH.
-    pub(super) fn discard(&mut self, session: &mut Session) -> bool {
-        let was_open = session.transaction.take().is_some();
+    pub(super) fn discard(&mut self, session: &mut Session) {
+        session.transaction = None;
         session.client.queued.set(-1);
         self.unwatch(session);
-        was_open
     }
 
     pub(super) fn exec(&mut self, session: &mut Session) -> CmdResult<Flow> {

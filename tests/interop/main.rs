@@ -7,6 +7,7 @@
 mod support;
 
 mod clients;
+mod differential;
 mod replication;
 mod stream;
 mod tools;
