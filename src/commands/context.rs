@@ -55,8 +55,8 @@ pub struct Effects {
     /// Keys that were changed, each with its database, one after the other in `key_bytes`.
     keys: Vec<(usize, usize)>,
     key_bytes: Vec<u8>,
-    /// Databases that were flushed or swapped as a whole: every watched key in them counts as changed.
-    pub whole_dbs: Vec<usize>,
+    /// Databases that were flushed or swapped as a whole.
+    pub whole_dbs: Vec<WholeDb>,
     /// Classes of events that somebody may hear of; else none are noted.
     pub notifying: KeyspaceEvents,
     /// Events to publish, each with its database, name and key, one key after the other in `event_keys`.
@@ -68,6 +68,20 @@ pub struct Effects {
     ready: Vec<(usize, Vec<u8>)>,
     /// The command has found nothing and waits.
     pub wait: Option<KeyWait>,
+}
+
+/// What became of a database as a whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WholeDb {
+    /// It was emptied; what it held is in [`Ctx::garbage`] under this index, unless it was empty.
+    Flushed {
+        /// The database.
+        db: usize,
+        /// Where its keys are.
+        garbage: Option<usize>,
+    },
+    /// These two were exchanged.
+    Swapped(usize, usize),
 }
 
 /// What a blocking command waits for. It runs again, as it came, when one of the keys is ready.

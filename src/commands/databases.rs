@@ -1,6 +1,6 @@
 //! Whole databases: DBSIZE, FLUSHDB, FLUSHALL, SWAPDB.
 
-use super::{CmdError, CmdResult, Ctx, numbers};
+use super::{CmdError, CmdResult, Ctx, WholeDb, numbers};
 use crate::protocol::Args;
 
 /// `DBSIZE`: expired keys that were not yet removed count. O(1).
@@ -23,10 +23,9 @@ fn check_mode(args: &Args<'_>) -> CmdResult {
 fn flush(ctx: &mut Ctx<'_>, db: usize) {
     let flushed = ctx.store.flush(db);
     ctx.effects.dirty += flushed.len() as u64;
-    ctx.effects.whole_dbs.push(db);
-    if !flushed.is_empty() {
-        ctx.garbage.push(flushed);
-    }
+    let garbage = (!flushed.is_empty()).then_some(ctx.garbage.len());
+    ctx.garbage.extend(garbage.map(|_| flushed));
+    ctx.effects.whole_dbs.push(WholeDb::Flushed { db, garbage });
 }
 
 /// `FLUSHDB [ASYNC | SYNC]`. O(1).
@@ -63,7 +62,7 @@ pub(super) fn swapdb(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CmdResult {
     };
     ctx.store.swap(first, second);
     ctx.effects.dirty += 1;
-    ctx.effects.whole_dbs.extend([first, second]);
+    ctx.effects.whole_dbs.push(WholeDb::Swapped(first, second));
     ctx.out.ok();
     Ok(())
 }

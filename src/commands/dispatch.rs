@@ -26,9 +26,13 @@ pub fn check(args: &Args<'_>) -> CmdResult<&'static Command> {
 const QUOTED_MAX: usize = 128;
 
 /// Redis prints names and arguments as C strings: they end at a NUL.
+pub(super) fn until_nul(text: &[u8]) -> &[u8] {
+    text.split(|byte| *byte == 0).next().unwrap_or(text)
+}
+
 fn quoted(text: &[u8], most: usize) -> &[u8] {
-    let end = text.iter().position(|byte| *byte == 0).unwrap_or(text.len());
-    &text[..end.min(most)]
+    let text = until_nul(text);
+    &text[..text.len().min(most)]
 }
 
 fn unknown_command(args: &Args<'_>) -> CmdError {

@@ -2,6 +2,7 @@
 //!
 //! Replicas always receive a point in time, never a duration: they may apply it much later.
 
+use super::dispatch::until_nul;
 use super::set::{delete_as_expired, is_past, persist_key};
 use super::strings::is_there;
 use super::{CmdError, CmdResult, Ctx, numbers};
@@ -54,7 +55,7 @@ impl Conditions {
                 b"XX" => conditions.some = true,
                 b"GT" => conditions.later = true,
                 b"LT" => conditions.sooner = true,
-                _ => return Err(CmdError::Raw([b"ERR Unsupported option ", word].concat())),
+                _ => return Err(CmdError::Raw([b"ERR Unsupported option ", until_nul(word)].concat())),
             }
         }
         let Self { none_yet, some, later, sooner } = conditions;

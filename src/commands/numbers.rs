@@ -25,7 +25,7 @@ pub(super) fn small_integer(text: &[u8]) -> CmdResult<i32> {
 ///
 /// # Errors
 /// As [`small_integer`], and [`CmdError::DbOutOfRange`].
-pub(super) fn database(text: &[u8], databases: usize) -> CmdResult<usize> {
+pub(crate) fn database(text: &[u8], databases: usize) -> CmdResult<usize> {
     let db = usize::try_from(small_integer(text)?).map_err(|_| CmdError::DbOutOfRange)?;
     if db < databases { Ok(db) } else { Err(CmdError::DbOutOfRange) }
 }

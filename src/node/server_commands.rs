@@ -7,7 +7,7 @@ use super::config::Caller;
 use super::dispatch::Flow;
 use super::session::{ReplyMode, Session};
 use super::state::Node;
-use crate::commands::{CmdError, CmdResult, NodeCommand};
+use crate::commands::{CmdError, CmdResult, NodeCommand, database_number};
 use crate::protocol::{Args, strict_i64};
 
 /// Wrong passwords after which each further one is answered late.
@@ -103,9 +103,7 @@ impl Node {
     }
 
     fn select(&mut self, session: &mut Session, args: &Args<'_>) -> CmdResult<Flow> {
-        let index = strict_i64(args.get(1)).ok_or(CmdError::text("ERR invalid DB index"))?;
-        let index = usize::try_from(index).ok().filter(|db| *db < self.store.databases());
-        session.db = index.ok_or(CmdError::DbOutOfRange)?;
+        session.db = database_number(args.get(1), self.store.databases())?;
         session.client.db.set(session.db);
         session.out.ok();
         Ok(Flow::Next)

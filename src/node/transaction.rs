@@ -5,8 +5,9 @@ use std::rc::Rc;
 use super::dispatch::Flow;
 use super::session::{Session, Transaction};
 use super::state::Node;
-use crate::commands::{CmdError, CmdResult, Command, Flags, NodeCommand, Run};
+use crate::commands::{CmdError, CmdResult, Command, Flags, NodeCommand, Run, WholeDb};
 use crate::protocol::Args;
+use crate::store::Keyspace;
 
 /// Most bytes of replies to one transaction, unless `client-output-buffer-limit` says otherwise: nothing can be
 /// sent before its end, so all of them are held.
@@ -138,9 +139,27 @@ impl Node {
                 client.dirty_cas.set(true);
             }
         }
-        for &db in &self.effects.whole_dbs {
-            let of_db = self.watched.range((db, Vec::new())..(db + 1, Vec::new()));
-            of_db.flat_map(|(_, clients)| clients).for_each(|client| client.dirty_cas.set(true));
+        for whole in &self.effects.whole_dbs {
+            match *whole {
+                WholeDb::Flushed { db, garbage } => {
+                    let lost = garbage.and_then(|index| self.garbage.get(index));
+                    self.mark_watchers_of(db, |key| lost.is_some_and(|lost| holds(lost, key)));
+                }
+                WholeDb::Swapped(one, other) => {
+                    let held =
+                        |key: &[u8]| holds(self.store.db(one), key) || holds(self.store.db(other), key);
+                    self.mark_watchers_of(one, held);
+                    self.mark_watchers_of(other, held);
+                }
+            }
+        }
+    }
+
+    fn mark_watchers_of(&self, db: usize, is_touched: impl Fn(&[u8]) -> bool) {
+        for ((_, key), clients) in self.watched.range((db, Vec::new())..(db + 1, Vec::new())) {
+            if is_touched(key) {
+                clients.iter().for_each(|client| client.dirty_cas.set(true));
+            }
         }
     }
 
@@ -148,6 +167,10 @@ impl Node {
     pub(super) fn mark_all_watchers(&mut self) {
         self.watched.values().flatten().for_each(|client| client.dirty_cas.set(true));
     }
+}
+
+fn holds(keyspace: &Keyspace, key: &[u8]) -> bool {
+    keyspace.get(keyspace.hash(key), key).is_some()
 }
 
 /// One key of a WATCH.

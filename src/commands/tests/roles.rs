@@ -1,7 +1,7 @@
 //! What depends on the role of a node, on its settings, and on what it is told to note.
 
 use super::harness::{Fixture, START};
-use crate::commands::{Access, ExpiryMode};
+use crate::commands::{Access, ExpiryMode, WholeDb};
 use crate::store::BIG_STRING;
 
 /// A node with one key that has just expired, and one that has not.
@@ -125,9 +125,9 @@ fn watch_hears_of_every_key_that_changes() {
         assert_eq!(changed(&mut node, line), keys, "{line}");
     }
     node.run("FLUSHDB");
-    assert_eq!(node.effects.whole_dbs, [0]);
+    assert_eq!(node.effects.whole_dbs, [WholeDb::Flushed { db: 0, garbage: Some(0) }]);
     node.run("SWAPDB 1 2");
-    assert_eq!(node.effects.whole_dbs, [1, 2]);
+    assert_eq!(node.effects.whole_dbs, [WholeDb::Swapped(1, 2)]);
     node.run("FLUSHALL");
     assert_eq!(node.effects.whole_dbs.len(), 16);
     node.run("SET e v PX 1");

@@ -138,6 +138,8 @@ fn every_command_answers_as_the_real_server_and_leaves_the_same_data_everywhere(
         if differed {
             for side in [&mut ours, &mut real] {
                 side.ask(&["DISCARD"]);
+                side.ask(&["UNWATCH"]);
+                side.ask(&["SELECT", "0"]);
                 side.ask(&["FLUSHALL"]);
             }
             history.clear();

@@ -8,7 +8,7 @@
 use super::grammar::Generator;
 
 const STRINGS: &[&str] = &[
-    "SET K v [NX|XX] [GET] [EX T|PXAT t|EXAT T|KEEPTTL]",
+    "SET K v [NX|XX] [GET] [PXAT t|EXAT T|KEEPTTL]",
     "SET K (i|v|w)",
     "GET K",
     "GETSET K v",
