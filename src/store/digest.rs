@@ -6,13 +6,14 @@ use sha1::{Digest as _, Sha1};
 
 use super::segment::EntryRef;
 use super::value::ValueRef;
-use super::{Millis, Store};
+use super::{Millis, ScoreText, Store};
 
 /// 160 bits, all zero for an empty data set.
 pub type Digest = [u8; 20];
 
 /// Redis' object type numbers, as the digest mixes them in.
 const TYPE_STRING: u32 = 0;
+const TYPE_ZSET: u32 = 3;
 
 /// Order does not matter: `digest ^= SHA1(bytes)`.
 fn xor(digest: &mut Digest, bytes: &[u8]) {
@@ -41,11 +42,16 @@ fn mix_value(digest: &mut Digest, value: ValueRef<'_>, expire: Option<Millis>) {
             mix(digest, &TYPE_STRING.to_be_bytes());
             mix(digest, bytes);
         }
-        ValueRef::List(_)
-        | ValueRef::Set(_)
-        | ValueRef::Hash(_)
-        | ValueRef::Zset(_)
-        | ValueRef::Stream(_) => {}
+        ValueRef::Zset(zset) => {
+            mix(digest, &TYPE_ZSET.to_be_bytes());
+            for (member, score) in zset.iter() {
+                let mut element = Digest::default();
+                member.with(|member| mix(&mut element, member));
+                mix(&mut element, ScoreText::new(score).as_bytes());
+                xor(digest, &element);
+            }
+        }
+        ValueRef::List(_) | ValueRef::Set(_) | ValueRef::Hash(_) | ValueRef::Stream(_) => {}
     }
     if expire.is_some() {
         xor(digest, b"!!expire!!");

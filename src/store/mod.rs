@@ -47,7 +47,10 @@ pub use set::Set;
 pub use snapshot::{SnapshotPart, SnapshotReader};
 pub use stream::Stream;
 pub use value::{BIG_STRING, Collection, Encodings, Entry, Object, StringEncoding, Value, ValueRef};
-pub use zset::Zset;
+pub use zset::{
+    Direction, LexBound, LexRange, ScoreBound, ScoreRange, ScoreText, Stored, Walk, Zset, parse_bound,
+    parse_score,
+};
 
 /// All databases of one node.
 #[derive(Debug)]
