@@ -5,6 +5,7 @@
 
 #![allow(clippy::unnecessary_wraps)] // the table wants one signature for all commands
 
+mod collection_scan;
 mod command_docs;
 mod command_info;
 mod context;
