@@ -15,6 +15,7 @@ mod dispatch;
 mod error;
 mod expire;
 mod float;
+mod geo;
 mod glob;
 mod help;
 mod keys;
@@ -25,6 +26,7 @@ mod object;
 mod ranges;
 mod scan;
 mod set;
+mod sorted_sets;
 mod strings;
 mod table;
 #[cfg(test)]

@@ -7,6 +7,7 @@
 //! | `value` | what a key can hold |
 //! | `list`, `set`, `hash`, `zset`, `stream` | one type of collection each |
 //! | `listpack` | small elements in one allocation, in Redis' own format |
+//! | `intset` | a sorted array of integers, in Redis' own format |
 //! | `dict` | a hash table in pieces that snapshots share |
 //! | `record` | one key with its value in one allocation |
 //! | `segment` | a small table of records, the unit of copy-on-write |
@@ -19,6 +20,7 @@
 mod dict;
 mod digest;
 mod hash;
+mod intset;
 mod keyspace;
 mod list;
 mod listpack;
@@ -37,6 +39,7 @@ mod zset;
 pub use dict::{Dict, Keyed};
 pub use digest::{Digest, dataset_digest, value_digest};
 pub use hash::Hash;
+pub use intset::Intset;
 pub use keyspace::{Edit, KeyHash, Keyspace, Ttl};
 pub use list::List;
 pub use listpack::{Item, Listpack, canonical_i64};

@@ -50,9 +50,7 @@ impl Adding {
             return Err(CmdError::text("ERR XX and NX options at the same time are not compatible"));
         }
         if (missing && (adding.greater || adding.less)) || (adding.greater && adding.less) {
-            return Err(CmdError::text(
-                "ERR GT, LT, and/or NX options at the same time are not compatible",
-            ));
+            return Err(CmdError::text("ERR GT, LT, and/or NX options at the same time are not compatible"));
         }
         if adding.increment && words > 2 {
             return Err(CmdError::text("ERR INCR option supports a single increment-element pair"));
@@ -100,22 +98,24 @@ impl Adding {
     ) -> CmdResult {
         let encodings = ctx.encodings;
         let (mut added, mut updated, mut last) = (0u64, 0u64, None);
-        // A key that would hold nothing must not come to be.
-        let edit = if self.only == Only::IfPresent {
-            ctx.edit::<Zset>(key)?
-        } else {
-            Some(ctx.edit_or_new::<Zset>(key)?)
-        };
-        if let Some((mut zset, _)) = edit {
-            let plain = self == Self { count_changed: self.count_changed, ..Self::default() };
-            for (score, member) in pairs {
-                let score = if plain { Some(score) } else { self.outcome(zset.score(member), score)? };
-                last = score;
-                let Some(score) = score else { continue };
-                match zset.set(member, score, encodings) {
-                    Stored::Added => added += 1,
-                    Stored::Updated => updated += 1,
-                    Stored::Same => {}
+        {
+            // A key that would hold nothing must not come to be.
+            let edit = if self.only == Only::IfPresent {
+                ctx.edit::<Zset>(key)?
+            } else {
+                Some(ctx.edit_or_new::<Zset>(key)?)
+            };
+            if let Some((mut zset, _)) = edit {
+                let plain = self == Self { count_changed: self.count_changed, ..Self::default() };
+                for (score, member) in pairs {
+                    let score = if plain { Some(score) } else { self.outcome(zset.score(member), score)? };
+                    last = score;
+                    let Some(score) = score else { continue };
+                    match zset.set(member, score, encodings) {
+                        Stored::Added => added += 1,
+                        Stored::Updated => updated += 1,
+                        Stored::Same => {}
+                    }
                 }
             }
         }

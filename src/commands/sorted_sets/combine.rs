@@ -111,7 +111,13 @@ struct Options {
 }
 
 impl Options {
-    fn parse(args: &Args<'_>, mut at: usize, keys: usize, operation: Operation, goal: Goal) -> CmdResult<Self> {
+    fn parse(
+        args: &Args<'_>,
+        mut at: usize,
+        keys: usize,
+        operation: Operation,
+        goal: Goal,
+    ) -> CmdResult<Self> {
         let mut options =
             Self { weights: vec![1.0; keys], aggregate: Aggregate::Sum, with_scores: false, limit: 0 };
         let combines = operation != Operation::Diff && goal != Goal::Count;

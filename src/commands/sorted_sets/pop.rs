@@ -121,9 +121,8 @@ struct Several {
 impl Several {
     fn parse(args: &Args<'_>, at: usize) -> CmdResult<Self> {
         let keys = numbers::integer(args.get(at)).ok().and_then(|keys| usize::try_from(keys).ok());
-        let keys = keys
-            .filter(|keys| *keys > 0)
-            .ok_or(CmdError::text("ERR numkeys should be greater than 0"))?;
+        let keys =
+            keys.filter(|keys| *keys > 0).ok_or(CmdError::text("ERR numkeys should be greater than 0"))?;
         let end_at = keys.saturating_add(at + 1);
         let end = match args.get(end_at) {
             word if word.eq_ignore_ascii_case(b"MIN") => End::Min,

@@ -96,13 +96,15 @@ impl Order {
         }
         let branch = &mut self.branches[place.branch];
         branch.len += 1;
-        let leaf = &mut Arc::make_mut(&mut branch.leaves)[place.leaf];
+        // A copy of what a clone shares has no room to spare, so the size is taken before that.
+        self.bytes -= branch_bytes(&branch.leaves);
+        let leaves = Arc::make_mut(&mut branch.leaves);
+        self.bytes += branch_bytes(leaves);
+        let leaf = &mut leaves[place.leaf];
+        self.bytes -= leaf_bytes(&leaf.items);
         let items = Arc::make_mut(&mut leaf.items);
-        if items.len() == items.capacity() {
-            self.bytes -= leaf_bytes(items);
-            items.reserve_exact((items.len().max(4)).min(LEAF_STEP));
-            self.bytes += leaf_bytes(items);
-        }
+        make_room(items);
+        self.bytes += leaf_bytes(items);
         if place.index == 0 {
             leaf.first = item.clone();
             if place.leaf == 0 {
@@ -217,11 +219,12 @@ impl Order {
         let Place { branch: branch_index, leaf: leaf_index, index } = place;
         let last_branch = branch_index + 1 == self.branches.len();
         let branch = &mut self.branches[branch_index];
+        self.bytes -= branch_bytes(&branch.leaves);
         let leaves = Arc::make_mut(&mut branch.leaves);
         let last = last_branch && leaf_index + 1 == leaves.len() && index == LEAF_MAX;
         let at = if last { LEAF_MAX - 1 } else { LEAF_MAX / 2 };
+        self.bytes -= leaf_bytes(&leaves[leaf_index].items);
         let items = Arc::make_mut(&mut leaves[leaf_index].items);
-        self.bytes -= leaf_bytes(items);
         let tail = items.split_off(at);
         if !last {
             items.shrink_to(at + LEAF_STEP);
@@ -229,7 +232,6 @@ impl Order {
         self.bytes += leaf_bytes(items);
         let leaf = new_leaf(tail);
         self.bytes += leaf_bytes(&leaf.items);
-        self.bytes -= branch_bytes(leaves);
         leaves.insert(leaf_index + 1, leaf);
         self.bytes += branch_bytes(leaves);
         if leaves.len() > BRANCH_MAX {
@@ -239,8 +241,8 @@ impl Order {
 
     fn split_branch(&mut self, index: usize) {
         let branch = &mut self.branches[index];
+        self.bytes -= branch_bytes(&branch.leaves);
         let leaves = Arc::make_mut(&mut branch.leaves);
-        self.bytes -= branch_bytes(leaves);
         let tail = leaves.split_off(leaves.len() / 2);
         leaves.shrink_to_fit();
         self.bytes += branch_bytes(leaves) + branch_bytes(&tail);
@@ -254,26 +256,26 @@ impl Order {
         self.len -= count;
         let branch = &mut self.branches[place.branch];
         branch.len -= count;
+        self.bytes -= branch_bytes(&branch.leaves);
         let leaves = Arc::make_mut(&mut branch.leaves);
         let leaf = &mut leaves[place.leaf];
+        self.bytes -= leaf_bytes(&leaf.items);
         if count == leaf.items.len() {
-            self.bytes -= leaf_bytes(&leaf.items);
             leaves.remove(place.leaf);
         } else {
             let items = Arc::make_mut(&mut leaf.items);
-            self.bytes -= leaf_bytes(items);
             items.drain(place.index..place.index + count);
             if items.len() + 2 * LEAF_STEP <= items.capacity() {
                 items.shrink_to(items.len().next_multiple_of(LEAF_STEP));
             }
             self.bytes += leaf_bytes(items);
             leaf.first = items[0].clone();
-            self.bytes -= merge_leaves(leaves, place.leaf);
+            merge_leaves(leaves, place.leaf, &mut self.bytes);
         }
         if leaves.is_empty() {
-            self.bytes -= branch_bytes(leaves);
             self.branches.remove(place.branch);
         } else {
+            self.bytes += branch_bytes(leaves);
             branch.first = leaves[0].first.clone();
             self.merge_branches(place.branch);
         }
@@ -292,8 +294,8 @@ impl Order {
             let gone = self.branches.remove(left + 1);
             let into = &mut self.branches[left];
             into.len += gone.len;
+            self.bytes -= branch_bytes(&into.leaves) + branch_bytes(&gone.leaves);
             let leaves = Arc::make_mut(&mut into.leaves);
-            self.bytes -= branch_bytes(leaves) + branch_bytes(&gone.leaves);
             leaves.extend(gone.leaves.iter().cloned());
             self.bytes += branch_bytes(leaves);
             return;
@@ -301,16 +303,26 @@ impl Order {
     }
 }
 
+/// Room for one more item, up to the next of few sizes.
+fn make_room(items: &mut Vec<Item>) {
+    let len = items.len();
+    if len == items.capacity() {
+        let wanted = if len < LEAF_STEP { (len + 1).next_power_of_two().max(4) } else { len + 1 };
+        let wanted = if wanted > LEAF_STEP { wanted.next_multiple_of(LEAF_STEP) } else { wanted };
+        items.reserve_exact(wanted - len);
+    }
+}
+
 fn new_leaf(mut items: Vec<Item>) -> Leaf {
-    // Exactly what it holds would be copied as soon as one more comes.
-    items.reserve_exact(LEAF_STEP.min(items.len().max(4)));
+    items.shrink_to_fit();
+    make_room(&mut items);
     Leaf { first: items[0].clone(), items: Arc::new(items) }
 }
 
-/// Joins a leaf that has become small with a small one beside it. Returns the bytes that are saved.
-fn merge_leaves(leaves: &mut Vec<Leaf>, index: usize) -> usize {
+/// Joins a leaf that has become small with a small one beside it.
+fn merge_leaves(leaves: &mut Vec<Leaf>, index: usize, bytes: &mut usize) {
     if leaves[index].items.len() > MERGE_AT / 2 {
-        return 0;
+        return;
     }
     for left in [index, index.wrapping_sub(1)] {
         let Some([a, b]) = leaves.get(left..left.wrapping_add(2)) else { continue };
@@ -318,15 +330,14 @@ fn merge_leaves(leaves: &mut Vec<Leaf>, index: usize) -> usize {
             continue;
         }
         let gone = leaves.remove(left + 1);
+        *bytes -= leaf_bytes(&leaves[left].items) + leaf_bytes(&gone.items);
         let items = Arc::make_mut(&mut leaves[left].items);
-        let before = leaf_bytes(items) + leaf_bytes(&gone.items);
         items.reserve_exact(gone.items.len().next_multiple_of(LEAF_STEP));
         items.extend(gone.items.iter().cloned());
         items.shrink_to(items.len().next_multiple_of(LEAF_STEP));
-        // Two parts of at most 128 items take no more room together.
-        return before.saturating_sub(leaf_bytes(items));
+        *bytes += leaf_bytes(items);
+        return;
     }
-    0
 }
 
 /// Walks over the items of some ranks.

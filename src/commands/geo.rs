@@ -1,0 +1,143 @@
+//! Places on earth, kept in sorted sets: the score of a member is its geohash of 52 bits.
+
+mod hash;
+mod search;
+mod shape;
+
+pub(super) use search::{
+    georadius, georadius_ro, georadiusbymember, georadiusbymember_ro, geosearch, geosearchstore,
+};
+
+use hash::{ALL_LATITUDES, GeoHash, LATITUDES, LONGITUDES, Place, STEP_MAX};
+
+use super::sorted_sets::{Adding, number};
+use super::{CmdError, CmdResult, Ctx};
+use crate::protocol::{Args, Replies};
+use crate::store::Zset;
+
+/// Letters of a geohash, five bits each.
+const ALPHABET: &[u8; 32] = b"0123456789bcdefghjkmnpqrstuvwxyz";
+/// Letters that GEOHASH answers with: 52 bits fill ten of them, and the last one is always a zero.
+const LETTERS: usize = 11;
+
+/// Where a member is.
+fn place_of(zset: &Zset, member: &[u8]) -> Option<Place> {
+    zset.score(member).map(|score| GeoHash::of_score(score).place())
+}
+
+/// Reads `longitude latitude`.
+fn read_place(args: &Args<'_>, at: usize) -> CmdResult<Place> {
+    let place = Place { longitude: number(args.get(at))?, latitude: number(args.get(at + 1))? };
+    if !LONGITUDES.contains(place.longitude) || !LATITUDES.contains(place.latitude) {
+        let Place { longitude, latitude } = place;
+        return Err(format!("ERR invalid longitude,latitude pair {longitude:.6},{latitude:.6}").into());
+    }
+    Ok(place)
+}
+
+/// A distance with four digits behind the point.
+fn write_distance(out: &mut Replies, distance: f64) {
+    let scaled = (distance * 10_000.0).round_ties_even() as i64;
+    let (sign, scaled) = (if scaled < 0 { "-" } else { "" }, scaled.unsigned_abs());
+    out.bulk(format!("{sign}{}.{:04}", scaled / 10_000, scaled % 10_000).as_bytes());
+}
+
+/// A coordinate with up to 17 digits behind the point.
+fn write_coordinate(out: &mut Replies, degrees: f64) {
+    let text = format!("{degrees:.17}");
+    let text = text.trim_end_matches('0').trim_end_matches('.');
+    out.double(if text == "-0" { "0" } else { text });
+}
+
+/// `GEOADD key [NX | XX] [CH] longitude latitude member [longitude latitude member ...]`: replicas receive a ZADD with
+/// the scores. O(members · log n).
+///
+/// # Errors
+/// [`CmdError::Syntax`], [`CmdError::NotAFloat`], a place that is not on the map, or [`CmdError::WrongType`]. Nothing is
+/// added then.
+pub(super) fn geoadd(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CmdResult {
+    let (mut missing, mut present, mut count_changed) = (false, false, false);
+    let mut first = 2;
+    while first < args.len() {
+        match args.get(first) {
+            word if word.eq_ignore_ascii_case(b"NX") => missing = true,
+            word if word.eq_ignore_ascii_case(b"XX") => present = true,
+            word if word.eq_ignore_ascii_case(b"CH") => count_changed = true,
+            _ => break,
+        }
+        first += 1;
+    }
+    let words = args.len() - first;
+    if words == 0 || !words.is_multiple_of(3) || (missing && present) {
+        return Err(CmdError::Syntax);
+    }
+    let mut hashes = Vec::with_capacity(words / 3);
+    for at in (first..args.len()).step_by(3) {
+        hashes.push(GeoHash::encode(read_place(args, at)?, LATITUDES, STEP_MAX).aligned());
+    }
+    let members = || args.from(first + 2).step_by(3);
+    let pairs = hashes.iter().map(|hash| *hash as f64).zip(members());
+    Adding::of_geoadd(missing, present, count_changed).run(ctx, args.get(1), pairs)?;
+
+    let scores: Vec<String> = hashes.iter().map(u64::to_string).collect();
+    let mut parts: Vec<&[u8]> = vec![b"zadd"];
+    parts.extend(args.from(1).take(first - 1));
+    parts.extend(scores.iter().zip(members()).flat_map(|(score, member)| [score.as_bytes(), member]));
+    if ctx.effects.dirty > 0 {
+        ctx.propagate(&parts);
+    }
+    Ok(())
+}
+
+/// `GEOPOS key [member ...]`. O(members).
+pub(super) fn geopos(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CmdResult {
+    let (zset, out) = ctx.read_as::<Zset>(args.get(1))?;
+    out.array(args.len() - 2);
+    for member in args.from(2) {
+        match zset.and_then(|zset| place_of(zset, member)) {
+            None => out.null_array(),
+            Some(place) => {
+                out.array(2);
+                write_coordinate(out, place.longitude);
+                write_coordinate(out, place.latitude);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// `GEODIST key member1 member2 [unit]`. O(1).
+pub(super) fn geodist(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CmdResult {
+    let unit = match args.len() {
+        4 => 1.0,
+        5 => search::unit(args.get(4))?,
+        _ => return Err(CmdError::Syntax),
+    };
+    let (zset, out) = ctx.read_as::<Zset>(args.get(1))?;
+    let places = zset.and_then(|zset| Some((place_of(zset, args.get(2))?, place_of(zset, args.get(3))?)));
+    match places {
+        None => out.null(),
+        Some((a, b)) => write_distance(out, shape::distance(a, b) / unit),
+    }
+    Ok(())
+}
+
+/// `GEOHASH key [member ...]`: geohashes as other programs know them. O(members).
+pub(super) fn geohash(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CmdResult {
+    let (zset, out) = ctx.read_as::<Zset>(args.get(1))?;
+    out.array(args.len() - 2);
+    for member in args.from(2) {
+        match zset.and_then(|zset| place_of(zset, member)) {
+            None => out.null(),
+            Some(place) => {
+                let bits = GeoHash::encode(place, ALL_LATITUDES, STEP_MAX).bits;
+                let mut text = [ALPHABET[0]; LETTERS];
+                for (nth, letter) in text.iter_mut().take(LETTERS - 1).enumerate() {
+                    *letter = ALPHABET[(bits >> (52 - (nth + 1) * 5)) as usize & 31];
+                }
+                out.bulk(&text);
+            }
+        }
+    }
+    Ok(())
+}
