@@ -41,7 +41,7 @@ pub use digest::{Digest, dataset_digest, value_digest};
 pub use hash::Hash;
 pub use intset::Intset;
 pub use keyspace::{Edit, KeyHash, Keyspace, Ttl};
-pub use list::List;
+pub use list::{End, List, Side};
 pub use listpack::{Item, Listpack, canonical_i64};
 pub use memory::allocated;
 pub use record::Millis;
