@@ -26,6 +26,11 @@ pub(super) fn sum(old: &[u8], increment: &[u8]) -> CmdResult<String> {
     if value.is_finite() { Ok(print(value)) } else { Err(CmdError::NanOrInfinity) }
 }
 
+/// Whether a text is a finite number; `None` if it is no number at all.
+pub(super) fn is_finite(text: &[u8]) -> Option<bool> {
+    parse(text).map(X87DoubleExtended::is_finite)
+}
+
 /// A number as C's `strtold` reads it: decimal, hexadecimal or infinite, but no white space, no NaN, and
 /// nothing that is too large or too small.
 fn parse(text: &[u8]) -> Option<X87DoubleExtended> {

@@ -14,6 +14,8 @@ pub type Digest = [u8; 20];
 /// Redis' object type numbers, as the digest mixes them in.
 const TYPE_STRING: u32 = 0;
 const TYPE_ZSET: u32 = 3;
+const TYPE_SET: u32 = 2;
+const TYPE_HASH: u32 = 4;
 
 /// Order does not matter: `digest ^= SHA1(bytes)`.
 fn xor(digest: &mut Digest, bytes: &[u8]) {
@@ -52,6 +54,20 @@ fn mix_value(digest: &mut Digest, value: ValueRef<'_>, expire: Option<Millis>) {
             }
         }
         ValueRef::List(_) | ValueRef::Set(_) | ValueRef::Hash(_) | ValueRef::Stream(_) => {}
+        ValueRef::Set(set) => {
+            mix(digest, &TYPE_SET.to_be_bytes());
+            set.iter().for_each(|member| member.with(|member| xor(digest, member)));
+        }
+        ValueRef::Hash(hash) => {
+            mix(digest, &TYPE_HASH.to_be_bytes());
+            for (field, value) in hash.iter() {
+                let mut pair = Digest::default();
+                field.with(|field| mix(&mut pair, field));
+                value.with(|value| mix(&mut pair, value));
+                xor(digest, &pair);
+            }
+        }
+        ValueRef::List(_) | ValueRef::Zset(_) | ValueRef::Stream(_) => {}
     }
     if expire.is_some() {
         xor(digest, b"!!expire!!");

@@ -157,10 +157,15 @@ impl Hash {
         let mut total = pack.as_bytes().len();
         for text in texts {
             total = total.saturating_add(text.len());
-            if is_long(text, encodings) || total > PACK_MAX {
+            if !Self::is_short(text, encodings) || total > PACK_MAX {
                 return self.convert();
             }
         }
+    }
+
+    /// Whether a field or a value is short enough for the compact encoding.
+    pub fn is_short(text: &[u8], encodings: &Encodings) -> bool {
+        text.len() as u64 <= encodings.hash_max_listpack_value
     }
 
     /// Sets a field. Returns whether it is new. O(1), and O(fields) in a small hash.
@@ -235,6 +240,13 @@ impl Hash {
         }
     }
 
+    /// Leaves the compact encoding: more fields are known to come than it may have.
+    pub fn enlarge(&mut self) {
+        if let Fields::Pack(_) = &self.0 {
+            self.convert();
+        }
+    }
+
     fn convert(&mut self) {
         let mut table = Box::new(Dict::new());
         for (field, value) in self.iter() {
@@ -243,8 +255,4 @@ impl Hash {
         }
         self.0 = Fields::Table(table);
     }
-}
-
-fn is_long(text: &[u8], encodings: &Encodings) -> bool {
-    text.len() as u64 > encodings.hash_max_listpack_value
 }

@@ -20,7 +20,7 @@ const INTEGER_LEN: usize = 20;
 pub struct Listpack(Vec<u8>);
 
 /// An element as it is stored: what can be an integer is one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Item<'a> {
     /// The one decimal spelling of this number.
     Int(i64),

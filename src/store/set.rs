@@ -56,11 +56,6 @@ impl Set {
         set
     }
 
-    /// An empty one that will not be an intset: more members are known to come than one may have.
-    pub fn large() -> Self {
-        Self(Members::Table(Box::default()))
-    }
-
     /// The intset, if the set is one.
     pub fn as_intset(&self) -> Option<&Intset> {
         match &self.0 {
@@ -189,6 +184,13 @@ impl Set {
                 Some(Item::Int(ints.get(nth as usize)))
             }
             Members::Table(table) => table.random(random).map(|member| Item::Str(member.key())),
+        }
+    }
+
+    /// Leaves the compact encoding: more members are known to come than it may have.
+    pub fn enlarge(&mut self) {
+        if let Members::Ints(_) = &self.0 {
+            self.convert();
         }
     }
 

@@ -1,22 +1,127 @@
-//! Hashs in RDB.
+//! Hashes in RDB.
 
 use std::io;
 
 use bytes::Bytes;
+use foldhash::quality::RandomState;
+use hashbrown::HashSet;
 
-use super::Fields;
+use super::{Fields, ziplist, zipmap};
 use crate::persistence::rdb_error::Reason;
 use crate::persistence::rdb_write::RdbWriter;
-use crate::store::{Encodings, Hash, Object};
+use crate::store::{Encodings, Hash, Item, Listpack, Object};
 
-pub(super) fn type_of(_: &Hash) -> u8 {
-    16
+const TYPE_PLAIN: u8 = 4;
+const TYPE_ZIPMAP: u8 = 9;
+const TYPE_ZIPLIST: u8 = 13;
+const TYPE_LISTPACK: u8 = 16;
+
+/// A listpack is never made longer: its length has 32 bits.
+const PACK_MAX: usize = 1 << 30;
+
+const DAMAGED: Reason = Reason::Damaged("hash");
+
+pub(super) fn type_of(hash: &Hash) -> u8 {
+    if hash.as_listpack().is_some() { TYPE_LISTPACK } else { TYPE_PLAIN }
 }
 
-pub(super) fn write<S: FnMut(Bytes) -> io::Result<()>>(_: &Hash, _: &mut RdbWriter<S>) -> io::Result<()> {
-    Err(io::Error::other("not written yet"))
+pub(super) fn write<S: FnMut(Bytes) -> io::Result<()>>(hash: &Hash, to: &mut RdbWriter<S>) -> io::Result<()> {
+    if let Some(pack) = hash.as_listpack() {
+        return to.put_string(pack.as_bytes());
+    }
+    to.put_length(hash.len() as u64)?;
+    for (field, value) in hash.iter() {
+        field.with(|field| to.put_string(field))?;
+        value.with(|value| to.put_string(value))?;
+    }
+    Ok(())
 }
 
-pub(super) fn read(id: u8, _: &mut impl Fields, _: &Encodings) -> Result<Object, Reason> {
-    Err(Reason::OtherType { name: "hash", id })
+pub(super) fn read(id: u8, from: &mut impl Fields, encodings: &Encodings) -> Result<Object, Reason> {
+    let hash = match id {
+        TYPE_PLAIN => read_plain(from, encodings)?,
+        TYPE_ZIPMAP => of_zipmap(&zipmap::elements(&from.string()?).ok_or(DAMAGED)?, encodings)?,
+        TYPE_ZIPLIST => of_ziplist(&ziplist::elements(&from.string()?).ok_or(DAMAGED)?, encodings)?,
+        TYPE_LISTPACK => of_listpack(Listpack::checked(from.string()?).ok_or(DAMAGED)?, encodings)?,
+        _ => return Err(Reason::OtherType { name: "hash", id }),
+    };
+    if hash.is_empty() { Err(DAMAGED) } else { Ok(Object::Hash(hash)) }
+}
+
+/// Pairs on their way into a listpack. To look for a field in the listpack itself would take time by the square.
+#[derive(Default)]
+struct Packing {
+    pack: Listpack,
+    seen: HashSet<Vec<u8>, RandomState>,
+}
+
+impl Packing {
+    fn push(&mut self, field: &[u8], value: &[u8]) -> Result<(), Reason> {
+        self.pack.push(field);
+        self.pack.push(value);
+        if self.seen.insert(field.to_vec()) { Ok(()) } else { Err(DAMAGED) }
+    }
+}
+
+fn read_plain(from: &mut impl Fields, encodings: &Encodings) -> Result<Hash, Reason> {
+    let count = from.count()?;
+    let mut packing = Packing::default();
+    let mut large: Option<Hash> = None;
+    for _ in 0..count {
+        let (field, value) = (from.string()?, from.string()?);
+        let fits = count <= encodings.hash_max_listpack_entries
+            && Hash::is_short(&field, encodings)
+            && Hash::is_short(&value, encodings)
+            && packing.pack.as_bytes().len() + field.len() + value.len() <= PACK_MAX;
+        if fits && large.is_none() {
+            packing.push(&field, &value)?;
+            continue;
+        }
+        let hash = large.get_or_insert_with(|| {
+            let mut hash = Hash::from_listpack(std::mem::take(&mut packing.pack), encodings);
+            hash.enlarge();
+            hash
+        });
+        if !hash.set(&field, &value, encodings) {
+            return Err(DAMAGED);
+        }
+    }
+    Ok(large.unwrap_or_else(|| Hash::from_listpack(packing.pack, encodings)))
+}
+
+fn of_ziplist(elements: &[Vec<u8>], encodings: &Encodings) -> Result<Hash, Reason> {
+    let (pairs, rest) = elements.as_chunks();
+    let mut packing = Packing::default();
+    for [field, value] in pairs {
+        packing.push(field, value)?;
+    }
+    if rest.is_empty() { Ok(Hash::from_listpack(packing.pack, encodings)) } else { Err(DAMAGED) }
+}
+
+fn of_zipmap(elements: &[Vec<u8>], encodings: &Encodings) -> Result<Hash, Reason> {
+    let mut hash = of_ziplist(elements, encodings)?;
+    hash.make_way(elements.iter().map(Vec::as_slice), encodings);
+    Ok(hash)
+}
+
+fn of_listpack(pack: Listpack, encodings: &Encodings) -> Result<Hash, Reason> {
+    let mut seen = HashSet::with_hasher(RandomState::default());
+    let (mut is_field, mut is_canonical) = (false, true);
+    for item in &pack {
+        is_field = !is_field;
+        is_canonical &= item.with(|bytes| Item::of(bytes) == item);
+        if is_field && !seen.insert(item) {
+            return Err(DAMAGED);
+        }
+    }
+    drop(seen);
+    if is_field {
+        return Err(DAMAGED);
+    }
+    if !is_canonical {
+        // A number that is written as a text would never be found.
+        let elements: Vec<Vec<u8>> = pack.iter().map(|item| item.bytes().into_owned()).collect();
+        return of_ziplist(&elements, encodings);
+    }
+    Ok(Hash::from_listpack(pack, encodings))
 }

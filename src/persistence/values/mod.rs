@@ -9,6 +9,7 @@ mod set;
 mod stream;
 #[allow(dead_code)] // the types that need it come one by one
 mod ziplist;
+mod zipmap;
 mod zset;
 
 use std::io;
