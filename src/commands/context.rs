@@ -5,7 +5,9 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use super::{CmdError, CmdResult, KeyspaceEvents};
 use crate::protocol::{Replies, write_request};
-use crate::store::{Collection, Edit, Encodings, EntryRef, KeyHash, Keyspace, Millis, Store};
+use crate::store::{
+    Collection, Edit, Encodings, Entry, EntryRef, KeyHash, Keyspace, Millis, Object, Store, Value, ValueRef,
+};
 
 /// What to do with a key whose time has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -225,6 +227,18 @@ pub(crate) fn encode_command(into: &mut Vec<u8>, parts: &[&[u8]]) {
     write_request(parts, &mut |piece| into.extend_from_slice(piece));
 }
 
+/// What was deleted and takes long to free.
+#[derive(Debug)]
+pub enum Garbage {
+    /// A database that was emptied.
+    Keyspace(Box<Keyspace>),
+    /// A large collection.
+    Object(Object),
+}
+
+/// A collection of this many bytes or more is freed beside the node's work.
+const LARGE: usize = 64 * 1024;
+
 /// Everything that one data command may read and change.
 #[derive(Debug)]
 pub struct Ctx<'a> {
@@ -254,8 +268,8 @@ pub struct Ctx<'a> {
     pub stats: &'a mut Stats,
     /// State of the node's generator, for RANDOMKEY and the LFU counter.
     pub random: &'a mut u64,
-    /// Key spaces that were emptied; the node frees them on a thread of their own.
-    pub garbage: &'a mut Vec<Keyspace>,
+    /// What takes long to free; the node does that on a thread of its own.
+    pub garbage: &'a mut Vec<Garbage>,
 }
 
 impl Ctx<'_> {
@@ -311,7 +325,10 @@ impl Ctx<'_> {
         let luck = if self.access == Access::Lfu { self.random() } else { 0 };
         let entry = if gone { None } else { self.store.db(self.db).get(hash, key) };
         match entry {
-            None => self.stats.misses += 1,
+            None => {
+                self.stats.misses += 1;
+                self.effects.notify(KeyspaceEvents::KEY_MISS, "keymiss", self.db, key);
+            }
             Some(entry) => {
                 self.stats.hits += 1;
                 let before = entry.access().load(Relaxed);
@@ -438,10 +455,47 @@ impl Ctx<'_> {
         empty
     }
 
+    /// Notes that `key` of the selected database is about to get a value, whatever it holds: it may be new, or the end
+    /// of a stream that somebody waits for.
+    #[inline]
+    pub fn note_store(&mut self, hash: KeyHash, key: &[u8]) {
+        if self.effects.serving || self.effects.notifying.has(KeyspaceEvents::NEW) {
+            match self.keyspace().get(hash, key).map(|entry| entry.value()) {
+                None => self.note_new(key),
+                Some(ValueRef::Stream(_)) => self.effects.signal_ready(self.db, key),
+                Some(_) => {}
+            }
+        }
+    }
+
+    /// Deletes a key of database `db`; `false` if there was none. Neither a change nor an event is noted. O(1).
+    pub fn delete(&mut self, db: usize, hash: KeyHash, key: &[u8]) -> bool {
+        if self.effects.serving {
+            let found = self.store.db(db).get(hash, key);
+            if matches!(found.map(|entry| entry.value()), Some(ValueRef::Stream(_))) {
+                // Who waits for a consumer group must hear that it is gone.
+                self.effects.signal_ready(db, key);
+            }
+        }
+        let found = self.store.db(db).get(hash, key);
+        if !found.is_some_and(|entry| entry.memory() >= LARGE && entry.value().as_str().is_none()) {
+            return self.store.db_mut(db).remove(hash, key);
+        }
+        if let Some(Entry { value: Value::Object(object), .. }) = self.store.db_mut(db).take(hash, key) {
+            self.garbage.push(Garbage::Object(object));
+        }
+        true
+    }
+
     /// Notes that `key` of the selected database has come to be.
     pub fn note_new(&mut self, key: &[u8]) {
-        self.effects.notify(KeyspaceEvents::NEW, "new", self.db, key);
-        self.effects.signal_ready(self.db, key);
+        self.note_new_in(self.db, key);
+    }
+
+    /// Notes that `key` of database `db` has come to be.
+    pub fn note_new_in(&mut self, db: usize, key: &[u8]) {
+        self.effects.notify(KeyspaceEvents::NEW, "new", db, key);
+        self.effects.signal_ready(db, key);
     }
 
     /// Notes an event of `key` in the selected database, if somebody may hear of it.
@@ -469,8 +523,18 @@ impl Ctx<'_> {
         }
     }
 
-    /// Finds `key` without noting an access: what TYPE, TTL, OBJECT and EXISTS want. It is counted all the same.
+    /// Finds `key` without noting an access: what TYPE, TTL and EXISTS want. It is counted all the same.
     pub fn peek(&mut self, db: usize, key: &[u8]) -> Option<EntryRef<'_>> {
+        let hash = self.store.db(db).hash(key);
+        let gone = self.expire_if_due(db, hash, key);
+        if gone || self.store.db(db).get(hash, key).is_none() {
+            self.effects.notify(KeyspaceEvents::KEY_MISS, "keymiss", db, key);
+        }
+        self.peek_unheard(db, key)
+    }
+
+    /// [`Ctx::peek`] without the event for a missing key, as OBJECT and MEMORY want it.
+    pub fn peek_unheard(&mut self, db: usize, key: &[u8]) -> Option<EntryRef<'_>> {
         let hash = self.store.db(db).hash(key);
         let gone = self.expire_if_due(db, hash, key);
         let entry = if gone { None } else { self.store.db(db).get(hash, key) };
@@ -501,10 +565,11 @@ impl Ctx<'_> {
 
     /// Deletes a key whose time has come and sends the DEL (or UNLINK) for it.
     pub fn delete_expired(&mut self, db: usize, hash: KeyHash, key: &[u8]) {
-        if self.store.db_mut(db).remove(hash, key) {
+        if self.delete(db, hash, key) {
             self.stats.expired += 1;
             let verb: &[u8] = if self.lazy_expire { b"UNLINK" } else { b"DEL" };
             self.effects.send(db, &[verb, key]);
+            self.effects.notify(KeyspaceEvents::EXPIRED, "expired", db, key);
             self.effects.note_key(db, key);
         }
     }

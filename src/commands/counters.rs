@@ -1,7 +1,7 @@
 //! INCR and its kin: numbers kept as strings.
 
 use super::strings::{current, store};
-use super::{CmdError, CmdResult, Ctx, float, numbers};
+use super::{CmdError, CmdResult, Ctx, KeyspaceEvents, float, numbers};
 use crate::protocol::Args;
 use crate::store::Ttl;
 
@@ -38,6 +38,7 @@ fn add(ctx: &mut Ctx<'_>, key: &[u8], increment: i64) -> CmdResult {
     let sum = old.checked_add(increment).ok_or(CmdError::Overflow)?;
     let mut digits = itoa::Buffer::new();
     store(ctx, hash, key, digits.format(sum).as_bytes(), Ttl::Keep);
+    ctx.notify(KeyspaceEvents::STRING, "incrby", key);
     ctx.out.integer(sum);
     Ok(())
 }
@@ -52,6 +53,7 @@ pub(super) fn incrbyfloat(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CmdResult {
     let old = current(ctx, hash, key)?.unwrap_or(b"0");
     let sum = float::sum(old, args.get(2))?;
     store(ctx, hash, key, sum.as_bytes(), Ttl::Keep);
+    ctx.notify(KeyspaceEvents::STRING, "incrbyfloat", key);
     // A replica receives the outcome and not the addition: another machine may add or print decimals in
     // another way, and the two data sets would drift apart unnoticed.
     ctx.propagate(&[b"SET", key, sum.as_bytes(), b"KEEPTTL"]);

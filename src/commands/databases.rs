@@ -1,6 +1,6 @@
 //! Whole databases: DBSIZE, FLUSHDB, FLUSHALL, SWAPDB.
 
-use super::{CmdError, CmdResult, Ctx, WholeDb, numbers};
+use super::{CmdError, CmdResult, Ctx, Garbage, WholeDb, numbers};
 use crate::protocol::Args;
 
 /// `DBSIZE`: expired keys that were not yet removed count. O(1).
@@ -24,7 +24,7 @@ fn flush(ctx: &mut Ctx<'_>, db: usize) {
     let flushed = ctx.store.flush(db);
     ctx.effects.dirty += flushed.len() as u64;
     let garbage = (!flushed.is_empty()).then_some(ctx.garbage.len());
-    ctx.garbage.extend(garbage.map(|_| flushed));
+    ctx.garbage.extend(garbage.map(|_| Garbage::Keyspace(Box::new(flushed))));
     ctx.effects.whole_dbs.push(WholeDb::Flushed { db, garbage });
 }
 

@@ -5,7 +5,7 @@
 use super::dispatch::until_nul;
 use super::set::{delete_as_expired, is_past, persist_key};
 use super::strings::is_there;
-use super::{CmdError, CmdResult, Ctx, numbers};
+use super::{CmdError, CmdResult, Ctx, KeyspaceEvents, numbers};
 use crate::protocol::Args;
 use crate::store::Millis;
 
@@ -97,6 +97,7 @@ fn set_deadline(ctx: &mut Ctx<'_>, args: &Args<'_>, form: Form) -> CmdResult {
     } else if allowed {
         ctx.keyspace_mut().set_expire(hash, key, Some(deadline));
         ctx.changed(key);
+        ctx.notify(KeyspaceEvents::GENERIC, "expire", key);
         propagate(ctx, args, form, deadline);
     }
     ctx.out.flag(allowed);

@@ -1,20 +1,21 @@
 //! Keys of any type: deleting, asking, renaming, copying, moving.
 
 use super::strings::is_there;
-use super::{CmdError, CmdResult, Ctx, numbers};
+use super::{CmdError, CmdResult, Ctx, KeyspaceEvents, numbers};
 use crate::protocol::Args;
-use crate::store::Entry;
+use crate::store::{Entry, KeyHash, Object, Value};
 
 const SAME_OBJECT: CmdError = CmdError::text("ERR source and destination objects are the same");
 
-/// `DEL key [key ...]` and UNLINK: a value is one allocation or few, so both free it at once. O(keys).
+/// `DEL key [key ...]` and UNLINK: both leave what takes long to free to another thread. O(keys).
 pub(super) fn del(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CmdResult {
     let mut deleted = 0;
     for key in args.from(1) {
         let hash = ctx.hash(key);
         ctx.clear_expired(ctx.db, hash, key);
-        if ctx.keyspace_mut().remove(hash, key) {
+        if ctx.delete(ctx.db, hash, key) {
             ctx.changed(key);
+            ctx.notify(KeyspaceEvents::GENERIC, "del", key);
             deleted += 1;
         }
     }
@@ -68,12 +69,26 @@ fn rename_key(ctx: &mut Ctx<'_>, args: &Args<'_>, replace: bool) -> CmdResult<bo
         return Ok(false);
     }
     let access = ctx.write_access(from_hash, from);
-    if let Some(entry) = ctx.keyspace_mut().take(from_hash, from) {
+    if let Some(entry) = take(ctx, from_hash, from) {
+        ctx.delete(ctx.db, to_hash, to);
         ctx.keyspace_mut().put(to_hash, to, entry, access);
+        ctx.note_new(to);
     }
     ctx.changed(from);
     ctx.also_changed(ctx.db, to);
+    ctx.notify(KeyspaceEvents::GENERIC, "rename_from", from);
+    ctx.notify(KeyspaceEvents::GENERIC, "rename_to", to);
     Ok(true)
+}
+
+/// Takes a key with its value out of the selected database.
+fn take(ctx: &mut Ctx<'_>, hash: KeyHash, key: &[u8]) -> Option<Entry> {
+    let entry = ctx.keyspace_mut().take(hash, key)?;
+    if matches!(entry.value, Value::Object(Object::Stream(_))) {
+        // Who waits for one of its groups must hear that it is gone.
+        ctx.effects.signal_ready(ctx.db, key);
+    }
+    Some(entry)
 }
 
 /// `COPY source destination [DB destination-db] [REPLACE]`. O(length of a string).
@@ -99,8 +114,11 @@ pub(super) fn copy(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CmdResult {
     let copied = match entry {
         Some(entry) if !is_there(ctx, db, to_hash, to) || replace => {
             let access = ctx.fresh_access();
+            ctx.delete(db, to_hash, to);
             ctx.store.db_mut(db).put(to_hash, to, entry, access);
+            ctx.note_new_in(db, to);
             ctx.changed_in(db, to);
+            ctx.effects.notify(KeyspaceEvents::GENERIC, "copy_to", db, to);
             true
         }
         _ => false,
@@ -120,11 +138,14 @@ pub(super) fn move_key(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CmdResult {
     let moves = is_there(ctx, ctx.db, from_hash, key) && !is_there(ctx, db, to_hash, key);
     if moves {
         let access = ctx.write_access(from_hash, key);
-        if let Some(entry) = ctx.keyspace_mut().take(from_hash, key) {
+        if let Some(entry) = take(ctx, from_hash, key) {
             ctx.store.db_mut(db).put(to_hash, key, entry, access);
+            ctx.note_new_in(db, key);
         }
         ctx.changed(key);
         ctx.also_changed(db, key);
+        ctx.notify(KeyspaceEvents::GENERIC, "move_from", key);
+        ctx.effects.notify(KeyspaceEvents::GENERIC, "move_to", db, key);
     }
     ctx.out.flag(moves);
     Ok(())

@@ -38,7 +38,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-pub use context::{Access, AtTimeout, Ctx, Effects, ExpiryMode, KeyWait, Stats, WholeDb};
+pub use context::{Access, AtTimeout, Ctx, Effects, ExpiryMode, Garbage, KeyWait, Stats, WholeDb};
 pub(crate) use context::{lfu_counter, lru_clock, minutes, next_random};
 pub use dispatch::check;
 pub use error::{CmdError, CmdResult};

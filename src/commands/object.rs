@@ -17,7 +17,7 @@ const SHARED_INTEGERS: std::ops::Range<i64> = 0..10_000;
 
 /// `OBJECT ENCODING key`. O(1).
 pub(super) fn encoding(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CmdResult {
-    let name = ctx.peek(ctx.db, args.get(2)).map(|entry| match entry.value() {
+    let name = ctx.peek_unheard(ctx.db, args.get(2)).map(|entry| match entry.value() {
         ValueRef::Str(_) => entry.string_encoding().name(),
         ValueRef::List(list) => list.encoding(),
         ValueRef::Set(set) => set.encoding(),
@@ -31,7 +31,7 @@ pub(super) fn encoding(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CmdResult {
 
 /// `OBJECT REFCOUNT key`. O(1).
 pub(super) fn refcount(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CmdResult {
-    let count = ctx.peek(ctx.db, args.get(2)).map(|entry| {
+    let count = ctx.peek_unheard(ctx.db, args.get(2)).map(|entry| {
         let shared = match entry.value() {
             ValueRef::Str(text) => {
                 entry.string_encoding() == StringEncoding::Int
@@ -66,7 +66,7 @@ pub(super) fn idletime(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CmdResult {
 }
 
 fn access(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Option<u32> {
-    ctx.peek(ctx.db, args.get(2)).map(|entry| entry.access().load(Relaxed))
+    ctx.peek_unheard(ctx.db, args.get(2)).map(|entry| entry.access().load(Relaxed))
 }
 
 fn answer(ctx: &mut Ctx<'_>, number: Option<i64>) -> CmdResult {

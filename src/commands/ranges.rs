@@ -6,7 +6,7 @@
 use std::sync::atomic::Ordering::Relaxed;
 
 use super::strings::{current, text};
-use super::{CmdError, CmdResult, Ctx, numbers};
+use super::{CmdError, CmdResult, Ctx, KeyspaceEvents, numbers};
 use crate::protocol::Args;
 use crate::store::{BIG_STRING, KeyHash, Ttl};
 
@@ -33,9 +33,11 @@ pub(super) fn append(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CmdResult {
     } else {
         let access = ctx.write_access(hash, key);
         ctx.keyspace_mut().set(hash, key, value, Ttl::Clear, access);
+        ctx.note_new(key);
         value.len()
     };
     ctx.changed(key);
+    ctx.notify(KeyspaceEvents::STRING, "append", key);
     ctx.out.integer(len as i64);
     Ok(())
 }
@@ -46,15 +48,19 @@ pub(super) fn setrange(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CmdResult {
     let offset = usize::try_from(numbers::integer(args.get(2))?)
         .map_err(|_| CmdError::text("ERR offset is out of range"))?;
     let hash = ctx.hash(key);
-    let old = current(ctx, hash, key)?.map_or(0, <[u8]>::len);
+    let old = current(ctx, hash, key)?.map(<[u8]>::len);
     if value.is_empty() {
-        ctx.out.integer(old as i64);
+        ctx.out.integer(old.unwrap_or(0) as i64);
         return Ok(());
     }
     let end = grown(ctx, offset, value.len())?;
     overwrite(ctx, hash, key, offset, value);
+    if old.is_none() {
+        ctx.note_new(key);
+    }
     ctx.changed(key);
-    ctx.out.integer(old.max(end) as i64);
+    ctx.notify(KeyspaceEvents::STRING, "setrange", key);
+    ctx.out.integer(old.unwrap_or(0).max(end) as i64);
     Ok(())
 }
 
@@ -63,7 +69,13 @@ pub(super) fn setrange(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CmdResult {
 fn overwrite(ctx: &mut Ctx<'_>, hash: KeyHash, key: &[u8], offset: usize, value: &[u8]) {
     let edit = |text: &mut Vec<u8>| {
         let end = offset + value.len();
-        if text.capacity() < end {
+        if text.capacity() < end && offset > text.len().saturating_add(SPARE_MAX) {
+            // Zeros of a fresh allocation cost nothing until they are touched: `SETBIT k 4294967295 1` returns at once.
+            let mut longer = vec![0; end];
+            longer[..text.len()].copy_from_slice(text);
+            longer.truncate(offset);
+            *text = longer;
+        } else if text.capacity() < end {
             text.reserve_exact(end - text.len() + end.min(SPARE_MAX));
         }
         if text.len() < offset {

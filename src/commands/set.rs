@@ -3,7 +3,7 @@
 //! An expiry travels to the replicas as a point in time: they may receive it much later.
 
 use super::strings::{answer, is_there, store};
-use super::{CmdError, CmdResult, Ctx, ExpiryMode, numbers};
+use super::{CmdError, CmdResult, Ctx, ExpiryMode, KeyspaceEvents, numbers};
 use crate::protocol::Args;
 use crate::store::{KeyHash, Millis, Ttl};
 
@@ -120,6 +120,7 @@ pub(super) fn set(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CmdResult {
     if args.len() == 3 {
         ctx.clear_expired(ctx.db, hash, key);
         store(ctx, hash, key, value, Ttl::Clear);
+        ctx.notify(KeyspaceEvents::STRING, "set", key);
         ctx.out.ok();
         return Ok(());
     }
@@ -140,6 +141,10 @@ pub(super) fn set(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CmdResult {
             None => Ttl::Clear,
         };
         store(ctx, hash, key, value, ttl);
+        ctx.notify(KeyspaceEvents::STRING, "set", key);
+        if deadline.is_some() {
+            ctx.notify(KeyspaceEvents::GENERIC, "expire", key);
+        }
         match deadline {
             Some(at) => propagate_deadline(ctx, key, value, at),
             None if options.get => propagate_without_get(ctx, args),
@@ -172,6 +177,7 @@ pub(super) fn setnx(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CmdResult {
     let free = !is_there(ctx, ctx.db, hash, key);
     if free {
         store(ctx, hash, key, value, Ttl::Clear);
+        ctx.notify(KeyspaceEvents::STRING, "set", key);
     }
     ctx.out.flag(free);
     Ok(())
@@ -193,6 +199,8 @@ fn set_for(ctx: &mut Ctx<'_>, args: &Args<'_>, unit: Unit, command: &'static str
     let hash = ctx.hash(key);
     ctx.clear_expired(ctx.db, hash, key);
     store(ctx, hash, key, value, Ttl::At(deadline));
+    ctx.notify(KeyspaceEvents::STRING, "set", key);
+    ctx.notify(KeyspaceEvents::GENERIC, "expire", key);
     propagate_deadline(ctx, key, value, deadline);
     ctx.out.ok();
     Ok(())
@@ -205,6 +213,7 @@ pub(super) fn getset(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CmdResult {
     answer(ctx, hash, key)?;
     ctx.clear_expired(ctx.db, hash, key);
     store(ctx, hash, key, value, Ttl::Clear);
+    ctx.notify(KeyspaceEvents::STRING, "set", key);
     ctx.propagate(&[b"SET", key, value]);
     Ok(())
 }
@@ -231,6 +240,7 @@ pub(super) fn getex(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CmdResult {
             ctx.changed(key);
             let mut digits = itoa::Buffer::new();
             ctx.propagate(&[b"PEXPIREAT", key, digits.format(at).as_bytes()]);
+            ctx.notify(KeyspaceEvents::GENERIC, "expire", key);
         }
         (None, _) if options.persist && persist_key(ctx, hash, key) => ctx.propagate(&[b"PERSIST", key]),
         (None, _) => {}
@@ -245,8 +255,9 @@ pub(super) fn is_past(ctx: &Ctx<'_>, deadline: Millis) -> bool {
 
 /// Deletes a key that a client gave a deadline in the past; replicas receive the deletion.
 pub(super) fn delete_as_expired(ctx: &mut Ctx<'_>, hash: KeyHash, key: &[u8]) {
-    ctx.keyspace_mut().remove(hash, key);
+    ctx.delete(ctx.db, hash, key);
     ctx.changed(key);
+    ctx.notify(KeyspaceEvents::GENERIC, "del", key);
     let verb: &[u8] = if ctx.lazy_expire { b"UNLINK" } else { b"DEL" };
     ctx.propagate(&[verb, key]);
 }
@@ -257,6 +268,7 @@ pub(super) fn persist_key(ctx: &mut Ctx<'_>, hash: KeyHash, key: &[u8]) -> bool 
     if expires {
         ctx.keyspace_mut().set_expire(hash, key, None);
         ctx.changed(key);
+        ctx.notify(KeyspaceEvents::GENERIC, "persist", key);
     }
     expires
 }

@@ -3,7 +3,7 @@
 //! The plain forms allocate nothing: the key's hash is computed once, values are copied straight between
 //! the request, the store and the reply.
 
-use super::{CmdError, CmdResult, Ctx};
+use super::{CmdError, CmdResult, Ctx, KeyspaceEvents};
 use crate::protocol::Args;
 use crate::store::{EntryRef, KeyHash, Ttl};
 
@@ -31,10 +31,11 @@ pub(super) fn is_there(ctx: &mut Ctx<'_>, db: usize, hash: KeyHash, key: &[u8]) 
     ctx.store.db(db).get(hash, key).is_some()
 }
 
-/// Stores a string and notes the change.
+/// Stores a string and notes the change, and that a new key has come to be; the command's own event is the caller's.
 #[inline]
 pub(super) fn store(ctx: &mut Ctx<'_>, hash: KeyHash, key: &[u8], value: &[u8], ttl: Ttl) {
     let access = ctx.write_access(hash, key);
+    ctx.note_store(hash, key);
     ctx.keyspace_mut().set(hash, key, value, ttl, access);
     ctx.changed(key);
 }
@@ -74,9 +75,10 @@ pub(super) fn getdel(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CmdResult {
     let key = args.get(1);
     let hash = ctx.hash(key);
     if answer(ctx, hash, key)? {
-        ctx.keyspace_mut().remove(hash, key);
+        ctx.delete(ctx.db, hash, key);
         ctx.changed(key);
         ctx.propagate(&[b"DEL", key]);
+        ctx.notify(KeyspaceEvents::GENERIC, "del", key);
     }
     Ok(())
 }
@@ -112,6 +114,7 @@ pub(super) fn mset(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CmdResult {
         let hash = ctx.hash(key);
         ctx.clear_expired(ctx.db, hash, key);
         store(ctx, hash, key, value, Ttl::Clear);
+        ctx.notify(KeyspaceEvents::STRING, "set", key);
     }
     ctx.out.ok();
     Ok(())
@@ -129,6 +132,7 @@ pub(super) fn msetnx(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CmdResult {
     for (key, value) in pairs(args, "msetnx")? {
         let hash = ctx.hash(key);
         store(ctx, hash, key, value, Ttl::Clear);
+        ctx.notify(KeyspaceEvents::STRING, "set", key);
     }
     ctx.out.flag(true);
     Ok(())

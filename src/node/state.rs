@@ -17,10 +17,10 @@ use super::log::Log;
 use super::runtime::Exit;
 use super::stats::NodeStats;
 use super::upstream::Upstream;
-use crate::commands::{Access, Ctx, Effects, ExpiryMode, Stats, next_random};
+use crate::commands::{Access, Ctx, Effects, ExpiryMode, Garbage, Stats, next_random};
 use crate::protocol::Replies;
 use crate::replication::{Backlog, History, ReplId, StreamWriter, Waits};
-use crate::store::{Keyspace, Store};
+use crate::store::Store;
 
 /// The node as its tasks share it. Never borrowed across an `.await`.
 pub(super) type Shared = Rc<RefCell<Node>>;
@@ -83,7 +83,7 @@ pub(super) struct Node {
     pub(super) stats: NodeStats,
     pub(super) lag: LoopLag,
     pub(super) random: u64,
-    pub(super) garbage: Vec<Keyspace>,
+    pub(super) garbage: Vec<Garbage>,
     pub(super) active_expire: bool,
     pub(super) history: History,
     /// The history came with the data from the RDB file: a partial resync may continue it.
@@ -207,11 +207,14 @@ impl Node {
         self.log(LogLevel::Warning, text);
     }
 
-    /// Frees what FLUSHALL and full syncs left, on a thread of its own: a big data set takes long to free.
+    /// Frees what FLUSHALL, DEL and full syncs left, on a thread of its own if that takes long.
     pub(super) fn free_garbage(&mut self) {
         let garbage = std::mem::take(&mut self.garbage);
-        let keys: usize = garbage.iter().map(Keyspace::len).sum();
-        if keys > 1000 {
+        let takes_long = garbage.iter().any(|piece| match piece {
+            Garbage::Keyspace(keyspace) => keyspace.len() > 1000 || keyspace.memory() > 1024 * 1024,
+            Garbage::Object(_) => true,
+        });
+        if takes_long {
             // Without a thread it is freed here, only slower.
             let _ = super::helper::start("lazyfree", move || drop(garbage));
         }

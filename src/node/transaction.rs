@@ -5,7 +5,7 @@ use std::rc::Rc;
 use super::dispatch::Flow;
 use super::session::{Session, Transaction};
 use super::state::Node;
-use crate::commands::{CmdError, CmdResult, Command, Flags, NodeCommand, Run, WholeDb};
+use crate::commands::{CmdError, CmdResult, Command, Flags, Garbage, NodeCommand, Run, WholeDb};
 use crate::protocol::Args;
 use crate::store::Keyspace;
 
@@ -143,7 +143,8 @@ impl Node {
             match *whole {
                 WholeDb::Flushed { db, garbage } => {
                     let lost = garbage.and_then(|index| self.garbage.get(index));
-                    self.mark_watchers_of(db, |key| lost.is_some_and(|lost| holds(lost, key)));
+                    let held = |key: &[u8]| matches!(lost, Some(Garbage::Keyspace(lost)) if holds(lost, key));
+                    self.mark_watchers_of(db, held);
                 }
                 WholeDb::Swapped(one, other) => {
                     let held =

@@ -1,8 +1,8 @@
 //! A node without a node: runs commands against a store with a clock that only the test moves.
 
-use crate::commands::{Access, CmdError, Ctx, Effects, ExpiryMode, Run, Stats, check};
+use crate::commands::{Access, CmdError, Ctx, Effects, ExpiryMode, Garbage, Run, Stats, check};
 use crate::protocol::{Args, OwnedArgs, Replies, split_inline};
-use crate::store::{Encodings, Keyspace, Millis, Store};
+use crate::store::{Encodings, Millis, Store};
 
 /// When tests begin.
 pub(super) const START: Millis = 1_700_000_000_000;
@@ -20,7 +20,7 @@ pub(super) struct Fixture {
     pub(super) stats: Stats,
     pub(super) out: Replies,
     pub(super) effects: Effects,
-    pub(super) garbage: Vec<Keyspace>,
+    pub(super) garbage: Vec<Garbage>,
     random: u64,
     /// What the last command sent to the replicas, a command with its database before it.
     pub(super) stream: Vec<String>,
