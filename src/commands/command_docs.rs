@@ -148,7 +148,9 @@ fn joined(nodes: &[Node]) -> String {
 fn value_type(command: &Command, name: &str) -> &'static str {
     match name {
         "increment" if command.name == "incrbyfloat" => "double",
-        "key" | "key1" | "key2" | "newkey" | "source" | "destination" => "key",
+        "value" if matches!(command.name, "setbit" | "bitfield") => "integer",
+        "bit" => "integer",
+        "key" | "key1" | "key2" | "newkey" | "source" | "destination" | "destkey" | "sourcekey" => "key",
         "seconds" | "milliseconds" | "start" | "end" | "offset" | "increment" | "decrement" | "len"
         | "db" | "destination-db" | "index" | "index1" | "index2" | "cursor" | "count" | "protover"
         | "port" | "numreplicas" | "timeout" | "client-id" => "integer",

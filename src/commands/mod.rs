@@ -6,6 +6,8 @@
 #![allow(clippy::unnecessary_wraps)] // the table wants one signature for all commands
 
 mod collection_scan;
+mod bitfield;
+mod bitmaps;
 mod command_docs;
 mod command_info;
 mod context;

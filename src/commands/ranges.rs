@@ -66,7 +66,7 @@ pub(super) fn setrange(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CmdResult {
 
 /// Writes `value` at `offset` of the string at `key`, with zero bytes between its end and `offset`. The
 /// caller has checked the length.
-fn overwrite(ctx: &mut Ctx<'_>, hash: KeyHash, key: &[u8], offset: usize, value: &[u8]) {
+pub(super) fn overwrite(ctx: &mut Ctx<'_>, hash: KeyHash, key: &[u8], offset: usize, value: &[u8]) {
     let edit = |text: &mut Vec<u8>| {
         let end = offset + value.len();
         if text.capacity() < end && offset > text.len().saturating_add(SPARE_MAX) {

@@ -4,7 +4,11 @@
 
 use super::harness::Fixture;
 
-const TABLES: [&str; 2] = [include_str!("strings.cases"), include_str!("keys.cases")];
+const TABLES: [&str; 3] = [
+    include_str!("strings.cases"),
+    include_str!("keys.cases"),
+    include_str!("bitmaps.cases"),
+];
 
 /// One request with what must come of it.
 pub(super) struct Case {

@@ -121,9 +121,10 @@ mod beside_a_real_server {
     use super::*;
 
     /// Notes on keys are sentences, and ours are our own.
-    const OWN_NOTES: [&str; 2] = ["set", "getex"];
-    /// Redis nests `ID client-id` once more, and says nothing of what GETKEYS takes.
-    const OWN_ARGUMENTS: [&str; 3] = ["client|list", "command|getkeys", "command|getkeysandflags"];
+    const OWN_NOTES: [&str; 4] = ["set", "getex", "bitfield", "pfcount"];
+    /// Redis nests `ID client-id` and `GET encoding offset` once more, and says nothing of what GETKEYS takes.
+    const OWN_ARGUMENTS: [&str; 4] =
+        ["client|list", "command|getkeys", "command|getkeysandflags", "bitfield_ro"];
     const KEY_SPECS: usize = 8;
     const SUBCOMMANDS: usize = 9;
 
