@@ -22,6 +22,7 @@ mod glob;
 mod hash_counters;
 mod hashes;
 mod help;
+mod hyperloglog;
 mod keys;
 mod keyspace_event;
 mod lcs;

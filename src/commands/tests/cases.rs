@@ -4,10 +4,11 @@
 
 use super::harness::Fixture;
 
-const TABLES: [&str; 3] = [
+const TABLES: [&str; 4] = [
     include_str!("strings.cases"),
     include_str!("keys.cases"),
     include_str!("bitmaps.cases"),
+    include_str!("hyperloglog.cases"),
 ];
 
 /// One request with what must come of it.
