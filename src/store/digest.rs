@@ -16,6 +16,7 @@ const TYPE_STRING: u32 = 0;
 const TYPE_ZSET: u32 = 3;
 const TYPE_SET: u32 = 2;
 const TYPE_HASH: u32 = 4;
+const TYPE_LIST: u32 = 1;
 
 /// Order does not matter: `digest ^= SHA1(bytes)`.
 fn xor(digest: &mut Digest, bytes: &[u8]) {
@@ -68,6 +69,11 @@ fn mix_value(digest: &mut Digest, value: ValueRef<'_>, expire: Option<Millis>) {
             }
         }
         ValueRef::List(_) | ValueRef::Zset(_) | ValueRef::Stream(_) => {}
+        ValueRef::List(list) => {
+            mix(digest, &TYPE_LIST.to_be_bytes());
+            list.iter_from(0).for_each(|item| item.with(|element| mix(digest, element)));
+        }
+        ValueRef::Set(_) | ValueRef::Hash(_) | ValueRef::Zset(_) | ValueRef::Stream(_) => {}
     }
     if expire.is_some() {
         xor(digest, b"!!expire!!");

@@ -7,7 +7,6 @@ mod hash;
 mod list;
 mod set;
 mod stream;
-#[allow(dead_code)] // the types that need it come one by one
 mod ziplist;
 mod zipmap;
 mod zset;
