@@ -66,6 +66,8 @@ pub struct Effects {
     event_keys: Vec<u8>,
     /// Clients wait for keys; else none are noted as ready.
     pub serving: bool,
+    /// Somebody waits for what may also be lost: every changed key is noted as ready.
+    pub changes_serve: bool,
     /// Keys that may have what somebody waits for.
     ready: Vec<(usize, Vec<u8>)>,
     /// The command has found nothing and waits.
@@ -97,6 +99,8 @@ pub struct KeyWait {
     pub at_timeout: AtTimeout,
     /// The request to run again instead of the one that came: XREAD's `$` means the end as it was then.
     pub instead: Option<Vec<Vec<u8>>>,
+    /// An error at a later run is its answer; otherwise the wait goes on, as for a key of another type.
+    pub errors_end_it: bool,
 }
 
 /// What a blocking command answers when nothing came.
@@ -209,7 +213,8 @@ impl Effects {
     /// Notes that a key has come to be, or has got more elements, which somebody may wait for.
     #[inline]
     pub fn signal_ready(&mut self, db: usize, key: &[u8]) {
-        if self.serving && !self.ready.iter().any(|(ready_db, ready)| *ready_db == db && ready == key) {
+        // A key that comes twice is served twice; a search for it could cost more than that.
+        if self.serving && self.ready.last().is_none_or(|(last_db, last)| *last_db != db || last != key) {
             self.ready.push((db, key.to_vec()));
         }
     }
@@ -218,6 +223,9 @@ impl Effects {
         if self.watching {
             self.key_bytes.extend_from_slice(key);
             self.keys.push((db, self.key_bytes.len()));
+        }
+        if self.changes_serve {
+            self.signal_ready(db, key);
         }
     }
 }
@@ -260,6 +268,8 @@ pub struct Ctx<'a> {
     pub encodings: &'a Encodings,
     /// The command may wait: it does not run inside MULTI, nor for a master.
     pub may_block: bool,
+    /// The command has waited and runs again because of this key: only it may serve.
+    pub ready_key: Option<&'a [u8]>,
     /// Where the reply goes.
     pub out: &'a mut Replies,
     /// What the command leaves for others.
@@ -504,6 +514,12 @@ impl Ctx<'_> {
         self.effects.notify(class, name, self.db, key);
     }
 
+    /// Whether a blocking command may take something from this key: any of its keys at first, later only the one that
+    /// has become ready.
+    pub fn may_serve(&self, key: &[u8]) -> bool {
+        self.ready_key.is_none_or(|ready| ready == key)
+    }
+
     /// The command has found nothing: it waits for one of `keys`, unless it may not wait; then it answers at once as
     /// if the time were over. `timeout` is in milliseconds, 0 for ever.
     pub fn wait_for<'k>(
@@ -514,7 +530,8 @@ impl Ctx<'_> {
     ) {
         if self.may_block {
             let keys = keys.map(<[u8]>::to_vec).collect();
-            self.effects.wait = Some(KeyWait { keys, timeout, at_timeout, instead: None });
+            self.effects.wait =
+                Some(KeyWait { keys, timeout, at_timeout, instead: None, errors_end_it: false });
         } else {
             match at_timeout {
                 AtTimeout::Null => self.out.null(),

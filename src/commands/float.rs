@@ -4,7 +4,7 @@
 //! compares with Redis should see the very same digits.
 
 use rustc_apfloat::ieee::X87DoubleExtended;
-use rustc_apfloat::{Float, Round, StatusAnd};
+use rustc_apfloat::{Float, Round, Status, StatusAnd};
 
 use super::{CmdError, CmdResult};
 
@@ -29,6 +29,15 @@ pub(super) fn sum(old: &[u8], increment: &[u8]) -> CmdResult<String> {
 /// Whether a text is a finite number; `None` if it is no number at all.
 pub(super) fn is_finite(text: &[u8]) -> Option<bool> {
     parse(text).map(X87DoubleExtended::is_finite)
+}
+
+/// Thousandths of a number, rounded up as Redis does it with its time-outs; `None` if this is no number. What 64 bits
+/// cannot hold is the lowest number, as an x86 converts it.
+pub(super) fn thousandths(text: &[u8]) -> Option<i64> {
+    let StatusAnd { value, .. } = parse(text)? * X87DoubleExtended::from_u128(1000).value;
+    let StatusAnd { value, status } = value.to_i128_r(64, Round::TowardPositive, &mut false);
+    let fits = !status.contains(Status::INVALID_OP);
+    Some(i64::try_from(value).ok().filter(|_| fits).unwrap_or(i64::MIN))
 }
 
 /// A number as C's `strtold` reads it: decimal, hexadecimal or infinite, but no white space, no NaN, and

@@ -26,6 +26,8 @@ mod hyperloglog;
 mod keys;
 mod keyspace_event;
 mod lcs;
+mod list_moves;
+mod lists;
 mod numbers;
 mod object;
 mod random_elements;
@@ -40,6 +42,7 @@ mod strings;
 mod table;
 #[cfg(test)]
 mod tests;
+mod timeout;
 
 pub use context::{Access, AtTimeout, Ctx, Effects, ExpiryMode, Garbage, KeyWait, Stats, WholeDb};
 pub(crate) use context::{lfu_counter, lru_clock, minutes, next_random};

@@ -223,6 +223,7 @@ pub enum NodeCommand {
     ClientPause,
     ClientReply,
     ClientSetname,
+    ClientUnblock,
     ClientUnpause,
     ConfigGet,
     ConfigResetstat,

@@ -76,6 +76,9 @@ impl Node {
                     result = Err(format!("'{}': {reason}", args.name().escape_ascii()));
                     break 'turn;
                 }
+                if self.effects.has_ready() && session.transaction.is_none() {
+                    self.serve_ready();
+                }
                 count += 1;
                 let (from, to) = request.range;
                 let Some(upstream) = &mut self.upstream else { break 'turn };
@@ -144,6 +147,9 @@ impl Node {
                 ctx.expiry = ExpiryMode::Visible;
                 run(&mut ctx, args).map_err(|error| error.to_string())?;
                 session.out.truncate(0);
+                if self.effects.serving && !self.effects.whole_dbs.is_empty() {
+                    self.signal_dbs();
+                }
                 self.save.dirty += self.effects.dirty;
                 if self.effects.watching {
                     self.mark_watchers();

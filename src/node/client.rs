@@ -53,6 +53,8 @@ pub(super) struct Client {
     /// Waits for the reply of an operation that another task runs (WAIT, BGSAVE-like); then woken.
     pub(super) wake: Notify,
     pub(super) wake_value: Cell<Option<i64>>,
+    /// The answer for a client that waited.
+    pub(super) answer: RefCell<Option<super::blocking::Answer>>,
     pub(super) query_bytes: Cell<usize>,
     pub(super) output_bytes: Cell<usize>,
     /// Its task, to be ended from outside (CLIENT KILL).
@@ -78,6 +80,7 @@ impl Client {
             blocked: Cell::new(false),
             wake: Notify::new(),
             wake_value: Cell::new(None),
+            answer: RefCell::new(None),
             query_bytes: Cell::new(0),
             output_bytes: Cell::new(0),
             task: RefCell::new(None),

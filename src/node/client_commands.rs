@@ -66,7 +66,10 @@ impl Node {
                 // The link's task lives on, to connect again.
                 (ClientKind::Master, Some(upstream)) => upstream.drop_connection("killed by CLIENT KILL"),
                 (ClientKind::Replica, _) => self.close_feed(victim.id, "killed by CLIENT KILL"),
-                _ => victim.kill(),
+                _ => {
+                    self.forget_blocked(victim.id);
+                    victim.kill();
+                }
             }
         }
         if args.len() == 3 {

@@ -120,6 +120,11 @@ impl Connection {
                         return false;
                     }
                 }
+                Flow::Block(limit) => {
+                    if !self.block(limit).await {
+                        return false;
+                    }
+                }
                 Flow::Paused(left) => {
                     // It may have ended while the replies before went out.
                     let (unpause, is_paused) = {
@@ -202,6 +207,53 @@ impl Connection {
     async fn wait(&mut self, limit: Option<Duration>) -> bool {
         let client = Rc::clone(&self.session.client);
         client.blocked.set(true);
+        let alive = self.until_woken(limit).await;
+        client.blocked.set(false);
+        let mut node = self.shared.borrow_mut();
+        let was_waiting = node.waits.remove(client.id);
+        if client.answer.borrow().is_some() {
+            drop(node);
+            return self.end_block().await && alive;
+        }
+        match client.wake_value.take() {
+            Some(acked) => self.session.out.integer(acked),
+            None if was_waiting => {
+                let acked = node.acked_by(self.session.last_write);
+                self.session.out.integer(acked as i64);
+            }
+            // An AUTH that was answered late.
+            None => {}
+        }
+        alive
+    }
+
+    /// BLPOP and its kin: until a key is ready, or the time is over, or the client is gone.
+    async fn block(&mut self, limit: Option<Duration>) -> bool {
+        let client = Rc::clone(&self.session.client);
+        if client.answer.borrow().is_none() {
+            // A call that is left from an earlier wait is not for this one.
+            tokio::select! {
+                biased;
+                () = client.wake.notified() => {}
+                () = std::future::ready(()) => {}
+            }
+        }
+        self.until_woken(limit).await && self.end_block().await
+    }
+
+    /// Writes the answer of a wait; `false` if the connection is to be closed.
+    async fn end_block(&mut self) -> bool {
+        let stays = self.shared.borrow_mut().end_block(&mut self.session);
+        if !stays {
+            let _ = self.flush().await;
+            let _ = self.stream.shutdown().await;
+        }
+        stays
+    }
+
+    /// Until the client is woken or the time is over; `false` if it goes before that.
+    async fn until_woken(&mut self, limit: Option<Duration>) -> bool {
+        let client = Rc::clone(&self.session.client);
         let expired = async {
             match limit {
                 Some(limit) => within(limit, std::future::pending::<()>()).await,
@@ -209,7 +261,7 @@ impl Connection {
             }
         };
         let mut expired = pin!(expired);
-        let alive = loop {
+        loop {
             // More requests than a waiting client should send wait in its socket.
             let room = self.buffer.len() < READ_MAX;
             tokio::select! {
@@ -221,20 +273,7 @@ impl Connection {
                     _ => break false,
                 },
             }
-        };
-        client.blocked.set(false);
-        let mut node = self.shared.borrow_mut();
-        let was_waiting = node.waits.remove(client.id);
-        match client.wake_value.take() {
-            Some(acked) => self.session.out.integer(acked),
-            None if was_waiting => {
-                let acked = node.acked_by(self.session.last_write);
-                self.session.out.integer(acked as i64);
-            }
-            // An AUTH that was answered late.
-            None => {}
         }
-        alive
     }
 }
 
@@ -249,6 +288,7 @@ impl Drop for Connection {
             let id = self.session.client.id;
             node.clients.remove(&id);
             node.waits.remove(id);
+            node.forget_blocked(id);
             node.feeds.remove(&id);
             node.unwatch(&mut self.session);
         }

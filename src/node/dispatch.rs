@@ -31,6 +31,8 @@ pub(super) enum Flow {
     Drop,
     /// Wait until the client is woken with a number (WAIT), at most this long.
     Wait(Option<Duration>),
+    /// Wait until one of some keys is ready, at most this long.
+    Block(Option<Duration>),
     /// Clients are paused: try again when that ends.
     Paused(Duration),
     /// The connection is a replica's from now on.
@@ -207,6 +209,7 @@ impl Node {
             }
         };
         if session.reply != ReplyMode::On {
+            session.answer_unwanted = matches!(flow, Flow::Block(_));
             session.out.truncate(mark);
             session.reply = match session.reply {
                 ReplyMode::SkipNext => ReplyMode::SkipThis,
@@ -239,7 +242,11 @@ impl Node {
         if let Some(wait) = self.paused_for(session, command) {
             return Flow::Paused(wait);
         }
-        match self.call(session, command, args) {
+        let result = self.call(session, command, args);
+        if self.effects.has_ready() {
+            self.serve_ready();
+        }
+        match result {
             Ok(flow) => flow,
             Err(error) => {
                 self.stats.by_command.entry(command.full_name).or_default().failed += 1;
@@ -341,12 +348,19 @@ impl Node {
         match command.run {
             Run::Data(run) => {
                 self.effects.clear();
+                let may_block = self.collected.is_none() && session.client.kind.get() == ClientKind::Normal;
                 let mut ctx = self.ctx(session.db, &mut session.out);
+                ctx.may_block = may_block;
                 let result = run(&mut ctx, args);
+                if self.effects.serving && !self.effects.whole_dbs.is_empty() {
+                    self.signal_dbs();
+                }
                 if self.effects.has_any() {
                     self.after_write(session, args);
                 }
-                result.map(|()| Flow::Next)
+                result?;
+                let wait = self.effects.wait.take();
+                Ok(wait.map_or(Flow::Next, |wait| self.block(session, command, args, wait)))
             }
             Run::Node(command) => self.run_node_command(session, command, args),
             Run::Container(_) => Err(CmdError::Syntax),

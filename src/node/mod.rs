@@ -9,6 +9,7 @@
 //! | `runtime` | the thread: start, messages, how it ends |
 //! | `state` | everything a node owns |
 //! | `listener`, `connection`, `session`, `client` | clients, from accept to close |
+//! | `blocking` | clients that wait for keys |
 //! | `dispatch`, `transaction` | from a read buffer to replies: checks, MULTI, what goes into the stream |
 //! | `server_commands`, `client_commands`, `replication_commands`, `persistence_commands`, `debug`, `info` | commands that need the node |
 //! | `feed`, `full_sync` | master side: the stream and snapshots on their way to replicas |
@@ -21,6 +22,7 @@
 //! | `event` | what a node tells its observer |
 
 mod apply;
+mod blocking;
 mod client;
 mod client_commands;
 mod clock;

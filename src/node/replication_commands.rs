@@ -128,11 +128,7 @@ impl Node {
             // A master tries to continue its own history on the new master.
             self.backlog.is_some().then(|| self.own_history())
         };
-        for client in self.waits.drain() {
-            if let Some(client) = self.clients.get(&client) {
-                client.kill();
-            }
-        }
+        self.disconnect_blocked();
         self.start_upstream(host, port, held);
         self.update_streaming();
         self.emit_role();

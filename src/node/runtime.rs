@@ -264,6 +264,7 @@ fn create(
         clients: BTreeMap::new(),
         next_client: 1,
         waits: Waits::default(),
+        blocking: super::blocking::Blocking::default(),
         watched: BTreeMap::new(),
         pause: None,
         unpause: Rc::new(Notify::new()),

@@ -75,6 +75,7 @@ impl Node {
                 self.unpause.notify_waiters();
                 session.out.ok();
             }
+            N::ClientUnblock => return self.client_unblock(session, args),
             N::ClientReply => return client_commands::reply(session, args),
             N::ConfigGet => self.config_get(session, args),
             N::ConfigSet => return self.config_set(session, args),

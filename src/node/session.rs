@@ -45,6 +45,8 @@ pub(super) struct Session {
     pub(super) failed_auths: u32,
     pub(super) out: Replies,
     pub(super) reply: ReplyMode,
+    /// The command that waits was asked not to reply.
+    pub(super) answer_unwanted: bool,
     pub(super) transaction: Option<Transaction>,
     pub(super) watched: Vec<super::transaction::Watched>,
     pub(super) replica_options: ReplicaOptions,
@@ -67,6 +69,7 @@ impl Session {
             failed_auths: 0,
             out: Replies::new(),
             reply: ReplyMode::On,
+            answer_unwanted: false,
             transaction: None,
             watched: Vec::new(),
             replica_options: ReplicaOptions::default(),

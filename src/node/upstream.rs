@@ -198,5 +198,6 @@ impl Node {
         let _ = super::helper::start("lazyfree", move || drop(old));
         self.mark_all_watchers();
         self.adopt_full_sync(of.map(|(replid, _)| replid), of.map_or(0, |(_, offset)| offset));
+        self.serve_all();
     }
 }

@@ -88,6 +88,11 @@ impl<K: Copy + PartialEq> Waits<K> {
         self.waiting.len() < before
     }
 
+    /// Whether `who` waits.
+    pub fn has(&self, who: K) -> bool {
+        self.waiting.iter().any(|wait| wait.who == who)
+    }
+
     /// Whether `REPLCONF GETACK *` is due: once per turn, however many clients began to wait in it.
     pub fn take_ask(&mut self) -> bool {
         std::mem::take(&mut self.ask)

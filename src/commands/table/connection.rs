@@ -153,6 +153,13 @@ const CLIENT: &[Command] = &[
         .since("2.6.9")
         .takes("connection-name")
         .does("Names this connection."),
+    Command::new("client|unblock", -3, Run::Node(NodeCommand::ClientUnblock))
+        .flags(ADMINISTRATION)
+        .group(Group::Connection, &["@connection"])
+        .since("5.0.0")
+        .cost("O(log N) for N clients")
+        .takes("client-id [TIMEOUT | ERROR]")
+        .does("Ends the wait of a blocked client."),
     Command::new("client|unpause", 2, Run::Node(NodeCommand::ClientUnpause))
         .flags(ADMINISTRATION)
         .group(Group::Connection, &["@connection"])

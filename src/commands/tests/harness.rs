@@ -86,6 +86,7 @@ impl Fixture {
                 max_string: self.max_string,
                 encodings: &self.encodings,
                 may_block: false,
+                ready_key: None,
                 out: &mut self.out,
                 effects: &mut self.effects,
                 stats: &mut self.stats,

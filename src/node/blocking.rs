@@ -1,0 +1,278 @@
+//! Clients that wait for keys: BLPOP and its kin, from the wait to the answer.
+//!
+//! A blocked client's request is kept as it came. When one of its keys is ready it runs again, in the order in which
+//! clients began to wait for that key, and its reply is handed to the client's own task. This module must not know
+//! what a command waits for: it finds out by running it.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::rc::Rc;
+use std::time::Duration;
+
+use super::client::{Client, ClientId};
+use super::dispatch::Flow;
+use super::session::Session;
+use super::state::Node;
+use crate::commands::{AtTimeout, CmdError, CmdResult, Command, KeyWait};
+use crate::protocol::{Args, OwnedArgs, Replies, strict_i64};
+
+/// What a waiting client is woken with.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub(super) bytes: Vec<u8>,
+    /// The connection ends with it.
+    pub(super) close: bool,
+}
+
+/// A client that waits for keys.
+#[derive(Debug)]
+struct Waiting {
+    client: Rc<Client>,
+    db: usize,
+    command: &'static Command,
+    request: OwnedArgs,
+    keys: BTreeSet<Vec<u8>>,
+    at_timeout: AtTimeout,
+    errors_end_it: bool,
+    resp3: bool,
+}
+
+/// All clients that wait for keys.
+#[derive(Debug, Default)]
+pub(super) struct Blocking {
+    clients: BTreeMap<ClientId, Waiting>,
+    /// Who waits for a key, first come first.
+    queues: BTreeMap<(usize, Vec<u8>), VecDeque<ClientId>>,
+    /// The key for which a request runs again just now.
+    pub(super) ready_key: Option<Vec<u8>>,
+}
+
+impl Blocking {
+    fn add(&mut self, id: ClientId, waiting: Waiting) {
+        for key in &waiting.keys {
+            self.queues.entry((waiting.db, key.clone())).or_default().push_back(id);
+        }
+        self.clients.insert(id, waiting);
+    }
+
+    fn remove(&mut self, id: ClientId) -> Option<Waiting> {
+        let waiting = self.clients.remove(&id)?;
+        for key in &waiting.keys {
+            let key = (waiting.db, key.clone());
+            if let Some(queue) = self.queues.get_mut(&key) {
+                queue.retain(|waiting| *waiting != id);
+                if queue.is_empty() {
+                    self.queues.remove(&key);
+                }
+            }
+        }
+        Some(waiting)
+    }
+}
+
+/// What a command answers when its time is over.
+fn write_timeout(out: &mut Replies, at_timeout: AtTimeout) {
+    match at_timeout {
+        AtTimeout::Null => out.null(),
+        AtTimeout::NullArray => out.null_array(),
+    }
+}
+
+impl Node {
+    /// A command has found nothing and waits: its client is blocked from now on.
+    pub(super) fn block(
+        &mut self,
+        session: &Session,
+        command: &'static Command,
+        args: &Args<'_>,
+        wait: KeyWait,
+    ) -> Flow {
+        if self.blocking.ready_key.is_some() {
+            // It has waited, and goes on at its place.
+            return Flow::Block(None);
+        }
+        let request = match &wait.instead {
+            Some(parts) => OwnedArgs::from_parts(parts.iter().map(Vec::as_slice)),
+            None => args.to_owned_args(),
+        };
+        let waiting = Waiting {
+            client: Rc::clone(&session.client),
+            db: session.db,
+            command,
+            request,
+            keys: wait.keys.into_iter().collect(),
+            at_timeout: wait.at_timeout,
+            errors_end_it: wait.errors_end_it,
+            resp3: session.out.is_resp3(),
+        };
+        self.blocking.add(session.client.id, waiting);
+        self.note_blocked();
+        session.client.blocked.set(true);
+        Flow::Block((wait.timeout > 0).then(|| Duration::from_millis(wait.timeout as u64)))
+    }
+
+    /// A client waits no more: it is gone, or its time is over.
+    pub(super) fn forget_blocked(&mut self, id: ClientId) {
+        self.blocking.remove(id);
+        self.note_blocked();
+    }
+
+    /// Commands note what is ready only if somebody waits for it.
+    fn note_blocked(&mut self) {
+        self.effects.serving = !self.blocking.clients.is_empty();
+        self.effects.changes_serve = self.blocking.clients.values().any(|waiting| waiting.errors_end_it);
+    }
+
+    /// Whole databases were flushed or swapped: all that is waited for in them may be there now, or gone.
+    pub(super) fn signal_dbs(&mut self) {
+        for (db, key) in self.blocking.queues.keys() {
+            if self.effects.whole_dbs.contains(db) {
+                self.effects.signal_ready(*db, key);
+            }
+        }
+    }
+
+    /// All data were replaced by a full sync: the same for every database.
+    pub(super) fn serve_all(&mut self) {
+        for (db, key) in self.blocking.queues.keys() {
+            self.effects.signal_ready(*db, key);
+        }
+        self.serve_ready();
+    }
+
+    /// The time of a client is over, or it was woken: its answer. Its own task calls this.
+    pub(super) fn end_block(&mut self, session: &mut Session) -> bool {
+        session.client.blocked.set(false);
+        if let Some(answer) = session.client.answer.take() {
+            session.out.raw(&answer.bytes);
+            session.last_write = self.history.offset();
+            Self::silence(session);
+            return !answer.close;
+        }
+        if let Some(waiting) = self.blocking.remove(session.client.id) {
+            write_timeout(&mut session.out, waiting.at_timeout);
+        }
+        self.note_blocked();
+        Self::silence(session);
+        true
+    }
+
+    /// CLIENT REPLY may have asked for silence before the wait.
+    fn silence(session: &mut Session) {
+        if std::mem::take(&mut session.answer_unwanted) {
+            session.out.truncate(0);
+        }
+    }
+
+    fn wake(&mut self, id: ClientId, bytes: Vec<u8>, close: bool) {
+        let Some(waiting) = self.blocking.remove(id) else { return };
+        self.note_blocked();
+        waiting.client.answer.replace(Some(Answer { bytes, close }));
+        waiting.client.blocked.set(false);
+        waiting.client.wake.notify_one();
+    }
+
+    /// Serves the clients that wait for keys which the last command or transaction has made ready, and for those that
+    /// this makes ready in turn. It ends: each client is served once.
+    pub(super) fn serve_ready(&mut self) {
+        while self.effects.has_ready() {
+            for (db, key) in self.effects.take_ready() {
+                self.serve_key(db, &key);
+            }
+        }
+    }
+
+    /// Runs the requests that wait for a key again, first come first, as long as the key is there.
+    fn serve_key(&mut self, db: usize, key: &[u8]) {
+        let Some(queue) = self.blocking.queues.get(&(db, key.to_vec())) else { return };
+        for id in queue.iter().copied().collect::<Vec<_>>() {
+            let keyspace = self.store.db(db);
+            let is_there = keyspace.get(keyspace.hash(key), key).is_some();
+            let Some(waiting) = self.blocking.clients.get(&id) else { continue };
+            if !is_there && !waiting.errors_end_it {
+                continue;
+            }
+            let (command, request, errors_end_it) =
+                (waiting.command, waiting.request.clone(), waiting.errors_end_it);
+            // A session of its own: the real one belongs to the client's task.
+            let mut session = Session::new(Rc::clone(&waiting.client), true);
+            session.db = db;
+            session.out.set_resp3(waiting.resp3);
+            self.blocking.ready_key = Some(key.to_vec());
+            let result = self.call(&mut session, command, &request.args());
+            self.blocking.ready_key = None;
+            self.effects.wait = None;
+            match result {
+                Ok(Flow::Next) => self.wake(id, session.out.take(), false),
+                Ok(_) => {}
+                Err(error) if errors_end_it => {
+                    self.stats.by_command.entry(command.full_name).or_default().failed += 1;
+                    self.reply_error(&mut session, &error);
+                    self.wake(id, session.out.take(), false);
+                }
+                // The key holds another type: nobody who waits for this one gets anything from it.
+                Err(_) => {}
+            }
+        }
+    }
+
+    /// The node is a replica now: what its clients wait for can only come from its master.
+    pub(super) fn disconnect_blocked(&mut self) {
+        let mut out = Replies::new();
+        out.error(
+            b"UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)",
+        );
+        let ids: Vec<ClientId> = self.blocking.clients.keys().copied().collect();
+        for id in ids {
+            self.wake(id, out.bytes().to_vec(), true);
+        }
+        for id in self.waits.drain() {
+            if let Some(client) = self.clients.get(&id) {
+                client.answer.replace(Some(Answer { bytes: out.bytes().to_vec(), close: true }));
+                client.wake.notify_one();
+            }
+        }
+    }
+
+    /// `CLIENT UNBLOCK client-id [TIMEOUT | ERROR]`
+    pub(super) fn client_unblock(&mut self, session: &mut Session, args: &Args<'_>) -> CmdResult<Flow> {
+        let with_error = match args.len() {
+            3 => false,
+            4 if args.is(3, "timeout") => false,
+            4 if args.is(3, "error") => true,
+            _ => {
+                return Err(CmdError::text("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR"));
+            }
+        };
+        let id = strict_i64(args.get(2)).ok_or(CmdError::NotAnInteger)?;
+        let unblocked = u64::try_from(id).is_ok_and(|id| self.unblock(id, with_error));
+        session.out.flag(unblocked);
+        Ok(Flow::Next)
+    }
+
+    fn unblock(&mut self, id: ClientId, with_error: bool) -> bool {
+        let mut out = Replies::new();
+        if with_error {
+            out.error(b"UNBLOCKED client unblocked via CLIENT UNBLOCK");
+        }
+        if let Some(waiting) = self.blocking.clients.get(&id) {
+            if !with_error {
+                out.set_resp3(waiting.resp3);
+                write_timeout(&mut out, waiting.at_timeout);
+            }
+            self.wake(id, out.take(), false);
+            return true;
+        }
+        if !self.waits.has(id) {
+            return false;
+        }
+        // A WAIT counts its replicas itself when its time is over.
+        if let Some(client) = self.clients.get(&id) {
+            if with_error {
+                self.waits.remove(id);
+                client.answer.replace(Some(Answer { bytes: out.take(), close: false }));
+            }
+            client.wake.notify_one();
+        }
+        true
+    }
+}
