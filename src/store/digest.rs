@@ -17,6 +17,7 @@ const TYPE_ZSET: u32 = 3;
 const TYPE_SET: u32 = 2;
 const TYPE_HASH: u32 = 4;
 const TYPE_LIST: u32 = 1;
+const TYPE_STREAM: u32 = 6;
 
 /// Order does not matter: `digest ^= SHA1(bytes)`.
 fn xor(digest: &mut Digest, bytes: &[u8]) {
@@ -74,6 +75,18 @@ fn mix_value(digest: &mut Digest, value: ValueRef<'_>, expire: Option<Millis>) {
             list.iter_from(0).for_each(|item| item.with(|element| mix(digest, element)));
         }
         ValueRef::Set(_) | ValueRef::Hash(_) | ValueRef::Zset(_) | ValueRef::Stream(_) => {}
+        ValueRef::List(_) | ValueRef::Set(_) | ValueRef::Hash(_) | ValueRef::Zset(_) => {}
+        ValueRef::Stream(stream) => {
+            mix(digest, &TYPE_STREAM.to_be_bytes());
+            // Entries alone: neither the counters nor the groups are part of Redis' figure.
+            for entry in stream.log().iter() {
+                mix(digest, format!("{}.{}", entry.id.ms, entry.id.seq).as_bytes());
+                for (field, value) in entry.fields() {
+                    field.with(|field| mix(digest, field));
+                    value.with(|value| mix(digest, value));
+                }
+            }
+        }
     }
     if expire.is_some() {
         xor(digest, b"!!expire!!");

@@ -30,7 +30,7 @@ mod scan;
 mod segment;
 mod set;
 mod snapshot;
-mod stream;
+pub mod stream;
 #[cfg(test)]
 mod tests;
 mod value;

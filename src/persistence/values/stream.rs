@@ -1,4 +1,7 @@
 //! Streams in RDB.
+//!
+//! Written as type 19: the listpacks as they are, the counters, then each group with what is pending in it and in each
+//! of its consumers. Type 15 lacks the counters that 7.0 brought; type 21 has one more time for each consumer.
 
 use std::io;
 
@@ -7,16 +10,169 @@ use bytes::Bytes;
 use super::Fields;
 use crate::persistence::rdb_error::Reason;
 use crate::persistence::rdb_write::RdbWriter;
-use crate::store::{Encodings, Object, Stream};
+use crate::store::stream::{Group, Log, StreamId};
+use crate::store::{Collection as _, Encodings, Listpack, Millis, Object, Stream};
+
+/// Redis 5.0 to 6.2.
+const TYPE_OF_5_0: u8 = 15;
+/// Redis 7.0.
+const TYPE_OF_7_0: u8 = 19;
+/// Redis 7.2 and later.
+const TYPE_OF_7_2: u8 = 21;
+
+const DAMAGED: Reason = Reason::Damaged("stream");
 
 pub(super) fn type_of(_: &Stream) -> u8 {
-    19
+    TYPE_OF_7_0
 }
 
-pub(super) fn write<S: FnMut(Bytes) -> io::Result<()>>(_: &Stream, _: &mut RdbWriter<S>) -> io::Result<()> {
-    Err(io::Error::other("not written yet"))
+pub(super) fn write<S: FnMut(Bytes) -> io::Result<()>>(
+    stream: &Stream,
+    to: &mut RdbWriter<S>,
+) -> io::Result<()> {
+    let log = stream.log();
+    to.put_length(log.node_count() as u64)?;
+    for (id, pack) in log.nodes() {
+        to.put_string(&id.to_bytes())?;
+        to.put_string(pack.as_bytes())?;
+    }
+    to.put_length(log.len())?;
+    for id in [log.last_id, log.first_id, log.max_deleted_id] {
+        put_id(id, to)?;
+    }
+    to.put_length(log.entries_added)?;
+    to.put_length(stream.group_count() as u64)?;
+    for (name, group) in stream.groups() {
+        to.put_string(name.as_bytes())?;
+        put_id(group.last_id, to)?;
+        to.put_length(group.entries_read as u64)?;
+        write_members(group, to)?;
+    }
+    Ok(())
 }
 
-pub(super) fn read(id: u8, _: &mut impl Fields, _: &Encodings) -> Result<Object, Reason> {
-    Err(Reason::OtherType { name: "stream", id })
+fn put_id<S: FnMut(Bytes) -> io::Result<()>>(id: StreamId, to: &mut RdbWriter<S>) -> io::Result<()> {
+    to.put_length(id.ms)?;
+    to.put_length(id.seq)
+}
+
+fn write_members<S: FnMut(Bytes) -> io::Result<()>>(group: &Group, to: &mut RdbWriter<S>) -> io::Result<()> {
+    to.put_length(group.pending().len() as u64)?;
+    for (id, pending) in group.pending().iter() {
+        to.put(&id.to_bytes())?;
+        to.put(&pending.time.to_le_bytes())?;
+        to.put_length(pending.count)?;
+    }
+    to.put_length(group.consumer_count() as u64)?;
+    for (name, consumer) in group.consumers() {
+        to.put_string(name.as_bytes())?;
+        to.put(&consumer.seen.to_le_bytes())?;
+        to.put_length(consumer.pending().len() as u64)?;
+        for (id, ()) in consumer.pending().iter() {
+            to.put(&id.to_bytes())?;
+        }
+    }
+    Ok(())
+}
+
+pub(super) fn read(id: u8, from: &mut impl Fields, _: &Encodings) -> Result<Object, Reason> {
+    if ![TYPE_OF_5_0, TYPE_OF_7_0, TYPE_OF_7_2].contains(&id) {
+        return Err(Reason::OtherType { name: "stream", id });
+    }
+    let mut stream = Stream::of(read_log(id, from)?);
+    for _ in 0..from.count()? {
+        let name = from.string()?;
+        let last_id = read_id(from)?;
+        let entries_read = match id {
+            TYPE_OF_5_0 => stream.log().count_up_to(last_id),
+            _ => from.count()? as i64,
+        };
+        let mut group = Group::new(last_id, entries_read);
+        read_members(id, &mut group, from)?;
+        if !stream.add_group(&name, group) {
+            return Err(DAMAGED);
+        }
+    }
+    Ok(stream.into_object())
+}
+
+fn read_log(id: u8, from: &mut impl Fields) -> Result<Log, Reason> {
+    let mut log = Log::default();
+    for _ in 0..from.count()? {
+        let node = <[u8; 16]>::try_from(from.string()?).map_err(|_| DAMAGED)?;
+        let pack = Listpack::checked(from.string()?).ok_or(DAMAGED)?;
+        if !log.push_checked(StreamId::from_bytes(node), pack) {
+            return Err(DAMAGED);
+        }
+    }
+    if from.count()? != log.len() {
+        return Err(DAMAGED);
+    }
+    log.last_id = read_id(from)?;
+    // XADD would put the next entry before one that is there.
+    if log.last_entry_id().is_some_and(|last| last > log.last_id) {
+        return Err(DAMAGED);
+    }
+    if id == TYPE_OF_5_0 {
+        log.entries_added = log.len();
+        log.first_id = log.range(StreamId::MIN, StreamId::MAX).next().map_or(StreamId::MAX, |entry| entry.id);
+    } else {
+        log.first_id = read_id(from)?;
+        log.max_deleted_id = read_id(from)?;
+        log.entries_added = from.count()?;
+    }
+    Ok(log)
+}
+
+/// What is pending comes first, and who has it only then: each consumer names its part by the ids.
+fn read_members(id: u8, group: &mut Group, from: &mut impl Fields) -> Result<(), Reason> {
+    let pending = read_pending(from)?;
+    let mut owned = 0;
+    for _ in 0..from.count()? {
+        let name = from.string()?;
+        let seen = read_time(from)?;
+        if id == TYPE_OF_7_2 {
+            // When it last got anything: 7.0 does not tell that.
+            read_time(from)?;
+        }
+        if !group.add_consumer(&name, seen) {
+            return Err(DAMAGED);
+        }
+        for _ in 0..from.count()? {
+            let entry = read_raw_id(from)?;
+            let at = pending.binary_search_by_key(&entry, |(id, ..)| *id).map_err(|_| DAMAGED)?;
+            let (_, time, count) = pending[at];
+            // Nobody else may have it.
+            if group.pending().get(&entry).is_some() {
+                return Err(DAMAGED);
+            }
+            group.assign(entry, &name, time, count);
+            owned += 1;
+        }
+    }
+    if owned == pending.len() { Ok(()) } else { Err(DAMAGED) }
+}
+
+fn read_pending(from: &mut impl Fields) -> Result<Vec<(StreamId, Millis, u64)>, Reason> {
+    let mut pending: Vec<(StreamId, Millis, u64)> = Vec::new();
+    for _ in 0..from.count()? {
+        let entry = (read_raw_id(from)?, read_time(from)?, from.count()?);
+        if pending.last().is_some_and(|(last, ..)| *last >= entry.0) {
+            return Err(DAMAGED);
+        }
+        pending.push(entry);
+    }
+    Ok(pending)
+}
+
+fn read_id(from: &mut impl Fields) -> Result<StreamId, Reason> {
+    Ok(StreamId { ms: from.count()?, seq: from.count()? })
+}
+
+fn read_raw_id(from: &mut impl Fields) -> Result<StreamId, Reason> {
+    Ok(StreamId { ms: u64::from_be_bytes(from.eight()?), seq: u64::from_be_bytes(from.eight()?) })
+}
+
+fn read_time(from: &mut impl Fields) -> Result<Millis, Reason> {
+    Ok(Millis::from_le_bytes(from.eight()?))
 }
