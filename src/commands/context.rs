@@ -68,6 +68,8 @@ pub struct Effects {
     pub serving: bool,
     /// Somebody waits for what may also be lost: every changed key is noted as ready.
     pub changes_serve: bool,
+    /// The command has waited and runs again.
+    pub resuming: bool,
     /// Keys that may have what somebody waits for.
     ready: Vec<(usize, Vec<u8>)>,
     /// The command has found nothing and waits.
@@ -220,6 +222,9 @@ impl Effects {
     }
 
     fn note_key(&mut self, db: usize, key: &[u8]) {
+        // Who waits as a member of a stream's group must hear that the stream is gone. To run once more in vain costs
+        // the others little.
+        self.signal_ready(db, key);
         if self.watching {
             self.key_bytes.extend_from_slice(key);
             self.keys.push((db, self.key_bytes.len()));

@@ -38,6 +38,7 @@ mod sorted_sets;
 mod set_algebra;
 mod set_pop;
 mod sets;
+mod streams;
 mod strings;
 mod table;
 #[cfg(test)]

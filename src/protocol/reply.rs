@@ -121,6 +121,18 @@ impl Replies {
         self.header(b'*', len as i64);
     }
 
+    /// An array of `len` elements, which are written already and begin at byte `at`.
+    pub fn array_from(&mut self, at: usize, len: usize) {
+        let mut header = Self::new();
+        header.array(len);
+        self.insert(at, header.bytes());
+    }
+
+    /// Bytes that are encoded already, in front of what begins at byte `at`.
+    pub fn insert(&mut self, at: usize, bytes: &[u8]) {
+        self.buffer.splice(at..at, bytes.iter().copied());
+    }
+
     /// A map of `pairs` pairs follows; an array of twice as many elements in RESP2.
     pub fn map(&mut self, pairs: usize) {
         if self.resp3 {

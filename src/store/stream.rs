@@ -42,7 +42,7 @@ pub struct Stream {
 
 impl Stream {
     /// A stream of entries that no group reads yet.
-    pub fn of(log: Log) -> Self {
+    pub fn with_log(log: Log) -> Self {
         Self { log, ..Self::default() }
     }
 

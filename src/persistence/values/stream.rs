@@ -79,7 +79,7 @@ pub(super) fn read(id: u8, from: &mut impl Fields, _: &Encodings) -> Result<Obje
     if ![TYPE_OF_5_0, TYPE_OF_7_0, TYPE_OF_7_2].contains(&id) {
         return Err(Reason::OtherType { name: "stream", id });
     }
-    let mut stream = Stream::of(read_log(id, from)?);
+    let mut stream = Stream::with_log(read_log(id, from)?);
     for _ in 0..from.count()? {
         let name = from.string()?;
         let last_id = read_id(from)?;
