@@ -105,25 +105,27 @@ pub(in crate::commands) fn xreadgroup(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Cmd
             id => exact_id(id)?,
         });
     }
-    let mut served = Vec::new();
-    for (nth, key) in request.keys.iter().enumerate() {
+    ctx.propagate_nothing();
+    let (at, mut served) = (ctx.out.len(), 0);
+    // One after the other: a key that comes twice has nothing new the second time.
+    for (key, from) in request.keys.iter().zip(&from) {
         let (stream, _) = ctx.read_as::<Stream>(key)?;
         let Some(stream) = stream else { continue };
         let last_read = stream.group(group).map(|group| group.last_id);
         let news = stream.log().last_entry_id() > last_read.or(Some(StreamId::MAX));
-        if from[nth] != StreamId::MAX || news {
-            served.push(nth);
+        if *from != StreamId::MAX || news {
+            deliver(ctx, &request, key, *from)?;
+            served += 1;
         }
     }
-    ctx.propagate_nothing();
-    if served.is_empty() {
+    if served == 0 {
         wait(ctx, args, &request, &from);
         return Ok(());
     }
-    begin(ctx.out, served.len());
-    for nth in served {
-        deliver(ctx, &request, request.keys[nth], from[nth])?;
-    }
+    let mut head = Replies::new();
+    head.set_resp3(ctx.out.is_resp3());
+    begin(&mut head, served);
+    ctx.out.insert(at, head.bytes());
     Ok(())
 }
 
