@@ -256,3 +256,119 @@ impl Hash {
         self.0 = Fields::Table(table);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const FEW: Encodings =
+        Encodings { hash_max_listpack_entries: 8, hash_max_listpack_value: 20, ..Encodings::REDIS };
+
+    fn contents(hash: &Hash) -> BTreeMap<Vec<u8>, Vec<u8>> {
+        hash.iter().map(|(field, value)| (field.bytes().into_owned(), value.bytes().into_owned())).collect()
+    }
+
+    /// What its elements take alone.
+    fn least(hash: &Hash) -> usize {
+        match &hash.0 {
+            Fields::Pack(pack) => pack.memory(),
+            Fields::Table(table) => table.iter().map(Keyed::memory).sum(),
+        }
+    }
+
+    fn text() -> impl Strategy<Value = Vec<u8>> {
+        prop_oneof![
+            8 => (0..30i64).prop_map(|number| number.to_string().into_bytes()),
+            2 => any::<i64>().prop_map(|number| number.to_string().into_bytes()),
+            2 => prop::collection::vec(any::<u8>(), 0..24),
+            1 => Just(vec![b'f'; 254]),
+            1 => Just(vec![b'f'; 255]),
+            1 => Just(vec![b'f'; 300]),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn it_is_a_map_and_a_clone_of_it_does_not_change(
+            steps in prop::collection::vec((0..8u8, text(), text()), 0..120),
+            cut in 0..120usize,
+        ) {
+            let (mut hash, mut model) = (Hash::default(), BTreeMap::new());
+            let mut snapshot = None;
+            let mut was_large = false;
+            for (nth, (action, field, value)) in steps.into_iter().enumerate() {
+                if nth == cut {
+                    snapshot = Some((hash.clone(), model.clone()));
+                }
+                if action < 5 {
+                    prop_assert_eq!(hash.set(&field, &value, &FEW), model.insert(field.clone(), value).is_none());
+                } else {
+                    prop_assert_eq!(hash.remove(&field), model.remove(&field).is_some());
+                }
+                let found = hash.get(&field).map(|value| value.bytes().into_owned());
+                prop_assert_eq!(found.as_ref(), model.get(&field));
+                prop_assert_eq!((hash.len(), hash.is_empty()), (model.len(), model.is_empty()));
+                let is_large = hash.as_listpack().is_none();
+                prop_assert!(is_large || model.len() <= 8, "too long for a listpack");
+                prop_assert!(is_large || !was_large, "a large hash stays large");
+                was_large = is_large;
+                prop_assert!((least(&hash)..least(&hash) + 8192).contains(&hash.memory()));
+            }
+            prop_assert_eq!(contents(&hash), model);
+            if let Some((hash, model)) = snapshot {
+                prop_assert_eq!(contents(&hash), model);
+            }
+        }
+    }
+
+    #[test]
+    fn the_thresholds_count_fields_and_bytes() {
+        let mut hash = Hash::default();
+        (0..8).for_each(|nth| drop(hash.set(format!("{nth}").as_bytes(), &[b'v'; 20], &FEW)));
+        assert_eq!(hash.encoding(), "listpack");
+        let mut by_count = hash.clone();
+        by_count.set(b"8", b"", &FEW);
+        assert_eq!((by_count.encoding(), by_count.len()), ("hashtable", 9));
+        let mut by_value = hash.clone();
+        by_value.set(b"7", &[b'v'; 21], &FEW);
+        assert_eq!((by_value.encoding(), by_value.len()), ("hashtable", 8));
+        let mut by_field = hash.clone();
+        by_field.make_way([&[b'f'; 21][..]].into_iter(), &FEW);
+        assert_eq!((by_field.encoding(), by_field.len()), ("hashtable", 8));
+        assert_eq!(contents(&by_field), contents(&hash));
+    }
+
+    #[test]
+    fn a_walk_and_random_picks_meet_every_field() {
+        for fields in [8, 2000] {
+            let mut hash = Hash::default();
+            (0..fields).for_each(|nth| drop(hash.set(format!("field:{nth}").as_bytes(), b"1", &FEW)));
+            let (mut cursor, mut seen) = (0, BTreeMap::new());
+            loop {
+                cursor = hash.scan(cursor, 10, |field, value| {
+                    *seen.entry((field.bytes(), value.bytes())).or_insert(0) += 1;
+                });
+                if cursor == 0 {
+                    break;
+                }
+            }
+            assert_eq!(seen.len(), fields);
+            assert!(seen.values().all(|times| *times == 1));
+            let mut state = 7u64;
+            let mut random = || {
+                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                state.rotate_left(29) ^ state
+            };
+            let picked: std::collections::BTreeSet<_> =
+                (0..fields * 20).map(|_| hash.random(&mut random).unwrap().0.bytes()).collect();
+            assert_eq!(picked.len(), fields);
+        }
+        assert!(Hash::default().random(|| 1).is_none());
+    }
+}

@@ -208,3 +208,110 @@ impl Set {
         self.0 = Members::Table(table);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const FEW: Encodings = Encodings { set_max_intset_entries: 8, ..Encodings::REDIS };
+
+    fn contents(set: &Set) -> BTreeSet<Vec<u8>> {
+        set.iter().map(|member| member.bytes().into_owned()).collect()
+    }
+
+    /// What its elements take alone.
+    fn least(set: &Set) -> usize {
+        match &set.0 {
+            Members::Ints(ints) => ints.memory(),
+            Members::Table(table) => table.iter().map(Keyed::memory).sum(),
+        }
+    }
+
+    fn member() -> impl Strategy<Value = Vec<u8>> {
+        prop_oneof![
+            20 => (-10..10i64).prop_map(|number| number.to_string().into_bytes()),
+            2 => any::<i64>().prop_map(|number| number.to_string().into_bytes()),
+            1 => prop::collection::vec(any::<u8>(), 0..3),
+            1 => Just(b"01".to_vec()),
+            1 => Just(vec![b'm'; 300]),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn it_is_a_set_and_a_clone_of_it_does_not_change(
+            steps in prop::collection::vec((0..8u8, member()), 0..120),
+            cut in 0..120usize,
+        ) {
+            let (mut set, mut model) = (Set::default(), BTreeSet::new());
+            let (mut snapshot, mut was_large) = (None, false);
+            for (nth, (action, member)) in steps.into_iter().enumerate() {
+                if nth == cut {
+                    snapshot = Some((set.clone(), model.clone()));
+                }
+                if action < 5 {
+                    prop_assert_eq!(set.insert(&member, &FEW), model.insert(member.clone()));
+                } else {
+                    prop_assert_eq!(set.remove(&member), model.remove(&member));
+                }
+                prop_assert_eq!(set.contains(&member), action < 5);
+                prop_assert_eq!(set.contains_item(Item::of(&member)), action < 5);
+                prop_assert_eq!((set.len(), set.is_empty()), (model.len(), model.is_empty()));
+                let is_large = set.as_intset().is_none();
+                prop_assert!(is_large || model.len() <= 8, "too long for an intset");
+                prop_assert!(is_large || !was_large, "a large set stays large");
+                was_large = is_large;
+                prop_assert!((least(&set)..least(&set) + 8192).contains(&set.memory()));
+            }
+            prop_assert_eq!(contents(&set), model);
+            if let Some((set, model)) = snapshot {
+                prop_assert_eq!(contents(&set), model);
+            }
+        }
+    }
+
+    #[test]
+    fn a_walk_meets_every_member_once() {
+        for members in [8, 2000] {
+            let mut set = Set::default();
+            (0..members).for_each(|nth| drop(set.insert(format!("{nth}").as_bytes(), &FEW)));
+            let (mut cursor, mut seen) = (0, Vec::new());
+            loop {
+                cursor = set.scan(cursor, 10, |member| seen.push(member.bytes().into_owned()));
+                if cursor == 0 {
+                    break;
+                }
+            }
+            assert_eq!(seen.len(), members);
+            seen.sort();
+            seen.dedup();
+            assert_eq!(seen.len(), members);
+        }
+    }
+
+    #[test]
+    fn members_of_every_encoding_go_into_every_other() {
+        let of = |members: &[&str]| {
+            let mut set = Set::default();
+            members.iter().for_each(|member| assert!(set.insert(member.as_bytes(), &FEW)));
+            set
+        };
+        let (ints, texts) = (of(&["1", "2"]), of(&["2", "x"]));
+        for (one, other) in [(&ints, &texts), (&texts, &ints), (&ints, &ints), (&texts, &texts)] {
+            let mut both = one.clone();
+            let mut expected = contents(one);
+            for member in other.iter() {
+                let is_new = expected.insert(member.bytes().into_owned());
+                assert_eq!(one.contains_item(member), !is_new);
+                assert_eq!(both.insert_item(member, &FEW), is_new);
+            }
+            assert_eq!(contents(&both), expected);
+        }
+    }
+}

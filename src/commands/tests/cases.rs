@@ -4,11 +4,13 @@
 
 use super::harness::Fixture;
 
-const TABLES: [&str; 4] = [
+const TABLES: &[&str] = &[
     include_str!("strings.cases"),
     include_str!("keys.cases"),
     include_str!("bitmaps.cases"),
     include_str!("hyperloglog.cases"),
+    include_str!("hashes.cases"),
+    include_str!("sets.cases"),
 ];
 
 /// One request with what must come of it.
