@@ -90,6 +90,17 @@ pub enum WholeDb {
     Swapped(usize, usize),
 }
 
+impl WholeDb {
+    /// The databases that changed.
+    pub fn dbs(&self) -> impl Iterator<Item = usize> + use<> {
+        let (one, other) = match *self {
+            Self::Flushed { db, .. } => (db, None),
+            Self::Swapped(one, other) => (one, Some(other)),
+        };
+        std::iter::once(one).chain(other)
+    }
+}
+
 /// What a blocking command waits for. It runs again, as it came, when one of the keys is ready.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyWait {
@@ -185,6 +196,11 @@ impl Effects {
             from = *to;
             (*db, &**name, key)
         })
+    }
+
+    /// Whether there is any event to publish.
+    pub fn has_events(&self) -> bool {
+        !self.events.is_empty()
     }
 
     /// Takes the keys that may have what somebody waits for, in the order in which they got it.

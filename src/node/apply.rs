@@ -67,8 +67,6 @@ impl Node {
                 let args = args_of(&request.body, buffer, &decoder);
                 let outcome = match (&request.body, &request.command) {
                     (Body::Inline(_), _) => Err("an inline command".to_owned()),
-                    // Says nothing about data: counted and passed on. A master that a sentinel watches sends them.
-                    (_, Err(_)) if args.is(0, "publish") || args.is(0, "spublish") => Ok(()),
                     (_, Err(error)) => Err(error.to_string()),
                     (_, Ok(command)) => self.apply(session, command, &args),
                 };
@@ -154,6 +152,7 @@ impl Node {
                 if self.effects.watching {
                     self.mark_watchers();
                 }
+                self.publish_events();
                 Ok(())
             }
             Run::Node(command) => self.apply_node_command(session, command, args),
@@ -169,6 +168,14 @@ impl Node {
     ) -> Result<(), String> {
         match command {
             NodeCommand::Ping | NodeCommand::Replconf => Ok(()),
+            NodeCommand::Publish => {
+                self.publish(args.get(1), args.get(2));
+                Ok(())
+            }
+            NodeCommand::Spublish => {
+                self.publish_to_shard(args.get(1), args.get(2));
+                Ok(())
+            }
             NodeCommand::Select => {
                 let db = strict_i64(args.get(1)).and_then(|db| usize::try_from(db).ok());
                 let db = db.filter(|db| *db < self.store.databases());

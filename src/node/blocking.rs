@@ -12,7 +12,7 @@ use super::client::{Client, ClientId};
 use super::dispatch::Flow;
 use super::session::Session;
 use super::state::Node;
-use crate::commands::{AtTimeout, CmdError, CmdResult, Command, KeyWait};
+use crate::commands::{AtTimeout, CmdError, CmdResult, Command, KeyWait, WholeDb};
 use crate::protocol::{Args, OwnedArgs, Replies, strict_i64};
 
 /// What a waiting client is woken with.
@@ -124,8 +124,9 @@ impl Node {
 
     /// Whole databases were flushed or swapped: all that is waited for in them may be there now, or gone.
     pub(super) fn signal_dbs(&mut self) {
+        let changed: Vec<usize> = self.effects.whole_dbs.iter().flat_map(WholeDb::dbs).collect();
         for (db, key) in self.blocking.queues.keys() {
-            if self.effects.whole_dbs.contains(db) {
+            if changed.contains(db) {
                 self.effects.signal_ready(*db, key);
             }
         }
@@ -198,7 +199,9 @@ impl Node {
             session.db = db;
             session.out.set_resp3(waiting.resp3);
             self.blocking.ready_key = Some(key.to_vec());
+            self.effects.resuming = true;
             let result = self.call(&mut session, command, &request.args());
+            self.effects.resuming = false;
             self.blocking.ready_key = None;
             self.effects.wait = None;
             match result {

@@ -8,8 +8,14 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
+use super::outbox::Outbox;
+use super::pubsub::{Subscriptions, Topic};
+
 /// Number of a connection; never used twice in a node's life.
 pub(super) type ClientId = u64;
+
+/// CLIENT LIST shows this much of the unsent bytes as `obl`, the rest as `omem`, as Redis divides them.
+const OUTPUT_BUFFER: usize = 16 * 1024;
 
 /// What a connection is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,6 +63,9 @@ pub(super) struct Client {
     pub(super) answer: RefCell<Option<super::blocking::Answer>>,
     pub(super) query_bytes: Cell<usize>,
     pub(super) output_bytes: Cell<usize>,
+    pub(super) subscriptions: RefCell<Subscriptions>,
+    /// What others send it.
+    pub(super) outbox: Outbox,
     /// Its task, to be ended from outside (CLIENT KILL).
     pub(super) task: RefCell<Option<AbortHandle>>,
 }
@@ -83,6 +92,8 @@ impl Client {
             answer: RefCell::new(None),
             query_bytes: Cell::new(0),
             output_bytes: Cell::new(0),
+            subscriptions: RefCell::default(),
+            outbox: Outbox::default(),
             task: RefCell::new(None),
         }
     }
@@ -94,6 +105,12 @@ impl Client {
         }
     }
 
+    /// Whether it listens to anything.
+    pub(super) fn is_subscriber(&self) -> bool {
+        let own = self.subscriptions.borrow();
+        [Topic::Channel, Topic::Pattern, Topic::Shard].into_iter().any(|topic| own.count(topic) > 0)
+    }
+
     fn flags(&self) -> String {
         let mut flags = String::new();
         match self.kind.get() {
@@ -101,9 +118,12 @@ impl Client {
             ClientKind::Master => flags.push('M'),
             ClientKind::Normal => {}
         }
-        for (set, letter) in
-            [(self.queued.get() >= 0, 'x'), (self.blocked.get(), 'b'), (self.dirty_cas.get(), 'd')]
-        {
+        for (set, letter) in [
+            (self.is_subscriber(), 'P'),
+            (self.queued.get() >= 0, 'x'),
+            (self.blocked.get(), 'b'),
+            (self.dirty_cas.get(), 'd'),
+        ] {
             if set {
                 flags.push(letter);
             }
@@ -113,12 +133,14 @@ impl Client {
 
     /// The client's line in CLIENT LIST.
     pub(super) fn describe(&self, now: Duration) -> String {
+        let own = self.subscriptions.borrow();
+        let unsent = self.output_bytes.get() + self.outbox.len();
         let mut line = String::with_capacity(256);
         // Writing to a String cannot fail.
         let _ = write!(
             line,
-            "id={} addr={} laddr={} fd=-1 name={} age={} idle={} flags={} db={} sub=0 psub=0 ssub=0 multi={} \
-             qbuf={} qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl={} oll=0 omem=0 tot-mem={} events=r cmd={} \
+            "id={} addr={} laddr={} fd=-1 name={} age={} idle={} flags={} db={} sub={} psub={} ssub={} multi={} \
+             qbuf={} qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl={} oll={} omem={} tot-mem={} events=r cmd={} \
              user=default redir=-1 resp={}",
             self.id,
             self.addr,
@@ -128,10 +150,15 @@ impl Client {
             (now.saturating_sub(self.last_active.get())).as_secs(),
             self.flags(),
             self.db.get(),
+            own.count(Topic::Channel),
+            own.count(Topic::Pattern),
+            own.count(Topic::Shard),
             self.queued.get(),
             self.query_bytes.get(),
-            self.output_bytes.get(),
-            self.query_bytes.get() + self.output_bytes.get() + size_of::<Self>(),
+            unsent.min(OUTPUT_BUFFER),
+            usize::from(unsent > OUTPUT_BUFFER),
+            unsent.saturating_sub(OUTPUT_BUFFER),
+            self.query_bytes.get() + unsent + size_of::<Self>(),
             self.last_command.get(),
             self.resp.get(),
         );

@@ -28,7 +28,7 @@ impl Node {
         let now = self.clock.since_start();
         let mut text = String::new();
         for client in self.clients.values() {
-            let wanted = kind.is_none_or(|kind| kind == Kind::Is(client.kind.get()))
+            let wanted = kind.is_none_or(|kind| kind == Kind::of(client))
                 && ids.as_ref().is_none_or(|ids| ids.contains(&client.id));
             if wanted {
                 text.push_str(&client.describe(now));
@@ -121,13 +121,23 @@ struct KillFilter {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
     Is(ClientKind),
-    /// `pubsub`: no connection is one yet.
-    Nobody,
+    /// `pubsub`: it listens to something.
+    Subscriber,
+}
+
+impl Kind {
+    fn of(client: &Client) -> Self {
+        if client.kind.get() == ClientKind::Normal && client.is_subscriber() {
+            Self::Subscriber
+        } else {
+            Self::Is(client.kind.get())
+        }
+    }
 }
 
 fn parse_kind(word: &[u8]) -> CmdResult<Kind> {
     if word.eq_ignore_ascii_case(b"pubsub") {
-        return Ok(Kind::Nobody);
+        return Ok(Kind::Subscriber);
     }
     ClientKind::parse(word)
         .map(Kind::Is)
@@ -172,7 +182,7 @@ impl KillFilter {
         self.id.is_none_or(|id| id == client.id)
             && self.addr.as_ref().is_none_or(|addr| *addr == client.addr.to_string())
             && self.laddr.as_ref().is_none_or(|addr| *addr == client.local.to_string())
-            && self.kind.is_none_or(|kind| kind == Kind::Is(client.kind.get()))
+            && self.kind.is_none_or(|kind| kind == Kind::of(client))
     }
 }
 

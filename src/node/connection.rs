@@ -1,7 +1,10 @@
 //! One client's connection: read, execute what is complete, write the replies with one write.
 
+use std::future::{Future as _, poll_fn};
+use std::io;
 use std::pin::pin;
 use std::rc::Rc;
+use std::task::Poll;
 use std::time::{Duration, Instant};
 
 use socket2::SockRef;
@@ -57,14 +60,21 @@ impl Connection {
         let room = if self.is_busy { READ } else { READ_FIRST };
         self.buffer.reserve(room.max(missing.min(READ_MAX).min(self.buffer.len())));
         let midway = !self.buffer.is_empty();
-        let read = if midway {
-            let silence_max = self.shared.borrow().config.request_timeout;
-            match within(silence_max, self.stream.read_buf(&mut self.buffer)).await {
-                Some(read) => read,
+        let read = loop {
+            let read = if midway {
+                let silence_max = self.shared.borrow().config.request_timeout;
+                match within(silence_max, self.read_or_messages()).await {
+                    Some(read) => read,
+                    None => return false,
+                }
+            } else {
+                self.read_or_messages().await
+            };
+            match read {
+                Some(read) => break read,
+                None if self.flush().await && !self.is_gone => {}
                 None => return false,
             }
-        } else {
-            self.stream.read_buf(&mut self.buffer).await
         };
         let Ok(mut count) = read else { return false };
         if count == 0 {
@@ -85,6 +95,17 @@ impl Connection {
             return false;
         }
         true
+    }
+
+    /// Reads, unless messages for the client come first: then `None`.
+    async fn read_or_messages(&mut self) -> Option<io::Result<usize>> {
+        let client = &self.session.client;
+        let mut read = pin!(self.stream.read_buf(&mut self.buffer));
+        poll_fn(|cx| match read.as_mut().poll(cx) {
+            Poll::Ready(read) => Poll::Ready(Some(read)),
+            Poll::Pending => client.outbox.poll_ready(cx).map(|()| None),
+        })
+        .await
     }
 
     /// Executes all that is complete; `false` if the connection is to be closed.
@@ -160,6 +181,7 @@ impl Connection {
 
     /// Writes the replies; `false` if too much waits for this client.
     async fn flush(&mut self) -> bool {
+        self.session.client.outbox.move_into(&mut self.session.out);
         if self.is_gone {
             self.session.out.sent();
         }
@@ -167,7 +189,7 @@ impl Connection {
         if len == 0 {
             return true;
         }
-        let limit = self.shared.borrow().config.client_output_buffer_limit.normal;
+        let limit = self.shared.borrow().output_limit(&self.session.client);
         if limit.hard > 0 && len as u64 > limit.hard {
             return self.cut_for_output();
         }
@@ -268,6 +290,11 @@ impl Connection {
                 biased;
                 () = client.wake.notified() => break true,
                 _ = &mut expired => break true,
+                () = client.outbox.ready() => {
+                    if !self.flush().await || self.is_gone {
+                        break false;
+                    }
+                }
                 read = self.stream.read_buf(&mut self.buffer), if room => match read {
                     Ok(count) if count > 0 => {}
                     _ => break false,
@@ -289,6 +316,7 @@ impl Drop for Connection {
             node.clients.remove(&id);
             node.waits.remove(id);
             node.forget_blocked(id);
+            node.pubsub.leave_all(&self.session.client);
             node.feeds.remove(&id);
             node.unwatch(&mut self.session);
         }

@@ -60,6 +60,9 @@ impl Node {
         let now = self.clock.since_start();
         self.stats.sample_rates(now);
         self.stats.peak_memory = self.stats.peak_memory.max(self.used_memory());
+        let slow = |client: &&std::rc::Rc<Client>| !client.outbox.is_empty() && self.is_too_slow(client);
+        let too_slow: Vec<_> = self.clients.values().filter(slow).cloned().collect();
+        self.cut_slow_readers(&too_slow);
         if self.pause.is_some_and(|pause| pause.until <= now) {
             self.pause = None;
             self.unpause.notify_waiters();
@@ -174,6 +177,7 @@ impl Node {
         if self.effects.watching {
             self.mark_watchers();
         }
+        self.publish_events();
         if let Some(backlog) = &mut self.backlog
             && self.effects.streaming
         {

@@ -48,6 +48,7 @@ impl Node {
         let mut pending = std::mem::take(&mut session.pending);
         let begun = Instant::now();
         self.clock.tick(begun);
+        session.client.outbox.move_into(&mut session.out);
         let flow = self.run_requests(session, &mut decoder, &mut pending, buffer, begun);
         session.decoder = decoder;
         session.pending = pending;
@@ -210,7 +211,9 @@ impl Node {
         };
         if session.reply != ReplyMode::On {
             session.answer_unwanted = matches!(flow, Flow::Block(_));
-            session.out.truncate(mark);
+            if !command.as_ref().is_ok_and(|command| changes_subscriptions(command)) {
+                session.out.truncate(mark);
+            }
             session.reply = match session.reply {
                 ReplyMode::SkipNext => ReplyMode::SkipThis,
                 ReplyMode::SkipThis => ReplyMode::On,
@@ -286,6 +289,13 @@ impl Node {
         if writes {
             self.admit_write(session)?;
         }
+        if !session.out.is_resp3() && session.client.is_subscriber() && !serves_subscribers(command) {
+            return Err(CmdError::from(format!(
+                "ERR Can't execute '{}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed \
+                 in this context",
+                command.full_name
+            )));
+        }
         let link_down = self.upstream.as_ref().is_some_and(|upstream| !upstream.is_up());
         if link_down && !self.config.replica_serve_stale_data && !command.flags.has(Flags::STALE) {
             return Err(CmdError::text(
@@ -345,7 +355,8 @@ impl Node {
         command: &'static Command,
         args: &Args<'_>,
     ) -> CmdResult<Flow> {
-        match command.run {
+        let mark = session.out.len();
+        let result = match command.run {
             Run::Data(run) => {
                 self.effects.clear();
                 let may_block = self.collected.is_none() && session.client.kind.get() == ClientKind::Normal;
@@ -364,7 +375,12 @@ impl Node {
             }
             Run::Node(command) => self.run_node_command(session, command, args),
             Run::Container(_) => Err(CmdError::Syntax),
+        };
+        if !session.client.outbox.is_empty() {
+            // It listens to what it has said itself.
+            session.client.outbox.move_before(&mut session.out, mark);
         }
+        result
     }
 
     /// A command changed something: watchers, save points and replicas hear of it.
@@ -373,6 +389,7 @@ impl Node {
         if self.effects.watching {
             self.mark_watchers();
         }
+        self.publish_events();
         if self.effects.streaming {
             self.propagate(session.db, args);
             session.last_write = self.history.offset();
@@ -451,6 +468,17 @@ fn find(session: &mut Session, args: &Args<'_>) -> Result<&'static Command, CmdE
         session.last_found = Some((args.name().to_vec(), command));
     }
     Ok(command)
+}
+
+/// Commands that a RESP2 client may call while it listens: their replies cannot be taken for messages.
+fn serves_subscribers(command: &Command) -> bool {
+    use NodeCommand as N;
+    changes_subscriptions(command) || matches!(command.run, Run::Node(N::Ping | N::Quit | N::Reset))
+}
+
+/// Commands that are answered with messages, which CLIENT REPLY does not silence.
+fn changes_subscriptions(command: &Command) -> bool {
+    command.flags.has(Flags::PUBSUB.or(Flags::NOSCRIPT))
 }
 
 /// Commands that act on the transaction instead of joining it.

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::pubsub::Topic;
 use super::state::Node;
 use crate::replication::MasterFeed;
 
@@ -249,9 +250,9 @@ impl Node {
         info.add("current_eviction_exceeded_time", 0);
         info.add("keyspace_hits", self.data_stats.hits);
         info.add("keyspace_misses", self.data_stats.misses);
-        info.add("pubsub_channels", 0);
-        info.add("pubsub_patterns", 0);
-        info.add("pubsubshard_channels", 0);
+        info.add("pubsub_channels", self.pubsub.count(Topic::Channel));
+        info.add("pubsub_patterns", self.pubsub.count(Topic::Pattern));
+        info.add("pubsubshard_channels", self.pubsub.count(Topic::Shard));
         info.add("latest_fork_usec", 0);
         info.add("total_forks", 0);
         info.add("migrate_cached_sockets", 0);

@@ -12,6 +12,7 @@
 //! | `blocking` | clients that wait for keys |
 //! | `dispatch`, `transaction` | from a read buffer to replies: checks, MULTI, what goes into the stream |
 //! | `server_commands`, `client_commands`, `replication_commands`, `persistence_commands`, `debug`, `info` | commands that need the node |
+//! | `pubsub`, `outbox` | messages and keyspace events, and their way into other clients' connections |
 //! | `feed`, `full_sync` | master side: the stream and snapshots on their way to replicas |
 //! | `snapshot`, `save` | a snapshot begins and is encoded; the RDB file |
 //! | `upstream`, `link_driver`, `link_transfer`, `apply` | replica side: the link, its snapshot, its stream executed |
@@ -42,7 +43,9 @@ mod link_driver;
 mod link_transfer;
 mod listener;
 mod log;
+mod outbox;
 mod persistence_commands;
+mod pubsub;
 pub(crate) mod pulse;
 mod replication_commands;
 mod runtime;

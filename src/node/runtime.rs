@@ -159,6 +159,7 @@ async fn live(
             node.update_streaming();
             node.emit_role();
         }
+        node.update_notifying();
     }
     tokio::task::spawn_local(guarded(Rc::clone(&exit), super::cron::run(Rc::clone(&shared))));
     tokio::select! {
@@ -265,6 +266,7 @@ fn create(
         next_client: 1,
         waits: Waits::default(),
         blocking: super::blocking::Blocking::default(),
+        pubsub: super::pubsub::PubSub::default(),
         watched: BTreeMap::new(),
         pause: None,
         unpause: Rc::new(Notify::new()),

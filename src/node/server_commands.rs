@@ -23,6 +23,11 @@ impl Node {
         use NodeCommand as N;
         match command {
             N::Ping => match args.len() {
+                1 | 2 if !session.out.is_resp3() && session.client.is_subscriber() => {
+                    session.out.array(2);
+                    session.out.bulk(b"pong");
+                    session.out.bulk(args.get(1));
+                }
                 1 => session.out.simple("PONG"),
                 2 => session.out.bulk(args.get(1)),
                 _ => return Err(CmdError::Arity("ping".into())),
@@ -99,6 +104,19 @@ impl Node {
             N::Replconf => return self.replconf_command(session, args),
             N::Psync | N::Sync => return self.psync_command(session, args, command == N::Psync),
             N::Wait => return self.wait_command(session, args),
+            N::Publish
+            | N::Spublish
+            | N::Subscribe
+            | N::Psubscribe
+            | N::Ssubscribe
+            | N::Unsubscribe
+            | N::Punsubscribe
+            | N::Sunsubscribe
+            | N::PubsubChannels
+            | N::PubsubNumpat
+            | N::PubsubNumsub
+            | N::PubsubShardchannels
+            | N::PubsubShardnumsub => return self.pubsub_command(session, command, args),
         }
         Ok(Flow::Next)
     }
@@ -200,6 +218,7 @@ impl Node {
 
     fn reset(&mut self, session: &mut Session) -> Flow {
         self.discard(session);
+        self.pubsub.leave_all(&session.client);
         session.db = 0;
         session.client.db.set(0);
         session.authenticated = self.config.requirepass.is_none();
@@ -250,6 +269,7 @@ impl Node {
                 | "replica-announce-port" => {
                     self.configure_link();
                 }
+                "notify-keyspace-events" => self.update_notifying(),
                 "loglevel" => self.log.set_level(self.config.loglevel),
                 _ => {}
             }

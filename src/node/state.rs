@@ -101,6 +101,7 @@ pub(super) struct Node {
     pub(super) next_client: ClientId,
     pub(super) waits: Waits<ClientId>,
     pub(super) blocking: super::blocking::Blocking,
+    pub(super) pubsub: super::pubsub::PubSub,
     pub(super) watched: BTreeMap<(usize, Vec<u8>), Vec<Rc<Client>>>,
     pub(super) pause: Option<Pause>,
     pub(super) unpause: Rc<Notify>,
