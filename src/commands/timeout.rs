@@ -23,7 +23,7 @@ pub(super) fn millis(text: &[u8]) -> CmdResult<Millis> {
 }
 
 fn not_negative(timeout: i64) -> CmdResult<Millis> {
-    Millis::try_from(timeout).map_err(|_| CmdError::text("ERR timeout is negative"))
+    if timeout < 0 { Err(CmdError::text("ERR timeout is negative")) } else { Ok(timeout) }
 }
 
 #[test]

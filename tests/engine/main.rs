@@ -8,6 +8,7 @@ mod bad_input;
 mod bad_input_auth;
 mod bad_input_limits;
 mod bad_input_replication;
+mod blocking;
 mod drift;
 mod failover;
 mod gap;

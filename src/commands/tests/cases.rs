@@ -12,6 +12,8 @@ const TABLES: &[&str] = &[
     include_str!("hashes.cases"),
     include_str!("sets.cases"),
 ];
+const TABLES: [&str; 3] =
+    [include_str!("strings.cases"), include_str!("keys.cases"), include_str!("lists.cases")];
 
 /// One request with what must come of it.
 pub(super) struct Case {
