@@ -175,6 +175,8 @@ impl Node {
     /// Serves the clients that wait for keys which the last command or transaction has made ready, and for those that
     /// this makes ready in turn. It ends: each client is served once.
     pub(super) fn serve_ready(&mut self) {
+        // What has expired since the command began is not served.
+        self.clock.tick(std::time::Instant::now());
         while self.effects.has_ready() {
             for (db, key) in self.effects.take_ready() {
                 self.serve_key(db, &key);

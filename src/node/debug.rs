@@ -55,6 +55,8 @@ impl Node {
                 self.active_expire = args.get(2) != b"0";
                 session.out.ok();
             }
+            // Large elements are kept as all others are, so there is nothing to set.
+            b"quicklist-packed-threshold" if args.len() == 3 => session.out.ok(),
             b"populate" if (3..=5).contains(&args.len()) => return self.populate(session, args),
             b"log" if args.len() == 3 => {
                 let text = String::from_utf8_lossy(args.get(2)).into_owned();

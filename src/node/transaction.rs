@@ -63,6 +63,8 @@ impl Node {
         for (command, args) in &transaction.commands {
             match self.call(session, command, &args.args()) {
                 Ok(Flow::Next) => {}
+                // Here and not behind the transaction: what it takes counts before anybody is served.
+                Ok(Flow::Sleep(time)) => std::thread::sleep(time),
                 Ok(other) => flow = other,
                 Err(error) => self.reply_error(session, &error),
             }
