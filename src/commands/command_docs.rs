@@ -147,13 +147,13 @@ fn joined(nodes: &[Node]) -> String {
 /// The type of an argument: the table's names are Redis' own and tell it.
 fn value_type(command: &Command, name: &str) -> &'static str {
     match name {
-        "increment" if command.name == "incrbyfloat" => "double",
+        "increment" if matches!(command.name, "incrbyfloat" | "hincrbyfloat") => "double",
         "value" if matches!(command.name, "setbit" | "bitfield") => "integer",
         "bit" => "integer",
         "key" | "key1" | "key2" | "newkey" | "source" | "destination" | "destkey" | "sourcekey" => "key",
         "seconds" | "milliseconds" | "start" | "end" | "offset" | "increment" | "decrement" | "len"
         | "db" | "destination-db" | "index" | "index1" | "index2" | "cursor" | "count" | "protover"
-        | "port" | "numreplicas" | "timeout" | "client-id" => "integer",
+        | "port" | "numreplicas" | "timeout" | "client-id" | "numkeys" | "limit" => "integer",
         "unix-time-seconds" | "unix-time-milliseconds" => "unix-time",
         "pattern" => "pattern",
         _ => "string",

@@ -160,6 +160,11 @@ fn write_key_spec(out: &mut Replies, spec: &KeySpec) {
     out.bulk(b"flags");
     write_words(out, spec.flags.iter().copied());
     let Keys { first, last, step } = spec.keys;
+    if spec.counted {
+        write_step(out, "begin_search", "index", &[("index", first)]);
+        write_step(out, "find_keys", "keynum", &[("keynumidx", 0), ("firstkey", 1), ("keystep", step)]);
+        return;
+    }
     // A range of keys is given by its length, but for one that runs to the end.
     let last = if last < 0 { last } else { last - first };
     write_step(out, "begin_search", "index", &[("index", first)]);
@@ -214,11 +219,14 @@ fn inner<'a>(args: &Args<'a>) -> CmdResult<(&'static Command, Args<'a>)> {
         subcommands.iter().find(|sub| wanted.eq_ignore_ascii_case(sub.name.as_bytes()))
     });
     let command = command.ok_or(CmdError::text("ERR Invalid command specified"))?;
-    if command.keys == Keys::NONE {
+    if command.key_specs.is_empty() {
         return Err(CmdError::text("ERR The command has no key arguments"));
     }
     if !command.accepts(request.len()) {
         return Err(CmdError::text("ERR Invalid number of arguments specified for command"));
+    }
+    if command.key_specs.iter().any(|spec| spec.counted) && command.counted_keys(&request).is_none() {
+        return Err(CmdError::text("ERR Invalid arguments specified for command"));
     }
     Ok((command, request))
 }

@@ -1,11 +1,12 @@
 //! The command table: COMMAND, the dispatch, the checks before a command and the console's help read it.
 
+use std::ops::Range;
 use std::sync::LazyLock;
 
 use hashbrown::HashMap;
 
 use super::{CmdResult, Ctx};
-use crate::protocol::Args;
+use crate::protocol::{Args, strict_i64};
 
 mod bitmaps;
 mod connection;
@@ -150,10 +151,11 @@ impl Keys {
     /// One key after the name.
     pub const ONE: Self = Self { first: 1, last: 1, step: 1 };
 
-    /// The range that all of `specs` cover together; they stand one after the other.
+    /// The range that all of `specs` cover together; they stand one after the other. Counted keys are in no range.
     const fn covering(specs: &[KeySpec]) -> Self {
         match specs {
-            [] => Self::NONE,
+            [] | [KeySpec { counted: true, .. }] => Self::NONE,
+            [before @ .., KeySpec { counted: true, .. }] => Self::covering(before),
             [first, .., last] => {
                 Self { first: first.keys.first, last: last.keys.last, step: first.keys.step }
             }
@@ -171,11 +173,18 @@ pub struct KeySpec {
     pub flags: &'static [&'static str],
     /// What the flags alone do not say, or nothing.
     pub note: &'static str,
+    /// Where the keys should stand, there is their number, and they stand behind it.
+    pub counted: bool,
 }
 
 impl KeySpec {
     const fn new(first: i8, last: i8, step: i8, flags: &'static [&'static str]) -> Self {
-        Self { keys: Keys { first, last, step }, flags, note: "" }
+        Self { keys: Keys { first, last, step }, flags, note: "", counted: false }
+    }
+
+    /// As many keys as the argument at `index` says.
+    const fn counted(index: i8, flags: &'static [&'static str]) -> Self {
+        Self { counted: true, ..Self::new(index, index, 1, flags) }
     }
 
     const fn first(flags: &'static [&'static str]) -> Self {
@@ -328,7 +337,16 @@ impl Command {
         let (args, Keys { first, last, step }) = (*args, self.keys);
         let last = if last < 0 { args.len() as i64 + i64::from(last) } else { i64::from(last) };
         let range = if first > 0 { i64::from(first)..last + 1 } else { 0..0 };
-        range.step_by(step.max(1) as usize).map(move |index| args.get(index as usize))
+        let range = range.step_by(step.max(1) as usize).map(|index| index as usize);
+        range.chain(self.counted_keys(&args).unwrap_or(0..0)).map(move |index| args.get(index))
+    }
+
+    /// Where the counted keys of a request stand; `None` if there are none, or fewer than their number says.
+    pub fn counted_keys(&self, args: &Args<'_>) -> Option<Range<usize>> {
+        let spec = self.key_specs.iter().find(|spec| spec.counted)?;
+        let first = spec.keys.first as usize + 1;
+        let count = strict_i64(args.get(first - 1)).and_then(|count| usize::try_from(count).ok())?;
+        (count > 0 && count <= args.len() - first).then(|| first..first + count)
     }
 
     /// A command of which only this is known; the setters below say the rest.

@@ -141,7 +141,7 @@ pub(super) const COMMANDS: &[Command] = &[
         .does("Moves the last element of a list to the head of another, and returns it."),
     Command::new("lmpop", -4, Run::Data(list_moves::lmpop))
         .flags(Flags::WRITE.or(Flags::MOVABLEKEYS))
-        .keys(&[])
+        .keys(&[KeySpec::counted(1, RW_ACCESS_DELETE)])
         .group(Group::List, &["@list"])
         .since("7.0.0")
         .cost("O(N+M) for N keys and M elements returned")
@@ -180,7 +180,7 @@ pub(super) const COMMANDS: &[Command] = &[
         .does("RPOPLPUSH that waits for an element."),
     Command::new("blmpop", -5, Run::Data(list_moves::blmpop))
         .flags(Flags::WRITE.or(Flags::BLOCKING).or(Flags::MOVABLEKEYS))
-        .keys(&[])
+        .keys(&[KeySpec::counted(2, RW_ACCESS_DELETE)])
         .group(Group::List, &["@list"])
         .since("7.0.0")
         .cost("O(N+M) for N keys and M elements returned")

@@ -126,7 +126,7 @@ fn show_one<'a>(reply: &'a [u8], text: &mut String) -> &'a [u8] {
     let (line, rest) = (&reply[1..end], &reply[end + 2..]);
     let line_text = line.escape_ascii().to_string().replace("\\'", "'").replace("\\\"", "\"");
     match reply[0] {
-        b'$' if line == b"-1" => {
+        b'$' | b'*' if line == b"-1" => {
             text.push_str("nil");
             rest
         }
