@@ -3,7 +3,7 @@
 //! The table writes arguments as people do, `key value [NX | XX] [EX seconds]`; the tree is read from that.
 
 use super::command_info::by_full_name;
-use super::{CmdResult, Command, Ctx, table};
+use super::{CmdResult, Command, Ctx, Group, table};
 use crate::protocol::{Args, Replies};
 
 /// `COMMAND DOCS [command-name ...]`: what does not exist is left out. O(names).
@@ -149,7 +149,9 @@ fn value_type(command: &Command, name: &str) -> &'static str {
     match name {
         "increment" if matches!(command.name, "incrbyfloat" | "hincrbyfloat") => "double",
         "value" if matches!(command.name, "setbit" | "bitfield") => "integer",
-        "bit" => "integer",
+        "timeout" if matches!(command.group, Group::List | Group::SortedSet) => "double",
+        "stop" if command.group == Group::List => "integer",
+        "bit" | "rank" | "num-matches" => "integer",
         "key" | "key1" | "key2" | "newkey" | "source" | "destination" | "destkey" | "sourcekey" => "key",
         "seconds" | "milliseconds" | "start" | "end" | "offset" | "increment" | "decrement" | "len"
         | "db" | "destination-db" | "index" | "index1" | "index2" | "cursor" | "count" | "protover"

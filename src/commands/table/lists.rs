@@ -98,7 +98,7 @@ pub(super) const COMMANDS: &[Command] = &[
         .group(Group::List, &["@list"])
         .since("2.2.0")
         .cost("O(N) for N elements before the pivot")
-        .takes("key BEFORE | AFTER pivot element")
+        .takes("key <BEFORE | AFTER> pivot element")
         .does("Adds an element before or after the first one equal to the pivot."),
     Command::new("lrem", 4, Run::Data(lists::lrem))
         .flags(Flags::WRITE)
@@ -129,7 +129,7 @@ pub(super) const COMMANDS: &[Command] = &[
         .keys(&[KeySpec::first(RW_ACCESS_DELETE), KeySpec::new(2, 2, 1, RW_INSERT)])
         .group(Group::List, &["@list"])
         .since("6.2.0")
-        .takes("source destination LEFT | RIGHT LEFT | RIGHT")
+        .takes("source destination <LEFT | RIGHT> <LEFT | RIGHT>")
         .does("Moves an element from one end of a list to one end of another, and returns it."),
     Command::new("rpoplpush", 3, Run::Data(list_moves::rpoplpush))
         .flags(GROW)
@@ -145,7 +145,7 @@ pub(super) const COMMANDS: &[Command] = &[
         .group(Group::List, &["@list"])
         .since("7.0.0")
         .cost("O(N+M) for N keys and M elements returned")
-        .takes("numkeys key [key ...] LEFT | RIGHT [COUNT count]")
+        .takes("numkeys key [key ...] <LEFT | RIGHT> [COUNT count]")
         .does("Removes elements from the first of several lists that is there, and returns them."),
     Command::new("blpop", -3, Run::Data(list_moves::blpop))
         .flags(BLOCK)
@@ -168,7 +168,7 @@ pub(super) const COMMANDS: &[Command] = &[
         .keys(&[KeySpec::first(RW_ACCESS_DELETE), KeySpec::new(2, 2, 1, RW_INSERT)])
         .group(Group::List, &["@list"])
         .since("6.2.0")
-        .takes("source destination LEFT | RIGHT LEFT | RIGHT timeout")
+        .takes("source destination <LEFT | RIGHT> <LEFT | RIGHT> timeout")
         .does("LMOVE that waits for an element."),
     Command::new("brpoplpush", 4, Run::Data(list_moves::brpoplpush))
         .flags(BLOCK.or(Flags::DENYOOM))
@@ -184,6 +184,6 @@ pub(super) const COMMANDS: &[Command] = &[
         .group(Group::List, &["@list"])
         .since("7.0.0")
         .cost("O(N+M) for N keys and M elements returned")
-        .takes("timeout numkeys key [key ...] LEFT | RIGHT [COUNT count]")
+        .takes("timeout numkeys key [key ...] <LEFT | RIGHT> [COUNT count]")
         .does("LMPOP that waits for an element."),
 ];
