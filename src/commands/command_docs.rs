@@ -151,11 +151,12 @@ fn value_type(command: &Command, name: &str) -> &'static str {
         "value" if matches!(command.name, "setbit" | "bitfield") => "integer",
         "timeout" if matches!(command.group, Group::List | Group::SortedSet) => "double",
         "stop" if command.group == Group::List => "integer",
-        "bit" | "rank" | "num-matches" => "integer",
         "key" | "key1" | "key2" | "newkey" | "source" | "destination" | "destkey" | "sourcekey" => "key",
         "seconds" | "milliseconds" | "start" | "end" | "offset" | "increment" | "decrement" | "len"
         | "db" | "destination-db" | "index" | "index1" | "index2" | "cursor" | "count" | "protover"
-        | "port" | "numreplicas" | "timeout" | "client-id" | "numkeys" | "limit" => "integer",
+        | "port" | "numreplicas" | "timeout" | "client-id" | "numkeys" | "limit" | "rank" | "num-matches" | "bit" => {
+            "integer"
+        }
         "unix-time-seconds" | "unix-time-milliseconds" => "unix-time",
         "pattern" => "pattern",
         _ => "string",

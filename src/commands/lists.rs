@@ -357,7 +357,9 @@ pub(super) fn lpos(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CmdResult {
     let found = list.map(|list| search.run(list, args.get(2))).unwrap_or_default();
     if search.count.is_some() {
         out.array(found.len());
-        found.iter().for_each(|at| out.integer(*at));
+        for at in found {
+            out.integer(at);
+        }
     } else if let Some(at) = found.first() {
         out.integer(*at);
     } else {

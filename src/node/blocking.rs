@@ -208,14 +208,13 @@ impl Node {
             self.effects.wait = None;
             match result {
                 Ok(Flow::Next) => self.wake(id, session.out.take(), false),
-                Ok(_) => {}
                 Err(error) if errors_end_it => {
                     self.stats.by_command.entry(command.full_name).or_default().failed += 1;
                     self.reply_error(&mut session, &error);
                     self.wake(id, session.out.take(), false);
                 }
-                // The key holds another type: nobody who waits for this one gets anything from it.
-                Err(_) => {}
+                // Nothing for this client, or the key holds another type: the wait goes on.
+                Ok(_) | Err(_) => {}
             }
         }
     }

@@ -231,16 +231,14 @@ impl Connection {
         client.blocked.set(true);
         let alive = self.until_woken(limit).await;
         client.blocked.set(false);
-        let mut node = self.shared.borrow_mut();
-        let was_waiting = node.waits.remove(client.id);
+        let was_waiting = self.shared.borrow_mut().waits.remove(client.id);
         if client.answer.borrow().is_some() {
-            drop(node);
             return self.end_block().await && alive;
         }
         match client.wake_value.take() {
             Some(acked) => self.session.out.integer(acked),
             None if was_waiting => {
-                let acked = node.acked_by(self.session.last_write);
+                let acked = self.shared.borrow().acked_by(self.session.last_write);
                 self.session.out.integer(acked as i64);
             }
             // An AUTH that was answered late.

@@ -49,13 +49,17 @@ pub(super) fn read(id: u8, from: &mut impl Fields, encodings: &Encodings) -> Res
         }
         ZIPLIST => {
             let elements = ziplist::elements(&from.string()?).ok_or(DAMAGED)?;
-            elements.iter().for_each(|element| list.push(End::Tail, element));
+            for element in elements {
+                list.push(End::Tail, &element);
+            }
         }
         QUICKLIST => {
             for _ in 0..from.count()? {
                 let mut pack = Listpack::new();
                 let elements = ziplist::elements(&from.string()?).ok_or(DAMAGED)?;
-                elements.iter().for_each(|element| pack.push(element));
+                for element in elements {
+                    pack.push(&element);
+                }
                 list.push_pack(pack);
             }
         }
