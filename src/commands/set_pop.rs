@@ -18,8 +18,8 @@ pub(super) fn spop(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CmdResult {
     match args.len() {
         2 => pop_one(ctx, args.get(1)),
         3 => {
-            let count = usize::try_from(numbers::integer(args.get(2))?)
-                .map_err(|_| CmdError::text("ERR value is out of range, must be positive"))?;
+            let count = numbers::integer(args.get(2)).ok().and_then(|count| usize::try_from(count).ok());
+            let count = count.ok_or(CmdError::text("ERR value is out of range, must be positive"))?;
             pop_many(ctx, args.get(1), count)
         }
         _ => Err(CmdError::Syntax),

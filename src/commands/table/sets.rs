@@ -96,6 +96,7 @@ pub(super) const COMMANDS: &[Command] = &[
         .does("Stores the members that all of the sets have."),
     Command::new("sintercard", -3, Run::Data(set_algebra::sintercard))
         .flags(Flags::READONLY.or(Flags::MOVABLEKEYS))
+        .keys(&[KeySpec::counted(1, RO_ACCESS)])
         .group(Group::Set, &["@set"])
         .since("7.0.0")
         .cost(SMALLEST)
