@@ -7,6 +7,7 @@
 mod cases;
 mod command;
 mod harness;
+mod hashes_and_sets;
 mod random;
 #[cfg(unix)]
 mod real;

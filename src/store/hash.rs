@@ -330,7 +330,9 @@ mod tests {
     #[test]
     fn the_thresholds_count_fields_and_bytes() {
         let mut hash = Hash::default();
-        (0..8).for_each(|nth| drop(hash.set(format!("{nth}").as_bytes(), &[b'v'; 20], &FEW)));
+        for nth in 0..8 {
+            assert!(hash.set(format!("{nth}").as_bytes(), &[b'v'; 20], &FEW));
+        }
         assert_eq!(hash.encoding(), "listpack");
         let mut by_count = hash.clone();
         by_count.set(b"8", b"", &FEW);
@@ -348,7 +350,9 @@ mod tests {
     fn a_walk_and_random_picks_meet_every_field() {
         for fields in [8, 2000] {
             let mut hash = Hash::default();
-            (0..fields).for_each(|nth| drop(hash.set(format!("field:{nth}").as_bytes(), b"1", &FEW)));
+            for nth in 0..fields {
+                assert!(hash.set(format!("field:{nth}").as_bytes(), b"1", &FEW));
+            }
             let (mut cursor, mut seen) = (0, BTreeMap::new());
             loop {
                 cursor = hash.scan(cursor, 10, |field, value| {

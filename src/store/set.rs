@@ -280,7 +280,9 @@ mod tests {
     fn a_walk_meets_every_member_once() {
         for members in [8, 2000] {
             let mut set = Set::default();
-            (0..members).for_each(|nth| drop(set.insert(format!("{nth}").as_bytes(), &FEW)));
+            for nth in 0..members {
+                assert!(set.insert(format!("{nth}").as_bytes(), &FEW));
+            }
             let (mut cursor, mut seen) = (0, Vec::new());
             loop {
                 cursor = set.scan(cursor, 10, |member| seen.push(member.bytes().into_owned()));

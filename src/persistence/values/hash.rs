@@ -125,3 +125,89 @@ fn of_listpack(pack: Listpack, encodings: &Encodings) -> Result<Hash, Reason> {
     }
     Ok(Hash::from_listpack(pack, encodings))
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::super::given::Given;
+    use super::*;
+
+    const FEW: Encodings =
+        Encodings { hash_max_listpack_entries: 2, hash_max_listpack_value: 5, ..Encodings::REDIS };
+
+    fn packed(texts: &[&[u8]]) -> Vec<u8> {
+        let mut pack = Listpack::new();
+        texts.iter().for_each(|text| pack.push(text));
+        pack.as_bytes().to_vec()
+    }
+
+    /// Encoding and contents, or nothing if it was refused.
+    fn shown(id: u8, mut from: Given) -> Option<String> {
+        let Object::Hash(hash) = read(id, &mut from, &FEW).ok()? else { return None };
+        let mut pairs: Vec<String> = hash
+            .iter()
+            .map(|(field, value)| {
+                let text = |item: Item<'_>| String::from_utf8_lossy(&item.bytes()).into_owned();
+                format!("{}={}", text(field), text(value))
+            })
+            .collect();
+        pairs.sort();
+        pairs.iter().for_each(|pair| assert!(hash.get(pair.split('=').next().unwrap().as_bytes()).is_some()));
+        Some(format!("{} {}", hash.encoding(), pairs.join(" ")))
+    }
+
+    #[test]
+    fn every_form_is_read_and_takes_the_encoding_of_the_thresholds() {
+        let ab: [&[u8]; 4] = [b"a", b"1", b"b", b"2"];
+        let abc: [&[u8]; 6] = [b"a", b"1", b"b", b"2", b"c", b"3"];
+        let long: [&[u8]; 4] = [b"a", b"1", b"b", b"123456"];
+        let small = Some("listpack a=1 b=2".to_owned());
+        assert_eq!(shown(TYPE_PLAIN, Given::counted(&ab, 2)), small);
+        assert_eq!(shown(TYPE_PLAIN, Given::counted(&abc, 2)).unwrap(), "hashtable a=1 b=2 c=3");
+        assert_eq!(shown(TYPE_PLAIN, Given::counted(&long, 2)).unwrap(), "hashtable a=1 b=123456");
+        assert_eq!(shown(TYPE_LISTPACK, Given::blob(&packed(&ab))), small);
+        assert_eq!(shown(TYPE_LISTPACK, Given::blob(&packed(&abc))).unwrap(), "hashtable a=1 b=2 c=3");
+        assert_eq!(
+            shown(TYPE_LISTPACK, Given::blob(&packed(&long))).unwrap(),
+            "listpack a=1 b=123456",
+            "Redis looks at the number of fields only"
+        );
+        assert_eq!(shown(TYPE_ZIPMAP, Given::blob(b"\x02\x01a\x01\x001\x01b\x01\x002\xFF")), small);
+        assert_eq!(
+            shown(TYPE_ZIPMAP, Given::blob(b"\x01\x01a\x06\x00123456\xFF")).unwrap(),
+            "hashtable a=123456"
+        );
+        let ziplist = b"\x15\0\0\0\x12\0\0\0\x04\0\0\x01a\x03\xF2\x02\x01b\x03\xF3\xFF";
+        assert_eq!(shown(TYPE_ZIPLIST, Given::blob(ziplist)), small);
+    }
+
+    #[test]
+    fn a_number_that_stands_as_a_text_is_found_all_the_same() {
+        let odd = b"\x10\0\0\0\x02\0\x82\x31\x32\x03\x81\x37\x02\xFF";
+        let odd = [&[odd.len() as u8], &odd[1..]].concat();
+        assert_eq!(shown(TYPE_LISTPACK, Given::blob(&odd)).unwrap(), "listpack 12=7");
+    }
+
+    #[test]
+    fn what_is_no_hash_is_refused() {
+        let twice: [&[u8]; 4] = [b"a", b"1", b"a", b"2"];
+        let long_twice: [&[u8]; 6] = [b"a", b"123456", b"b", b"1", b"a", b"2"];
+        for (id, given) in [
+            (TYPE_PLAIN, Given::counted(&[], 2)),
+            (TYPE_PLAIN, Given::counted(&twice, 2)),
+            (TYPE_PLAIN, Given::counted(&long_twice, 2)),
+            (TYPE_PLAIN, Given::counted(&[b"a"], 1)),
+            (TYPE_LISTPACK, Given::blob(&packed(&[]))),
+            (TYPE_LISTPACK, Given::blob(&packed(&twice))),
+            (TYPE_LISTPACK, Given::blob(&packed(&twice[..3]))),
+            (TYPE_LISTPACK, Given::blob(b"junk")),
+            (TYPE_ZIPLIST, Given::blob(b"junk")),
+            (TYPE_ZIPMAP, Given::blob(b"\x02\x01a\x01\x001\x01a\x01\x002\xFF")),
+            (TYPE_ZIPMAP, Given::blob(b"\0\xFF")),
+            (22, Given::blob(b"")),
+        ] {
+            assert_eq!(shown(id, given), None, "type {id}");
+        }
+    }
+}

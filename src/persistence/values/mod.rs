@@ -3,6 +3,8 @@
 //! Written in the encodings of RDB version 10; read in every encoding that 2.8 to 7.2 emit. What is read is not trusted:
 //! whatever does not fit is an error, never a panic, and memory is taken for bytes that have come and not for promises.
 
+#[cfg(test)]
+mod given;
 mod hash;
 mod list;
 mod set;
