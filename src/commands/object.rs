@@ -17,14 +17,7 @@ const SHARED_INTEGERS: std::ops::Range<i64> = 0..10_000;
 
 /// `OBJECT ENCODING key`. O(1).
 pub(super) fn encoding(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CmdResult {
-    let name = ctx.peek_unheard(ctx.db, args.get(2)).map(|entry| match entry.value() {
-        ValueRef::Str(_) => entry.string_encoding().name(),
-        ValueRef::List(list) => list.encoding(),
-        ValueRef::Set(set) => set.encoding(),
-        ValueRef::Hash(hash) => hash.encoding(),
-        ValueRef::Zset(zset) => zset.encoding(),
-        ValueRef::Stream(_) => "stream",
-    });
+    let name = ctx.peek_unheard(ctx.db, args.get(2)).map(|entry| entry.encoding());
     ctx.out.bulk_or_null(name.map(str::as_bytes));
     Ok(())
 }

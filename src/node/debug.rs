@@ -86,7 +86,7 @@ impl Node {
         let _ = write!(
             line,
             "Value at:0x0 refcount:1 encoding:{} serializedlength:{} lru:{lru} lru_seconds_idle:{}",
-            entry.string_encoding().name(),
+            entry.encoding(),
             entry.value().as_str().map_or(0, <[u8]>::len) + 1,
             ((self.clock.millis() / 1000) & 0xFF_FFFF).wrapping_sub(i64::from(lru)).max(0),
         );

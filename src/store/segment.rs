@@ -82,6 +82,18 @@ impl<'a> EntryRef<'a> {
         }
     }
 
+    /// What OBJECT ENCODING answers.
+    pub fn encoding(&self) -> &'static str {
+        match self.value() {
+            ValueRef::Str(_) => self.string_encoding().name(),
+            ValueRef::List(list) => list.encoding(),
+            ValueRef::Set(set) => set.encoding(),
+            ValueRef::Hash(hash) => hash.encoding(),
+            ValueRef::Zset(zset) => zset.encoding(),
+            ValueRef::Stream(_) => "stream",
+        }
+    }
+
     /// Estimate of the bytes that key and value take, the slot in the table not counted.
     pub fn memory(&self) -> usize {
         match self.0 {
