@@ -39,7 +39,7 @@ fn sets<'s>(keyspace: &'s Keyspace, keys: &[Key<'_>]) -> Vec<Option<&'s Set>> {
 
 /// What all of the sets have, if none of them is missing: the smallest one first, so that the rest is asked as seldom
 /// as possible.
-fn common<'s>(sets: Vec<Option<&'s Set>>) -> impl Iterator<Item = Item<'s>> {
+fn common(sets: Vec<Option<&Set>>) -> impl Iterator<Item = Item<'_>> {
     let mut sets = sets.into_iter().collect::<Option<Vec<_>>>().unwrap_or_default();
     sets.sort_by_key(|set| set.len());
     sets.first().copied().into_iter().flat_map(Set::iter).filter(move |member| {
@@ -92,7 +92,9 @@ pub(super) fn sinter(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CmdResult {
     let keys = look_up(ctx, args.from(1))?;
     let members: Vec<Item<'_>> = common(sets(ctx.store.db(ctx.db), &keys)).collect();
     ctx.out.set(members.len());
-    members.into_iter().for_each(|member| bulk_item(ctx.out, member));
+    for member in members {
+        bulk_item(ctx.out, member);
+    }
     Ok(())
 }
 

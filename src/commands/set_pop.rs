@@ -67,10 +67,14 @@ fn pop_many(ctx: &mut Ctx<'_>, key: &[u8], count: usize) -> CmdResult {
         popped
     };
     out.set(popped.len());
-    popped.iter().for_each(|member| out.bulk(member));
+    for member in &popped {
+        out.bulk(member);
+    }
     drop(set);
     note(ctx, key, "spop", popped.len());
-    popped.iter().for_each(|member| ctx.propagate(&[b"SREM", key, member]));
+    for member in &popped {
+        ctx.propagate(&[b"SREM", key, member]);
+    }
     Ok(())
 }
 

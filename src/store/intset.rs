@@ -178,7 +178,9 @@ mod tests {
 
     fn of(numbers: &[i64]) -> Intset {
         let mut set = Intset::new();
-        numbers.iter().for_each(|number| assert!(set.insert(*number)));
+        for number in numbers {
+            assert!(set.insert(*number));
+        }
         set
     }
 

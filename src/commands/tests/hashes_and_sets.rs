@@ -102,7 +102,9 @@ fn random_members_are_different_unless_repetitions_are_asked_for_and_all_equally
             for _ in 0..rounds {
                 let picked = words(&node.run(&format!("SRANDMEMBER s {count}")));
                 assert_eq!(picked.iter().collect::<BTreeSet<_>>().len(), count);
-                picked.into_iter().for_each(|member| *times.entry(member).or_default() += 1);
+                for member in picked {
+                    *times.entry(member).or_default() += 1;
+                }
             }
             assert_eq!(times.len(), members);
             // 100 are expected, and no more than the number of rounds are possible.

@@ -138,7 +138,9 @@ mod tests {
 
     fn packed(texts: &[&[u8]]) -> Vec<u8> {
         let mut pack = Listpack::new();
-        texts.iter().for_each(|text| pack.push(text));
+        for text in texts {
+            pack.push(text);
+        }
         pack.as_bytes().to_vec()
     }
 
@@ -153,7 +155,9 @@ mod tests {
             })
             .collect();
         pairs.sort();
-        pairs.iter().for_each(|pair| assert!(hash.get(pair.split('=').next().unwrap().as_bytes()).is_some()));
+        for pair in &pairs {
+            assert!(hash.get(pair.split('=').next().unwrap().as_bytes()).is_some());
+        }
         Some(format!("{} {}", hash.encoding(), pairs.join(" ")))
     }
 

@@ -71,7 +71,9 @@ mod tests {
 
     fn packed(texts: &[&[u8]]) -> Vec<u8> {
         let mut pack = Listpack::new();
-        texts.iter().for_each(|text| pack.push(text));
+        for text in texts {
+            pack.push(text);
+        }
         pack.as_bytes().to_vec()
     }
 
