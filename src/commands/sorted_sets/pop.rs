@@ -3,7 +3,7 @@
 use super::{number, write_score};
 use crate::commands::{AtTimeout, CmdError, CmdResult, Ctx, KeyspaceEvents, numbers};
 use crate::protocol::Args;
-use crate::store::{Direction, Millis, Zset};
+use crate::store::{Direction, Millis, Zset, parse_bound};
 
 /// Which end of a sorted set members are taken from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,8 +94,8 @@ fn pop_one(ctx: &mut Ctx<'_>, args: &Args<'_>, end: End) -> CmdResult {
     let (count, shape) = match args.len() {
         2 => (1, Shape::Flat),
         3 => {
-            let count = usize::try_from(numbers::integer(args.get(2))?)
-                .map_err(|_| CmdError::text("ERR value is out of range, must be positive"))?;
+            let count = numbers::integer(args.get(2)).ok().and_then(|count| usize::try_from(count).ok());
+            let count = count.ok_or(CmdError::text("ERR value is out of range, must be positive"))?;
             (count, if ctx.out.is_resp3() { Shape::Pairs } else { Shape::Flat })
         }
         _ => return Err(CmdError::Syntax),
@@ -200,7 +200,15 @@ fn pop_or_wait(ctx: &mut Ctx<'_>, args: &Args<'_>, end: End) -> CmdResult {
 
 /// A time to wait, given in seconds.
 fn timeout(text: &[u8]) -> CmdResult<Millis> {
-    let seconds = number(text).map_err(|_| CmdError::text("ERR timeout is not a float or out of range"))?;
+    let not_a_float = CmdError::text("ERR timeout is not a float or out of range");
+    let seconds = match number(text) {
+        Ok(seconds) => seconds,
+        // Redis reads it as 80 bits, which hold more than 64 do.
+        Err(_) if text.first().is_some_and(|byte| !byte.is_ascii_whitespace()) && !text.contains(&0) => {
+            parse_bound(text).ok_or(not_a_float)?
+        }
+        Err(_) => return Err(not_a_float),
+    };
     let millis = (seconds * 1000.0).ceil();
     // What 64 bits do not hold becomes negative in Redis.
     if !(0.0..9_223_372_036_854_775_808.0).contains(&millis) {
