@@ -3,7 +3,7 @@
 //! The table writes arguments as people do, `key value [NX | XX] [EX seconds]`; the tree is read from that.
 
 use super::command_info::by_full_name;
-use super::{CmdResult, Command, Ctx, Group, table};
+use super::{CmdResult, Command, Ctx, Flags, Group, table};
 use crate::protocol::{Args, Replies};
 
 /// `COMMAND DOCS [command-name ...]`: what does not exist is left out. O(names).
@@ -98,7 +98,7 @@ fn write_nodes(out: &mut Replies, command: &Command, nodes: &[Node]) {
             .collect();
         let (name, kind, inner) = match &node.shape {
             Shape::Token => {
-                (node.token.as_deref().unwrap_or_default().to_ascii_lowercase(), "pure-token", None)
+                (token_name(command, node.token.as_deref().unwrap_or_default()), "pure-token", None)
             }
             Shape::Value(name) => (name.clone(), value_type(command, name), None),
             Shape::Block(inner) => (joined(inner), "block", Some(inner)),
@@ -130,6 +130,15 @@ fn write_nodes(out: &mut Replies, command: &Command, nodes: &[Node]) {
     }
 }
 
+/// The name of a word that stands alone: itself, but for two that Redis spells out.
+fn token_name(command: &Command, token: &str) -> String {
+    match (command.group, token) {
+        (Group::SortedSet | Group::Geo, "CH") => "change".to_owned(),
+        (Group::SortedSet, "INCR") => "increment".to_owned(),
+        _ => token.to_ascii_lowercase(),
+    }
+}
+
 /// A name for arguments that belong together: those of its parts.
 fn joined(nodes: &[Node]) -> String {
     let names: Vec<String> = nodes
@@ -149,12 +158,18 @@ fn value_type(command: &Command, name: &str) -> &'static str {
     match name {
         "increment" if matches!(command.name, "incrbyfloat" | "hincrbyfloat") => "double",
         "value" if matches!(command.name, "setbit" | "bitfield") => "integer",
-        "timeout" if matches!(command.group, Group::List | Group::SortedSet) => "double",
-        "stop" if command.group == Group::List => "integer",
-        "key" | "key1" | "key2" | "newkey" | "source" | "destination" | "destkey" | "sourcekey" => "key",
-        "seconds" | "milliseconds" | "start" | "end" | "offset" | "increment" | "decrement" | "len"
-        | "db" | "destination-db" | "index" | "index1" | "index2" | "cursor" | "count" | "protover"
-        | "port" | "numreplicas" | "timeout" | "client-id" | "numkeys" | "limit" | "rank" | "num-matches" | "bit" => {
+        "start" | "stop" if matches!(command.name, "zrange") => "string",
+        "min" | "max" if matches!(command.name, "zcount" | "zremrangebyscore") => "double",
+        "min" | "max" if command.name.ends_with("rangebyscore") => "double",
+        "score" | "longitude" | "latitude" | "radius" | "width" | "height" => "double",
+        "timeout" if command.flags.has(Flags::BLOCKING) && command.group != Group::Stream => "double",
+        "key" | "key1" | "key2" | "newkey" | "source" | "destination" | "destkey" | "sourcekey" | "src" | "dst" => {
+            "key"
+        }
+        "seconds" | "milliseconds" | "start" | "stop" | "end" | "offset" | "increment" | "decrement"
+        | "len" | "db" | "destination-db" | "index" | "index1" | "index2" | "cursor" | "count"
+        | "protover" | "port" | "numreplicas" | "timeout" | "client-id" | "numkeys" | "limit" | "weight"
+        | "rank" | "num-matches" | "bit" => {
             "integer"
         }
         "unix-time-seconds" | "unix-time-milliseconds" => "unix-time",
@@ -262,9 +277,11 @@ fn one_node(mut nodes: Vec<Node>) -> Node {
         Some(only) if nodes.is_empty() => only,
         Some(last) => {
             nodes.push(last);
-            // `AUTH username password`: the token announces all of them.
+            // `AUTH username password`: the token announces all of them. Of `COUNT count [ANY]` and of
+            // `BYRADIUS radius <M | KM>` it announces the first.
+            let plain = nodes.iter().all(|node| !node.optional && matches!(node.shape, Shape::Value(_)));
             let token = match nodes.first_mut() {
-                Some(Node { token, shape: Shape::Value(_), .. }) => token.take(),
+                Some(Node { token, shape: Shape::Value(_), .. }) if plain => token.take(),
                 _ => None,
             };
             Node { token, ..Node::of(Shape::Block(nodes)) }

@@ -48,7 +48,7 @@ fn mix_value(digest: &mut Digest, value: ValueRef<'_>, expire: Option<Millis>) {
         }
         ValueRef::Zset(zset) => {
             mix(digest, &TYPE_ZSET.to_be_bytes());
-            for (member, score) in zset.iter() {
+            for (member, score) in zset {
                 let mut element = Digest::default();
                 member.with(|member| mix(&mut element, member));
                 mix(&mut element, ScoreText::new(score).as_bytes());
@@ -83,6 +83,7 @@ fn mix_value(digest: &mut Digest, value: ValueRef<'_>, expire: Option<Millis>) {
                 }
             }
         }
+        ValueRef::List(_) | ValueRef::Stream(_) => {}
     }
     if expire.is_some() {
         xor(digest, b"!!expire!!");

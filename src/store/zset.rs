@@ -1,5 +1,7 @@
 //! Sorted sets: compact in a listpack, large in an ordered chain of pieces with a hash table beside it.
 
+#![allow(clippy::float_cmp)] // scores are equal or they are not
+
 mod order;
 mod range;
 mod record;
@@ -82,7 +84,9 @@ impl Zset {
             return Self(Form::Pack(pack));
         }
         let mut large = Large::default();
-        members.iter().for_each(|(score, member)| large.add(Scored::new(*score, member.as_ref())));
+        for (score, member) in &members {
+            large.add(Scored::new(*score, member.as_ref()));
+        }
         Self(Form::Large(Box::new(large)))
     }
 
@@ -176,7 +180,7 @@ impl Zset {
                 pack_insert(pack, at, score, member);
                 return Stored::Updated;
             }
-            if (pack.len() / 2) as u64 + 1 <= encodings.zset_max_listpack_entries
+            if ((pack.len() / 2) as u64) < encodings.zset_max_listpack_entries
                 && member.len() as u64 <= encodings.zset_max_listpack_value
                 && pack.as_bytes().len() + member.len() < PACK_BYTES_MAX
             {
@@ -406,6 +410,15 @@ fn pack_ranks_by_lex(pack: &Listpack, range: &LexRange<'_>, direction: Direction
             let start = is_below[..end].iter().rposition(|below| *below).map_or(0, |last| last + 1);
             start..end
         }
+    }
+}
+
+impl<'a> IntoIterator for &'a Zset {
+    type Item = (Item<'a>, f64);
+    type IntoIter = Walk<'a>;
+
+    fn into_iter(self) -> Walk<'a> {
+        self.iter()
     }
 }
 

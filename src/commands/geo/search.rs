@@ -231,7 +231,9 @@ impl<'a> Options<'a> {
             None => {}
         }
         found.truncate(self.count.unwrap_or(usize::MAX));
-        found.iter_mut().for_each(|found| found.distance /= self.unit);
+        for found in &mut found {
+            found.distance /= self.unit;
+        }
         found
     }
 }

@@ -7,19 +7,19 @@ const READ: Flags = Flags::READONLY;
 const GROW: Flags = Flags::WRITE.or(Flags::DENYOOM);
 const MAY_STORE: Flags = GROW.or(Flags::MOVABLEKEYS);
 
-const AROUND: &str = "key longitude latitude radius M | KM | FT | MI [WITHCOORD] [WITHDIST] [WITHHASH] \
+const AROUND: &str = "key longitude latitude radius <M | KM | FT | MI> [WITHCOORD] [WITHDIST] [WITHHASH] \
     [COUNT count [ANY]] [ASC | DESC] [STORE key] [STOREDIST key]";
-const AROUND_RO: &str = "key longitude latitude radius M | KM | FT | MI [WITHCOORD] [WITHDIST] [WITHHASH] \
+const AROUND_RO: &str = "key longitude latitude radius <M | KM | FT | MI> [WITHCOORD] [WITHDIST] [WITHHASH] \
     [COUNT count [ANY]] [ASC | DESC]";
-const AROUND_MEMBER: &str = "key member radius M | KM | FT | MI [WITHCOORD] [WITHDIST] [WITHHASH] \
+const AROUND_MEMBER: &str = "key member radius <M | KM | FT | MI> [WITHCOORD] [WITHDIST] [WITHHASH] \
     [COUNT count [ANY]] [ASC | DESC] [STORE key] [STOREDIST key]";
-const AROUND_MEMBER_RO: &str = "key member radius M | KM | FT | MI [WITHCOORD] [WITHDIST] [WITHHASH] \
+const AROUND_MEMBER_RO: &str = "key member radius <M | KM | FT | MI> [WITHCOORD] [WITHDIST] [WITHHASH] \
     [COUNT count [ANY]] [ASC | DESC]";
-const SEARCH: &str = "key FROMMEMBER member | FROMLONLAT longitude latitude \
-    BYRADIUS radius M | KM | FT | MI | BYBOX width height M | KM | FT | MI \
+const SEARCH: &str = "key <FROMMEMBER member | FROMLONLAT longitude latitude> \
+    <BYRADIUS radius <M | KM | FT | MI> | BYBOX width height <M | KM | FT | MI>> \
     [ASC | DESC] [COUNT count [ANY]] [WITHCOORD] [WITHDIST] [WITHHASH]";
-const SEARCH_STORE: &str = "destination source FROMMEMBER member | FROMLONLAT longitude latitude \
-    BYRADIUS radius M | KM | FT | MI | BYBOX width height M | KM | FT | MI \
+const SEARCH_STORE: &str = "destination source <FROMMEMBER member | FROMLONLAT longitude latitude> \
+    <BYRADIUS radius <M | KM | FT | MI> | BYBOX width height <M | KM | FT | MI>> \
     [ASC | DESC] [COUNT count [ANY]] [STOREDIST]";
 const SEARCH_COST: &str = "O(N+log(M)) for N members in the rectangles around the shape, M in the set";
 

@@ -17,9 +17,9 @@ const RW_DELETE: &[&str] = &["RW", "delete"];
 const SCORE_RANGE: &str = "key min max [WITHSCORES] [LIMIT offset count]";
 const SCORE_RANGE_BACK: &str = "key max min [WITHSCORES] [LIMIT offset count]";
 const COMBINED: &str = "numkeys key [key ...] [WEIGHTS weight [weight ...]] \
-    [AGGREGATE SUM | MIN | MAX] [WITHSCORES]";
+    [AGGREGATE <SUM | MIN | MAX>] [WITHSCORES]";
 const COMBINED_STORE: &str = "destination numkeys key [key ...] [WEIGHTS weight [weight ...]] \
-    [AGGREGATE SUM | MIN | MAX]";
+    [AGGREGATE <SUM | MIN | MAX>]";
 const LOG: &str = "O(log(N)) for N members";
 const LOG_EACH: &str = "O(log(N)) for each member, N of them in the set";
 const LOG_AND_ANSWER: &str = "O(log(N)+M) for N members, M of them returned";
@@ -42,7 +42,8 @@ const fn counted(
 }
 
 const READS: &[KeySpec] = &[KeySpec::first(RO_ACCESS)];
-const STORES: &[KeySpec] = &[KeySpec::first(OW_UPDATE)];
+const COUNTS: &[KeySpec] = &[KeySpec::counted(1, RO_ACCESS)];
+const STORES: &[KeySpec] = &[KeySpec::first(OW_UPDATE), KeySpec::counted(2, RO_ACCESS)];
 
 /// The commands of this family.
 pub(super) const COMMANDS: &[Command] = &[
@@ -181,32 +182,38 @@ pub(super) const COMMANDS: &[Command] = &[
         .cost(LOG)
         .takes("key [key ...] timeout")
         .does("Removes the member with the highest score, and waits for one if there is none."),
-    counted("zmpop", -4, Run::Data(zsets::zmpop), Flags::WRITE, &[])
+    counted("zmpop", -4, Run::Data(zsets::zmpop), Flags::WRITE, &[KeySpec::counted(1, RW_ACCESS_DELETE)])
         .since("7.0.0")
         .cost("O(K)+O(M*log(N)) for K keys and M members removed of N")
-        .takes("numkeys key [key ...] MIN | MAX [COUNT count]")
+        .takes("numkeys key [key ...] <MIN | MAX> [COUNT count]")
         .does("Removes members from the first sorted set that is not empty."),
-    counted("bzmpop", -5, Run::Data(zsets::bzmpop), Flags::WRITE.or(Flags::BLOCKING), &[])
-        .since("7.0.0")
-        .cost("O(K)+O(M*log(N)) for K keys and M members removed of N")
-        .takes("timeout numkeys key [key ...] MIN | MAX [COUNT count]")
-        .does("Removes members from the first sorted set that is not empty, and waits for one."),
-    counted("zunion", -3, Run::Data(zsets::zunion), READ, &[])
+    counted(
+        "bzmpop",
+        -5,
+        Run::Data(zsets::bzmpop),
+        Flags::WRITE.or(Flags::BLOCKING),
+        &[KeySpec::counted(2, RW_ACCESS_DELETE)],
+    )
+    .since("7.0.0")
+    .cost("O(K)+O(M*log(N)) for K keys and M members removed of N")
+    .takes("timeout numkeys key [key ...] <MIN | MAX> [COUNT count]")
+    .does("Removes members from the first sorted set that is not empty, and waits for one."),
+    counted("zunion", -3, Run::Data(zsets::zunion), READ, COUNTS)
         .since("6.2.0")
         .cost("O(N)+O(M*log(M)) for N members in all, M in the result")
         .takes(COMBINED)
         .does("Returns the members of any of several sorted sets, their scores combined."),
-    counted("zinter", -3, Run::Data(zsets::zinter), READ, &[])
+    counted("zinter", -3, Run::Data(zsets::zinter), READ, COUNTS)
         .since("6.2.0")
         .cost("O(N*K)+O(M*log(M)) for N members of the smallest of K inputs, M in the result")
         .takes(COMBINED)
         .does("Returns the members that several sorted sets share, their scores combined."),
-    counted("zdiff", -3, Run::Data(zsets::zdiff), READ, &[])
+    counted("zdiff", -3, Run::Data(zsets::zdiff), READ, COUNTS)
         .since("6.2.0")
         .cost("O(N*K) for N members of the first of K inputs")
         .takes("numkeys key [key ...] [WITHSCORES]")
         .does("Returns the members of the first sorted set that are in none of the others."),
-    counted("zintercard", -3, Run::Data(zsets::zintercard), READ, &[])
+    counted("zintercard", -3, Run::Data(zsets::zintercard), READ, COUNTS)
         .since("7.0.0")
         .cost("O(N*K) for N members of the smallest of K inputs")
         .takes("numkeys key [key ...] [LIMIT limit]")

@@ -60,7 +60,9 @@ pub(super) fn read(id: u8, from: &mut impl Fields, encodings: &Encodings) -> Res
         TYPE_ZIPLIST => {
             let mut pack = Listpack::new();
             let elements = ziplist::elements(&from.string()?).ok_or(DAMAGED)?;
-            elements.iter().for_each(|element| pack.push(element));
+            for element in &elements {
+                pack.push(element);
+            }
             Zset::from_listpack(pack, encodings).ok_or(DAMAGED)?
         }
         TYPE_LISTPACK => {
