@@ -97,6 +97,8 @@ impl Zset {
         let mut items = pack.iter();
         while let Some(member) = items.next() {
             let score = checked_score(items.next()?)?;
+            // A number that is written as a text would never be found.
+            sorted &= member.with(|bytes| Item::of(bytes) == member);
             let member = member.bytes();
             sorted &= members.last().is_none_or(|(last_score, last): &(f64, std::borrow::Cow<'_, [u8]>)| {
                 compare((*last_score, last), (score, &member)).is_lt()

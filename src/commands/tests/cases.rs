@@ -14,6 +14,9 @@ const TABLES: &[&str] = &[
 ];
 const TABLES: [&str; 3] =
     [include_str!("strings.cases"), include_str!("keys.cases"), include_str!("lists.cases")];
+    include_str!("zsets.cases"),
+    include_str!("geo.cases"),
+];
 
 /// One request with what must come of it.
 pub(super) struct Case {
