@@ -28,6 +28,7 @@ mod keyspace_event;
 mod lcs;
 mod list_moves;
 mod lists;
+mod memory;
 mod numbers;
 mod object;
 mod random_elements;

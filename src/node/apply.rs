@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use super::dispatch::args_of;
+use super::dump_commands::data_run;
 use super::session::{Session, Transaction};
 use super::state::Node;
 use super::upstream::Upstream;
@@ -138,7 +139,11 @@ impl Node {
             transaction.commands.push((command, args.to_owned_args()));
             return Ok(());
         }
-        match command.run {
+        let run = match command.run {
+            Run::Node(node) => data_run(node, false).map_or(command.run, Run::Data),
+            run => run,
+        };
+        match run {
             Run::Data(run) => {
                 self.effects.clear();
                 let mut ctx = self.ctx(session.db, &mut session.out);

@@ -13,6 +13,7 @@
 //! | `dispatch`, `transaction` | from a read buffer to replies: checks, MULTI, what goes into the stream |
 //! | `server_commands`, `client_commands`, `replication_commands`, `persistence_commands`, `debug`, `info` | commands that need the node |
 //! | `pubsub`, `outbox` | messages and keyspace events, and their way into other clients' connections |
+//! | `server_commands`, `client_commands`, `replication_commands`, `persistence_commands`, `memory_commands`, `dump_commands`, `debug`, `info` | commands that need the node |
 //! | `feed`, `full_sync` | master side: the stream and snapshots on their way to replicas |
 //! | `snapshot`, `save` | a snapshot begins and is encoded; the RDB file |
 //! | `upstream`, `link_driver`, `link_transfer`, `apply` | replica side: the link, its snapshot, its stream executed |
@@ -33,6 +34,7 @@ mod control;
 mod cron;
 mod debug;
 mod dispatch;
+mod dump_commands;
 mod event;
 mod feed;
 mod full_sync;
@@ -44,6 +46,7 @@ mod link_transfer;
 mod listener;
 mod log;
 mod outbox;
+mod memory_commands;
 mod persistence_commands;
 mod pubsub;
 pub(crate) mod pulse;

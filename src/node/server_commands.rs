@@ -5,6 +5,8 @@ use std::time::Duration;
 use super::client_commands;
 use super::config::Caller;
 use super::dispatch::Flow;
+use super::dump_commands::data_run;
+use super::memory_commands;
 use super::session::{ReplyMode, Session};
 use super::state::Node;
 use crate::commands::{CmdError, CmdResult, NodeCommand, database_number};
@@ -21,6 +23,9 @@ impl Node {
         args: &Args<'_>,
     ) -> CmdResult<Flow> {
         use NodeCommand as N;
+        if let Some(run) = data_run(command, self.config.rdbcompression) {
+            return self.run_on_data(session, run, args);
+        }
         match command {
             N::Ping => match args.len() {
                 1 | 2 if !session.out.is_resp3() && session.client.is_subscriber() => {
@@ -93,6 +98,18 @@ impl Node {
                 let sections: Vec<&[u8]> = args.from(1).collect();
                 let text = self.info(&sections);
                 session.out.verbatim("txt", text.as_bytes());
+            }
+            N::Dump | N::Restore => {}
+            N::MemoryStats => self.memory_stats(&mut session.out),
+            N::MemoryDoctor => {
+                let text = self.memory_doctor();
+                session.out.verbatim("txt", text.as_bytes());
+            }
+            N::MemoryMallocStats => memory_commands::malloc_stats(&mut session.out),
+            N::MemoryPurge => session.out.ok(),
+            N::Lolwut => {
+                let luck = self.random();
+                return memory_commands::lolwut(session, args, luck);
             }
             N::Debug => return self.debug(session, args),
             N::Save => return self.save_command(session),

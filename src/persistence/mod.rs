@@ -13,11 +13,13 @@
 //! | `rdb_plain` | the short way for short strings |
 //! | `rdb_input` | the bounded window through which the decoder sees its bytes |
 //! | `rdb_error` | why a load failed, and where |
+//! | `dump` | one value by itself |
 //! | `channel` | bytes that another thread hands over |
 //! | `lzf` | compression of strings |
 //! | `files` | atomic replacement of a file, and patience with programs that hold one |
 
 mod channel;
+mod dump;
 mod files;
 mod format;
 #[cfg(test)]
@@ -34,6 +36,7 @@ mod rdb_write;
 mod values;
 
 pub use channel::{ChannelReader, Piece};
+pub use dump::{RestoreError, dump_value, restore_value};
 pub use files::{Disk, FileError, OsDisk, PendingFile, Step, move_aside, open, remove_stale, write_whole};
 pub use format::{Aux, VERSION_WRITTEN};
 pub use lzf::LzfError;

@@ -105,7 +105,7 @@ impl<S: FnMut(Bytes) -> io::Result<()>> RdbWriter<S> {
         writer.put_end(keys)
     }
 
-    fn new(options: &WriteOptions, sink: S) -> Self {
+    pub(super) fn new(options: &WriteOptions, sink: S) -> Self {
         Self {
             sink,
             chunk: Vec::with_capacity(CHUNK),
@@ -273,7 +273,7 @@ impl<S: FnMut(Bytes) -> io::Result<()>> RdbWriter<S> {
         Ok(())
     }
 
-    fn flush(&mut self) -> io::Result<()> {
+    pub(super) fn flush(&mut self) -> io::Result<()> {
         let chunk = std::mem::replace(&mut self.chunk, Vec::with_capacity(CHUNK));
         if let Some(crc) = &mut self.crc {
             crc.update(&chunk);

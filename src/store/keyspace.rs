@@ -557,6 +557,11 @@ impl Keyspace {
         self.record_bytes + self.table_bytes + directory as u64
     }
 
+    /// Bytes of the tables alone.
+    pub fn table_memory(&self) -> u64 {
+        self.table_bytes
+    }
+
     /// Every key, in hash order of its segments.
     pub fn iter(&self) -> impl Iterator<Item = EntryRef<'_>> {
         self.slots.iter().flat_map(|slot| slot.segment.iter())

@@ -1,8 +1,8 @@
 //! Keys of any type, and whole databases.
 
 use super::{
-    Command, Flags, Group, KeySpec, OW_INSERT, OW_UPDATE, RM_DELETE, RO, RO_ACCESS, RW_ACCESS_DELETE,
-    RW_ACCESS_UPDATE, RW_UPDATE, Run,
+    Command, Flags, Group, KeySpec, NodeCommand, OW_INSERT, OW_UPDATE, RM_DELETE, RO, RO_ACCESS,
+    RW_ACCESS_DELETE, RW_ACCESS_UPDATE, RW_UPDATE, Run,
 };
 use crate::commands::{databases, expire, help, keys, object, scan};
 
@@ -184,6 +184,23 @@ pub(super) const COMMANDS: &[Command] = &[
         .tips(&["request_policy:multi_shard", "response_policy:agg_sum"])
         .takes("key [key ...]")
         .does("Marks keys as just used and counts those that exist."),
+    Command::new("dump", 2, Run::Node(NodeCommand::Dump))
+        .flags(Flags::READONLY)
+        .keys(&[KeySpec::first(RO_ACCESS)])
+        .group(Group::Generic, &["@keyspace"])
+        .since("2.6.0")
+        .cost("O(N) for a value of N bytes")
+        .tips(&["nondeterministic_output"])
+        .takes("key")
+        .does("Returns a value as bytes that RESTORE takes."),
+    Command::new("restore", -4, Run::Node(NodeCommand::Restore))
+        .flags(Flags::WRITE.or(Flags::DENYOOM))
+        .keys(&[KeySpec::first(OW_UPDATE)])
+        .group(Group::Generic, &["@keyspace", "@dangerous"])
+        .since("2.6.0")
+        .cost("O(N) for a value of N bytes")
+        .takes("key ttl serialized-value [REPLACE] [ABSTTL] [IDLETIME seconds] [FREQ frequency]")
+        .does("Stores the value that DUMP gave, with a time to live."),
     Command::new("dbsize", 1, Run::Data(databases::dbsize))
         .flags(READ_FAST)
         .group(Group::Server, &["@keyspace"])

@@ -1,7 +1,7 @@
 //! The node itself: its settings, replication, snapshots and what it can do. The node executes most of these.
 
-use super::{Command, Flags, Group, NodeCommand, Run};
-use crate::commands::{command_docs, command_info, help};
+use super::{Command, Flags, Group, KeySpec, NodeCommand, RO, Run};
+use crate::commands::{command_docs, command_info, help, memory};
 
 const ADMINISTRATION: Flags = Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::LOADING).or(Flags::STALE);
 const ANYTIME: Flags = Flags::LOADING.or(Flags::STALE);
@@ -66,6 +66,17 @@ pub(super) const COMMANDS: &[Command] = &[
         .tips(&["request_policy:all_shards", "response_policy:agg_min"])
         .takes("numreplicas timeout")
         .does("Waits until replicas have acknowledged what this connection wrote."),
+    Command::new("lolwut", -1, Run::Node(NodeCommand::Lolwut))
+        .flags(Flags::READONLY.or(Flags::FAST))
+        .group(Group::Server, &[])
+        .since("5.0.0")
+        .takes("[VERSION version]")
+        .does("Draws a picture and tells the version."),
+    Command::new("memory", -2, Run::Container(MEMORY))
+        .group(Group::Server, &[])
+        .since("4.0.0")
+        .cost("As its subcommands")
+        .does("Tells where the memory of the node goes."),
     Command::new("save", 1, Run::Node(NodeCommand::Save))
         .flags(SNAPSHOT)
         .group(Group::Server, &[])
@@ -212,3 +223,41 @@ static ALL: Command = Command::new("command", 1, Run::Data(command_info::all))
     .cost("O(N) for N commands")
     .tips(&["nondeterministic_output_order"])
     .does("Describes every command of this node.");
+
+const MEMORY_TIPS: &[&str] =
+    &["nondeterministic_output", "request_policy:all_shards", "response_policy:special"];
+
+const MEMORY: &[Command] = &[
+    Command::new("memory|doctor", 2, Run::Node(NodeCommand::MemoryDoctor))
+        .group(Group::Server, &[])
+        .since("4.0.0")
+        .tips(MEMORY_TIPS)
+        .does("Says what is unusual in the node's memory."),
+    Command::new("memory|help", 2, Run::Data(help::help))
+        .flags(ANYTIME)
+        .group(Group::Server, &[])
+        .since("4.0.0")
+        .does("Lists the subcommands."),
+    Command::new("memory|malloc-stats", 2, Run::Node(NodeCommand::MemoryMallocStats))
+        .group(Group::Server, &[])
+        .since("4.0.0")
+        .tips(MEMORY_TIPS)
+        .does("Returns what the allocator knows."),
+    Command::new("memory|purge", 2, Run::Node(NodeCommand::MemoryPurge))
+        .group(Group::Server, &[])
+        .since("4.0.0")
+        .tips(&["request_policy:all_shards", "response_policy:all_succeeded"])
+        .does("Asks the allocator to give memory back, which it does by itself here."),
+    Command::new("memory|stats", 2, Run::Node(NodeCommand::MemoryStats))
+        .group(Group::Server, &[])
+        .since("4.0.0")
+        .tips(MEMORY_TIPS)
+        .does("Lists the figures of the node's memory."),
+    Command::new("memory|usage", -3, Run::Data(memory::usage))
+        .flags(Flags::READONLY)
+        .keys(&[KeySpec::new(2, 2, 1, RO)])
+        .group(Group::Server, &[])
+        .since("4.0.0")
+        .takes("key [SAMPLES count]")
+        .does("Estimates the bytes that a key takes."),
+];

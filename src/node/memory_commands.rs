@@ -1,0 +1,194 @@
+//! MEMORY: where the bytes of a node go, and what that says about it. And LOLWUT.
+
+use super::dispatch::Flow;
+use super::session::Session;
+use super::state::Node;
+use crate::commands::{CmdError, CmdResult};
+use crate::protocol::{Args, Replies, strict_i64};
+
+/// Below this, figures say nothing.
+const LITTLE: u64 = 5 * 1024 * 1024;
+
+/// One figure of MEMORY STATS.
+enum Figure {
+    Bytes(u64),
+    Ratio(f64),
+}
+
+/// What is known of the node's memory.
+struct Overview {
+    used: u64,
+    peak: u64,
+    data: u64,
+    backlog: u64,
+    replicas: u64,
+    clients: u64,
+    resident: u64,
+}
+
+impl Overview {
+    fn overhead(&self) -> u64 {
+        self.used - self.data
+    }
+
+    /// Share of `part` in the whole, in percent.
+    fn percent(part: u64, whole: u64) -> f64 {
+        part as f64 * 100.0 / whole.max(1) as f64
+    }
+
+    fn figures(&self, keys: u64) -> Vec<(&'static str, Figure)> {
+        use Figure::{Bytes, Ratio};
+        let beyond_start = self.used.saturating_sub(super::stats::BASE_MEMORY);
+        let outside = self.resident.saturating_sub(self.used);
+        let ratio = self.resident as f64 / self.used.max(1) as f64;
+        vec![
+            ("overhead.total", Bytes(self.overhead())),
+            ("keys.count", Bytes(keys)),
+            ("keys.bytes-per-key", Bytes(beyond_start.checked_div(keys).unwrap_or(0))),
+            ("dataset.bytes", Bytes(self.data)),
+            ("dataset.percentage", Ratio(Self::percent(self.data, beyond_start).min(100.0))),
+            ("peak.percentage", Ratio(Self::percent(self.used, self.peak))),
+            ("allocator.allocated", Bytes(self.used)),
+            ("allocator.active", Bytes(self.used)),
+            ("allocator.resident", Bytes(self.resident)),
+            ("allocator-fragmentation.ratio", Ratio(1.0)),
+            ("allocator-fragmentation.bytes", Bytes(0)),
+            ("allocator-rss.ratio", Ratio(ratio)),
+            ("allocator-rss.bytes", Bytes(outside)),
+            ("rss-overhead.ratio", Ratio(1.0)),
+            ("rss-overhead.bytes", Bytes(0)),
+            ("fragmentation", Ratio(ratio)),
+            ("fragmentation.bytes", Bytes(outside)),
+        ]
+    }
+}
+
+impl Node {
+    fn memory_overview(&self) -> Overview {
+        let used = self.used_memory();
+        let stream = self.backlog.as_ref().map_or(0, |backlog| backlog.memory() as u64);
+        let backlog = stream.min(self.config.repl_backlog_size);
+        let clients = self.clients.values();
+        Overview {
+            used,
+            peak: self.stats.peak_memory.max(used),
+            data: self.store.memory(),
+            backlog,
+            replicas: stream - backlog,
+            clients: clients
+                .map(|client| (client.query_bytes.get() + client.output_bytes.get()) as u64)
+                .sum(),
+            resident: repliscope_platform::resident_bytes(),
+        }
+    }
+
+    /// `MEMORY STATS`. O(databases and clients).
+    pub(super) fn memory_stats(&self, out: &mut Replies) {
+        let overview = self.memory_overview();
+        let databases: Vec<usize> =
+            (0..self.store.databases()).filter(|db| !self.store.db(*db).is_empty()).collect();
+        let first = [
+            ("peak.allocated", overview.peak),
+            ("total.allocated", overview.used),
+            ("startup.allocated", super::stats::BASE_MEMORY),
+            ("replication.backlog", overview.backlog),
+            ("clients.slaves", overview.replicas),
+            ("clients.normal", overview.clients),
+            ("cluster.links", 0),
+            ("aof.buffer", 0),
+            ("lua.caches", 0),
+            ("functions.caches", 0),
+        ];
+        let rest = overview.figures(self.store.keys());
+        out.map(first.len() + databases.len() + rest.len());
+        for (name, bytes) in first {
+            put(out, name, &Figure::Bytes(bytes));
+        }
+        for db in databases {
+            out.bulk(format!("db.{db}").as_bytes());
+            out.map(3);
+            put(out, "overhead.hashtable.main", &Figure::Bytes(self.store.db(db).table_memory()));
+            put(out, "overhead.hashtable.expires", &Figure::Bytes(0));
+            put(out, "overhead.hashtable.slot-to-keys", &Figure::Bytes(0));
+        }
+        for (name, figure) in &rest {
+            put(out, name, figure);
+        }
+    }
+
+    /// `MEMORY DOCTOR`. O(clients).
+    pub(super) fn memory_doctor(&self) -> String {
+        let Overview { used, peak, resident, clients, replicas, .. } = self.memory_overview();
+        if used < LITTLE {
+            return "This node holds next to nothing: there is nothing to say about its memory yet. Ask again when \
+                    it has some data.\n"
+                .to_owned();
+        }
+        let mut found = Vec::new();
+        if peak as f64 / used as f64 > 1.5 {
+            found.push(
+                "Peak: the node once held more than one and a half times of what it holds now. The allocator may \
+                 keep that memory for later.",
+            );
+        }
+        if resident > used * 14 / 10 && resident - used > 10 << 20 {
+            found.push(
+                "Resident memory: the process takes much more than this node accounts for. All nodes of one process \
+                 share that figure.",
+            );
+        }
+        if clients / (self.clients.len().max(1) as u64) > 200 * 1024 {
+            found.push(
+                "Clients: they hold more than 200 KiB each on average. One of them may not read its replies.",
+            );
+        }
+        if replicas > 10 << 20 {
+            found.push("Replicas: more than 10 MiB of the stream wait for the slowest of them.");
+        }
+        if found.is_empty() {
+            return "Nothing unusual was found in this node's memory.\n".to_owned();
+        }
+        found.iter().fold("What is unusual in this node's memory:\n\n".to_owned(), |text, line| {
+            format!("{text} * {line}\n")
+        })
+    }
+}
+
+fn put(out: &mut Replies, name: &str, figure: &Figure) {
+    out.bulk(name.as_bytes());
+    match figure {
+        Figure::Bytes(bytes) => out.integer(*bytes as i64),
+        Figure::Ratio(ratio) => out.double(&format!("{ratio:.4}")),
+    }
+}
+
+/// `MEMORY MALLOC-STATS`: all nodes of a process share one allocator, which keeps no figures for each.
+pub(super) fn malloc_stats(out: &mut Replies) {
+    out.verbatim(
+        "txt",
+        b"mimalloc keeps no statistics in this build; MEMORY STATS has the node's own figures.\n",
+    );
+}
+
+/// Widest chain that LOLWUT draws.
+const CHAIN_MAX: i64 = 12;
+
+/// `LOLWUT [VERSION version] [replicas ...]`: a chain of replication, longer on request. O(1).
+pub(super) fn lolwut(session: &mut Session, args: &Args<'_>, luck: u64) -> CmdResult<Flow> {
+    let mut numbers = Vec::new();
+    let from = if args.len() >= 3 && args.is(1, "VERSION") { 2 } else { args.len() };
+    for number in args.from(from) {
+        let number = strict_i64(number).ok_or(CmdError::NotAnInteger)?;
+        numbers.push(i32::try_from(number).map_err(|_| CmdError::NotAnInteger)?.into());
+    }
+    let length = numbers.get(1).copied().unwrap_or(4).clamp(1, CHAIN_MAX);
+    let mut text = String::from("(master)");
+    for nth in 0..length {
+        let link = if luck >> nth & 1 == 0 { "~~>" } else { "-->" };
+        let replica = if luck >> (nth + 16) & 3 == 0 { "( zzz )" } else { "(replica)" };
+        text = format!("{text}{link}{replica}");
+    }
+    let version = super::info::REDIS_VERSION;
+    session.out.verbatim("txt", format!("{text}\n\nRedis ver. {version}\n").as_bytes());
+    Ok(Flow::Next)
+}
