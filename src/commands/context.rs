@@ -29,6 +29,21 @@ pub enum Access {
     Lfu,
 }
 
+/// How the LFU counter rises and decays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LfuTuning {
+    /// `lfu-log-factor`: the higher, the slower the counter rises.
+    pub log_factor: u32,
+    /// `lfu-decay-time`: minutes after which it falls by one, 0 for never.
+    pub decay_minutes: u32,
+}
+
+impl Default for LfuTuning {
+    fn default() -> Self {
+        Self { log_factor: 10, decay_minutes: 1 }
+    }
+}
+
 /// Counters that commands move; INFO shows them.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Stats {
@@ -281,6 +296,8 @@ pub struct Ctx<'a> {
     pub expiry: ExpiryMode,
     /// How accesses are noted.
     pub access: Access,
+    /// How the LFU counter moves.
+    pub lfu: LfuTuning,
     /// Propagate deletions of expired keys as UNLINK (`lazyfree-lazy-expire`).
     pub lazy_expire: bool,
     /// Longest string allowed (`proto-max-bulk-len`), in bytes.
@@ -365,7 +382,7 @@ impl Ctx<'_> {
                 let before = entry.access().load(Relaxed);
                 let after = match self.access {
                     Access::Lru => lru_clock(self.now),
-                    Access::Lfu => lfu_touched(before, self.now, luck),
+                    Access::Lfu => lfu_touched(before, self.now, luck, self.lfu),
                 };
                 if after != before {
                     entry.access().store(after, Relaxed);
@@ -383,7 +400,7 @@ impl Ctx<'_> {
         }
         let luck = self.random();
         let old = self.keyspace().get(hash, key).map(|entry| entry.access().load(Relaxed));
-        old.map_or_else(|| self.fresh_access(), |old| lfu_touched(old, self.now, luck))
+        old.map_or_else(|| self.fresh_access(), |old| lfu_touched(old, self.now, luck, self.lfu))
     }
 
     /// Makes way for a write to `key`: if its time has come, it is gone after this, on a writable replica too.
@@ -658,10 +675,6 @@ pub(crate) fn next_random(state: &mut u64) -> u64 {
 
 /// A fresh key starts with this LFU counter, so that it is not evicted at once.
 const LFU_INIT: u32 = 5;
-/// `lfu-log-factor`: how slowly the counter rises.
-const LFU_LOG_FACTOR: f64 = 10.0;
-/// `lfu-decay-time` in minutes.
-const LFU_DECAY_MINUTES: u32 = 1;
 
 /// 24 bits of seconds, as Redis' LRU clock.
 pub(crate) fn lru_clock(now: Millis) -> u32 {
@@ -673,15 +686,15 @@ pub(crate) fn minutes(now: Millis) -> u32 {
 }
 
 /// The LFU counter as it stands now, decayed since its last access.
-pub(crate) fn lfu_counter(access: u32, now: Millis) -> u32 {
+pub(crate) fn lfu_counter(access: u32, now: Millis, tuning: LfuTuning) -> u32 {
     let passed = minutes(now).wrapping_sub(access >> 8) & 0xFFFF;
-    (access & 0xFF).saturating_sub(passed / LFU_DECAY_MINUTES)
+    (access & 0xFF).saturating_sub(passed.checked_div(tuning.decay_minutes).unwrap_or(0))
 }
 
-fn lfu_touched(access: u32, now: Millis, luck: u64) -> u32 {
-    let counter = lfu_counter(access, now);
+fn lfu_touched(access: u32, now: Millis, luck: u64, tuning: LfuTuning) -> u32 {
+    let counter = lfu_counter(access, now, tuning);
     let above = f64::from(counter.saturating_sub(LFU_INIT));
-    let chance = 1.0 / (above * LFU_LOG_FACTOR + 1.0);
+    let chance = 1.0 / (above * f64::from(tuning.log_factor) + 1.0);
     let hit = counter < 255 && ((luck >> 11) as f64 / (1u64 << 53) as f64) < chance;
     (minutes(now) << 8) | (counter + u32::from(hit))
 }

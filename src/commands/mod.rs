@@ -47,6 +47,7 @@ mod tests;
 mod timeout;
 
 pub use context::{Access, AtTimeout, Ctx, Effects, ExpiryMode, Garbage, KeyWait, Stats, WholeDb};
+pub use context::{Access, AtTimeout, Ctx, Effects, ExpiryMode, Garbage, KeyWait, LfuTuning, Stats};
 pub(crate) use context::{lfu_counter, lru_clock, minutes, next_random};
 pub use dispatch::check;
 pub use error::{CmdError, CmdResult};

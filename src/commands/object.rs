@@ -43,8 +43,8 @@ pub(super) fn freq(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CmdResult {
     if access.is_some() && ctx.access != Access::Lfu {
         return Err(CmdError::text(NEEDS_LFU));
     }
-    let now = ctx.now;
-    answer(ctx, access.map(|access| lfu_counter(access, now).into()))
+    let (now, lfu) = (ctx.now, ctx.lfu);
+    answer(ctx, access.map(|access| lfu_counter(access, now, lfu).into()))
 }
 
 /// `OBJECT IDLETIME key`. O(1).

@@ -36,6 +36,9 @@ pub(super) async fn run(shared: Shared) {
         while shared.borrow_mut().expire_some() && begun.elapsed() < EXPIRE_TIME {
             tokio::task::yield_now().await;
         }
+        while shared.borrow_mut().evict_more() && begun.elapsed() < EXPIRE_TIME {
+            tokio::task::yield_now().await;
+        }
     }
 }
 
@@ -59,6 +62,7 @@ impl Node {
     fn tenth(&mut self) {
         let now = self.clock.since_start();
         self.stats.sample_rates(now);
+        self.note_client_memory();
         self.stats.peak_memory = self.stats.peak_memory.max(self.used_memory());
         let slow = |client: &&std::rc::Rc<Client>| !client.outbox.is_empty() && self.is_too_slow(client);
         let too_slow: Vec<_> = self.clients.values().filter(slow).cloned().collect();
@@ -174,6 +178,14 @@ impl Node {
             let hash = ctx.hash(key);
             ctx.delete_expired(db, hash, key);
         }
+        self.send_own_effects();
+        if !self.garbage.is_empty() {
+            self.free_garbage();
+        }
+    }
+
+    /// What the node itself has deleted goes to watchers and replicas.
+    pub(super) fn send_own_effects(&mut self) {
         if self.effects.watching {
             self.mark_watchers();
         }

@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::client::ClientKind;
+use super::eviction::{OUT_OF_MEMORY, Room};
 use super::session::{Pending, ReplyMode, Session};
 use super::state::Node;
 use crate::commands::{CmdError, CmdResult, Command, Flags, NodeCommand, Run, check};
@@ -284,6 +285,9 @@ impl Node {
         if !session.authenticated && !command.flags.has(Flags::NO_AUTH) {
             return Err(CmdError::text("NOAUTH Authentication required."));
         }
+        if self.make_room() == Room::None && may_use_memory(session, command) {
+            return Err(OUT_OF_MEMORY);
+        }
         let writes = command.flags.has(Flags::WRITE)
             || (matches!(command.run, Run::Node(NodeCommand::Exec)) && transaction_writes(session));
         if writes {
@@ -485,6 +489,18 @@ fn changes_subscriptions(command: &Command) -> bool {
 fn runs_inside_multi(command: &Command) -> bool {
     use NodeCommand as N;
     matches!(command.run, Run::Node(N::Exec | N::Discard | N::Multi | N::Watch | N::Quit | N::Reset))
+}
+
+/// Whether a command may be refused for want of memory. So may everything that a transaction would queue; a MULTI
+/// without end would take all of it.
+fn may_use_memory(session: &Session, command: &Command) -> bool {
+    use NodeCommand as N;
+    let queued = session.transaction.iter().flat_map(|transaction| &transaction.commands);
+    match command.run {
+        Run::Node(N::Exec) => queued.into_iter().any(|(command, _)| command.flags.has(Flags::DENYOOM)),
+        Run::Node(N::Discard | N::Quit | N::Reset) => false,
+        _ => session.transaction.is_some() || command.flags.has(Flags::DENYOOM),
+    }
 }
 
 fn transaction_writes(session: &Session) -> bool {

@@ -165,7 +165,7 @@ impl Node {
         info.add("maxmemory_human", human(self.config.maxmemory));
         info.add("maxmemory_policy", self.config.value_of("maxmemory-policy").unwrap_or_default());
         info.add("mem_fragmentation_ratio", format_args!("{:.2}", rss as f64 / used.max(1) as f64));
-        info.add("mem_not_counted_for_evict", 0);
+        info.add("mem_not_counted_for_evict", backlog - backlog_own);
         info.add("mem_replication_backlog", backlog_own);
         info.add("mem_total_replication_buffers", backlog);
         info.add("mem_clients_slaves", backlog - backlog_own);
@@ -244,7 +244,7 @@ impl Node {
         info.add("expired_stale_perc", "0.00");
         info.add("expired_time_cap_reached_count", 0);
         info.add("expire_cycle_cpu_milliseconds", 0);
-        info.add("evicted_keys", 0);
+        info.add("evicted_keys", self.eviction.evicted);
         info.add("evicted_clients", 0);
         info.add("total_eviction_exceeded_time", 0);
         info.add("current_eviction_exceeded_time", 0);

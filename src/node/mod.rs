@@ -17,6 +17,7 @@
 //! | `feed`, `full_sync` | master side: the stream and snapshots on their way to replicas |
 //! | `snapshot`, `save` | a snapshot begins and is encoded; the RDB file |
 //! | `upstream`, `link_driver`, `link_transfer`, `apply` | replica side: the link, its snapshot, its stream executed |
+//! | `eviction` | `maxmemory` and who has to go |
 //! | `helper` | helper threads |
 //! | `cron`, `clock`, `pulse`, `lag`, `stats`, `log` | timers, time and its gaps, figures, log |
 //! | `standalone` | one node as a program of its own |
@@ -36,6 +37,7 @@ mod debug;
 mod dispatch;
 mod dump_commands;
 mod event;
+mod eviction;
 mod feed;
 mod full_sync;
 mod helper;

@@ -251,6 +251,7 @@ fn create(
         lag: LoopLag::new(),
         random,
         garbage: Vec::new(),
+        eviction: super::eviction::Eviction::default(),
         active_expire: true,
         history: History::new(replid),
         restored: false,

@@ -314,6 +314,7 @@ impl Node {
         let peak_memory = self.used_memory();
         self.stats = super::stats::NodeStats { peak_memory, ..Default::default() };
         self.data_stats = crate::commands::Stats::default();
+        self.eviction.evicted = 0;
         self.lag.reset();
     }
 }

@@ -94,7 +94,8 @@ impl Node {
         WriteOptions {
             compress: to_file && self.config.rdbcompression,
             checksum: to_file && self.config.rdbchecksum,
-            access: None,
+            access: self.access_to_save(),
+            lfu: self.lfu_tuning(),
             now: self.clock.millis(),
             aux: Aux {
                 redis_ver: Some(super::info::REDIS_VERSION.to_owned()),

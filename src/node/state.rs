@@ -17,7 +17,7 @@ use super::log::Log;
 use super::runtime::Exit;
 use super::stats::NodeStats;
 use super::upstream::Upstream;
-use crate::commands::{Access, Ctx, Effects, ExpiryMode, Garbage, Stats, next_random};
+use crate::commands::{Access, Ctx, Effects, ExpiryMode, Garbage, LfuTuning, Stats, next_random};
 use crate::protocol::Replies;
 use crate::replication::{Backlog, History, ReplId, StreamWriter, Waits};
 use crate::store::Store;
@@ -84,6 +84,7 @@ pub(super) struct Node {
     pub(super) lag: LoopLag,
     pub(super) random: u64,
     pub(super) garbage: Vec<Garbage>,
+    pub(super) eviction: super::eviction::Eviction,
     pub(super) active_expire: bool,
     pub(super) history: History,
     /// The history came with the data from the RDB file: a partial resync may continue it.
@@ -132,7 +133,7 @@ impl Node {
     /// What a data command works with.
     #[inline]
     pub(super) fn ctx<'a>(&'a mut self, db: usize, out: &'a mut Replies) -> Ctx<'a> {
-        let access = self.access();
+        let (access, lfu) = (self.access(), self.lfu_tuning());
         // During a pause nothing may move the offset, not even a read that meets an expired key.
         let paused = self.pause.is_some_and(|pause| pause.until > self.clock.since_start());
         let hides = self.upstream.is_some() || paused;
@@ -143,6 +144,7 @@ impl Node {
             now: self.clock.millis(),
             expiry,
             access,
+            lfu,
             lazy_expire: self.config.lazyfree_lazy_expire,
             max_string: self.config.proto_max_bulk_len as usize,
             encodings: &self.config.encodings,
@@ -163,6 +165,23 @@ impl Node {
             MaxmemoryPolicy::AllkeysLfu | MaxmemoryPolicy::VolatileLfu => Access::Lfu,
             _ => Access::Lru,
         }
+    }
+
+    /// What a snapshot says about accesses: nothing, unless a policy asks for it.
+    pub(super) fn access_to_save(&self) -> Option<Access> {
+        use MaxmemoryPolicy as P;
+        match self.config.maxmemory_policy {
+            P::AllkeysLru | P::VolatileLru => Some(Access::Lru),
+            P::AllkeysLfu | P::VolatileLfu => Some(Access::Lfu),
+            _ => None,
+        }
+    }
+
+    /// How the LFU counter moves.
+    #[inline]
+    pub(super) fn lfu_tuning(&self) -> LfuTuning {
+        let config = &self.config;
+        LfuTuning { log_factor: config.lfu_log_factor, decay_minutes: config.lfu_decay_time_min }
     }
 
     pub(super) fn is_replica(&self) -> bool {

@@ -10,7 +10,7 @@ use crc_fast::{CrcAlgorithm, Digest};
 use super::format::{Aux, TYPE_STRING, VERSION_WRITTEN, length, opcode};
 use super::lzf::Compressor;
 use super::values;
-use crate::commands::{Access, lfu_counter, lru_clock};
+use crate::commands::{Access, LfuTuning, lfu_counter, lru_clock};
 use crate::store::{EntryRef, Millis, SnapshotPart, SnapshotReader, ValueRef};
 
 /// Bytes of a chunk; only the last one of a snapshot is clearly smaller, none is larger.
@@ -31,6 +31,8 @@ pub struct WriteOptions {
     pub checksum: bool,
     /// Write how long each key was idle or how often it is used: only eviction policies ask for it.
     pub access: Option<Access>,
+    /// How LFU counters have decayed until `now`.
+    pub lfu: LfuTuning,
     /// Time that idle times count from.
     pub now: Millis,
     /// What the snapshot says about itself.
@@ -57,6 +59,7 @@ pub struct RdbWriter<S> {
     compressor: Option<Compressor>,
     compressed: Vec<u8>,
     access: Option<Access>,
+    lfu: LfuTuning,
     now: Millis,
 }
 
@@ -114,6 +117,7 @@ impl<S: FnMut(Bytes) -> io::Result<()>> RdbWriter<S> {
             compressor: options.compress.then(Compressor::default),
             compressed: Vec::new(),
             access: options.access,
+            lfu: options.lfu,
             now: options.now,
         }
     }
@@ -185,7 +189,7 @@ impl<S: FnMut(Bytes) -> io::Result<()>> RdbWriter<S> {
             }
             Access::Lfu => {
                 self.put_byte(opcode::FREQ)?;
-                self.put_byte(lfu_counter(field, self.now) as u8)
+                self.put_byte(lfu_counter(field, self.now, self.lfu) as u8)
             }
         }
     }

@@ -67,6 +67,28 @@ impl Keyspace {
             .and_then(|segment| pick(segment, &mut random))
     }
 
+    /// A key that expires, picked at random but not quite evenly where few keys expire; `random` as above.
+    ///
+    /// O(1) where many do, else O(segments).
+    pub fn random_expiring(&self, mut random: impl FnMut() -> u64) -> Option<EntryRef<'_>> {
+        if self.expires() == 0 {
+            return None;
+        }
+        for _ in 0..16 {
+            let found = self.random(&mut random);
+            if found.is_some_and(|entry| entry.expire().is_some()) {
+                return found;
+            }
+        }
+        let from = random() as usize % self.segment_count();
+        let slots = self.slots[from..].iter().chain(&self.slots[..from]);
+        slots.filter(|slot| slot.due != Millis::MAX).find_map(|slot| {
+            let expiring = || slot.segment.iter().filter(|entry| entry.expire().is_some());
+            let count = expiring().count() as u64;
+            expiring().nth(random().checked_rem(count)? as usize)
+        })
+    }
+
     /// Keys that are due at `now`: hands up to `most` of them to `found` and returns how many there were.
     ///
     /// Only segments whose earliest deadline has passed are read.
