@@ -10,6 +10,7 @@ mod bad_input_limits;
 mod bad_input_replication;
 mod blocking;
 mod drift;
+mod eviction;
 mod failover;
 mod gap;
 mod links;
