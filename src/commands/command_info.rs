@@ -165,6 +165,11 @@ fn write_key_spec(out: &mut Replies, spec: &KeySpec) {
         write_step(out, "find_keys", "keynum", &[("keynumidx", 0), ("firstkey", 1), ("keystep", step)]);
         return;
     }
+    if first == 0 {
+        write_step(out, "begin_search", "unknown", &[]);
+        write_step(out, "find_keys", "unknown", &[]);
+        return;
+    }
     // A range of keys is given by its length, but for one that runs to the end.
     let last = if last < 0 { last } else { last - first };
     write_step(out, "begin_search", "index", &[("index", first)]);

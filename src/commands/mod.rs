@@ -40,6 +40,7 @@ mod set_algebra;
 mod set_pop;
 mod sets;
 mod streams;
+mod sort;
 mod strings;
 mod table;
 #[cfg(test)]

@@ -7,6 +7,8 @@ use hashbrown::HashMap;
 
 use super::{CmdResult, Ctx};
 use crate::protocol::{Args, strict_i64};
+use super::{CmdResult, Ctx, sort};
+use crate::protocol::Args;
 
 mod bitmaps;
 mod connection;
@@ -156,6 +158,9 @@ impl Keys {
         match specs {
             [] | [KeySpec { counted: true, .. }] => Self::NONE,
             [before @ .., KeySpec { counted: true, .. }] => Self::covering(before),
+            [] => Self::NONE,
+            // A key at no fixed place counts for the legacy form as if it were not there.
+            [first, .., last] if last.keys.first == 0 => first.keys,
             [first, .., last] => {
                 Self { first: first.keys.first, last: last.keys.last, step: first.keys.step }
             }
@@ -189,6 +194,11 @@ impl KeySpec {
 
     const fn first(flags: &'static [&'static str]) -> Self {
         Self::new(1, 1, 1, flags)
+    }
+
+    /// Keys that stand at no fixed place, or whose names come out of other keys.
+    const fn unknown(flags: &'static [&'static str]) -> Self {
+        Self::new(0, 0, 0, flags)
     }
 
     const fn note(mut self, note: &'static str) -> Self {
@@ -354,6 +364,9 @@ impl Command {
         let first = spec.keys.first as usize + 1;
         let count = strict_i64(args.get(first - 1)).and_then(|count| usize::try_from(count).ok())?;
         (count > 0 && count <= args.len() - first).then(|| first..first + count)
+        let fixed = range.step_by(step.max(1) as usize).map(move |index| args.get(index as usize));
+        let stored = if self.name == "sort" { sort::destination(&args) } else { None };
+        fixed.chain(stored)
     }
 
     /// A command of which only this is known; the setters below say the rest.

@@ -4,7 +4,7 @@ use super::{
     Command, Flags, Group, KeySpec, NodeCommand, OW_INSERT, OW_UPDATE, RM_DELETE, RO, RO_ACCESS,
     RW_ACCESS_DELETE, RW_ACCESS_UPDATE, RW_UPDATE, Run,
 };
-use crate::commands::{databases, expire, help, keys, object, scan};
+use crate::commands::{databases, expire, help, keys, object, scan, sort};
 
 const WRITE_FAST: Flags = Flags::WRITE.or(Flags::FAST);
 const READ_FAST: Flags = Flags::READONLY.or(Flags::FAST);
@@ -201,6 +201,29 @@ pub(super) const COMMANDS: &[Command] = &[
         .cost("O(N) for a value of N bytes")
         .takes("key ttl serialized-value [REPLACE] [ABSTTL] [IDLETIME seconds] [FREQ frequency]")
         .does("Stores the value that DUMP gave, with a time to live."),
+    Command::new("sort", -2, Run::Data(sort::sort))
+        .flags(Flags::WRITE.or(Flags::DENYOOM).or(Flags::MOVABLEKEYS))
+        .keys(&[
+            KeySpec::first(RO_ACCESS),
+            KeySpec::unknown(RO_ACCESS).note("the keys of BY and GET are named by the elements"),
+            KeySpec::unknown(OW_UPDATE).note("the key of STORE may stand anywhere"),
+        ])
+        .group(Group::Generic, &["@set", "@sortedset", "@list", "@dangerous"])
+        .since("1.0.0")
+        .cost("O(N*log(N)) for N elements, and N look-ups for each pattern")
+        .takes("key [BY pattern] [LIMIT offset count] [GET pattern ...] [ASC | DESC] [ALPHA] [STORE destination]")
+        .does("Returns or stores the elements of a list, a set or a sorted set in order."),
+    Command::new("sort_ro", -2, Run::Data(sort::sort_ro))
+        .flags(Flags::READONLY.or(Flags::MOVABLEKEYS))
+        .keys(&[
+            KeySpec::first(RO_ACCESS),
+            KeySpec::unknown(RO_ACCESS).note("the keys of BY and GET are named by the elements"),
+        ])
+        .group(Group::Generic, &["@set", "@sortedset", "@list", "@dangerous"])
+        .since("7.0.0")
+        .cost("O(N*log(N)) for N elements, and N look-ups for each pattern")
+        .takes("key [BY pattern] [LIMIT offset count] [GET pattern ...] [ASC | DESC] [ALPHA]")
+        .does("Returns the elements of a list, a set or a sorted set in order."),
     Command::new("dbsize", 1, Run::Data(databases::dbsize))
         .flags(READ_FAST)
         .group(Group::Server, &["@keyspace"])

@@ -5,6 +5,7 @@
 use super::harness::Fixture;
 
 const TABLES: &[&str] = &[
+const TABLES: [&str; 5] = [
     include_str!("strings.cases"),
     include_str!("keys.cases"),
     include_str!("bitmaps.cases"),
@@ -16,6 +17,7 @@ const TABLES: [&str; 3] =
     [include_str!("strings.cases"), include_str!("keys.cases"), include_str!("lists.cases")];
     include_str!("zsets.cases"),
     include_str!("geo.cases"),
+    include_str!("sort.cases"),
 ];
 
 /// One request with what must come of it.

@@ -59,6 +59,8 @@ fn the_keys_of_a_request_are_found() {
         ("COMMAND GETKEYS mset a 1 b", "[$a $b]"),
         ("COMMAND GETKEYS rename a b", "[$a $b]"),
         ("COMMAND GETKEYS object encoding a", "[$a]"),
+        ("COMMAND GETKEYS sort a by b limit 1 2 store c get d store e", "[$a $e]"),
+        ("COMMAND GETKEYS sort_ro a by store get b", "[$a]"),
         ("COMMAND GETKEYS watch a b c", "[$a $b $c]"),
         ("COMMAND GETKEYS sinterstore a b c", "[$a $b $c]"),
         ("COMMAND GETKEYS sintercard 2 a b LIMIT 1", "[$a $b]"),
@@ -128,7 +130,8 @@ mod beside_a_real_server {
 
     /// Notes on keys are sentences, and ours are our own.
     /// Of a key behind STORE, only the handlers know.
-    const OWN_NOTES: &[&str] = &["set", "getex", "bitfield", "pfcount", "georadius", "georadiusbymember"];
+    const OWN_NOTES: &[&str] =
+        &["set", "getex", "bitfield", "pfcount", "sort", "sort_ro", "georadius", "georadiusbymember"];
     /// Redis nests `ID client-id` and `GET encoding offset` once more, and says nothing of what GETKEYS takes.
     const OWN_ARGUMENTS: &[&str] =
         &["client|list", "command|getkeys", "command|getkeysandflags", "bitfield_ro"];

@@ -1,0 +1,278 @@
+//! SORT and SORT_RO: the elements of a list, a set or a sorted set in another order, or what other keys say about them.
+
+use std::cmp::Ordering;
+
+use super::{CmdError, CmdResult, Ctx, KeyspaceEvents, numbers};
+use crate::protocol::Args;
+use crate::store::{Direction, End, Item, List, ValueRef, parse_score};
+
+/// What to do with the elements.
+#[derive(Debug, Default)]
+struct Options<'a> {
+    descending: bool,
+    alpha: bool,
+    start: i64,
+    count: Option<i64>,
+    by: Option<&'a [u8]>,
+    get: Vec<&'a [u8]>,
+    store: Option<&'a [u8]>,
+}
+
+impl<'a> Options<'a> {
+    fn parse(args: &Args<'a>, may_store: bool) -> CmdResult<Self> {
+        let mut options = Self::default();
+        let mut at = 2;
+        while at < args.len() {
+            let left = args.len() - at - 1;
+            let is = |word, arguments| args.is(at, word) && left >= arguments;
+            if is("ASC", 0) {
+                options.descending = false;
+            } else if is("DESC", 0) {
+                options.descending = true;
+            } else if is("ALPHA", 0) {
+                options.alpha = true;
+            } else if is("LIMIT", 2) {
+                options.start = numbers::integer(args.get(at + 1))?;
+                options.count = Some(numbers::integer(args.get(at + 2))?);
+                at += 2;
+            } else if may_store && is("STORE", 1) {
+                options.store = Some(args.get(at + 1));
+                at += 1;
+            } else if is("BY", 1) {
+                options.by = Some(args.get(at + 1));
+                at += 1;
+            } else if is("GET", 1) {
+                options.get.push(args.get(at + 1));
+                at += 1;
+            } else {
+                return Err(CmdError::Syntax);
+            }
+            at += 1;
+        }
+        Ok(options)
+    }
+
+    /// `BY` something that names no key: the order stays as it is.
+    fn keeps_order(&self) -> bool {
+        self.by.is_some_and(|by| !by.contains(&b'*'))
+    }
+
+    /// The part of `len` elements that LIMIT leaves.
+    fn part(&self, len: usize) -> std::ops::Range<usize> {
+        let within = |number: i64| number.clamp(0, len as i64) as usize;
+        let start = within(self.start);
+        match self.count {
+            Some(count) if count >= 0 => start..(start + within(count)).min(len),
+            _ => start..len,
+        }
+    }
+}
+
+/// The key after the last STORE, whether the rest of the request is right or not: what COMMAND GETKEYS tells.
+pub(super) fn destination<'a>(args: &Args<'a>) -> Option<&'a [u8]> {
+    let mut at = 2;
+    let mut found = None;
+    while at < args.len() {
+        let is = |word| args.is(at, word);
+        let skipped = if is("LIMIT") { 2 } else { usize::from(is("GET") || is("BY")) };
+        if is("STORE") && at + 1 < args.len() {
+            found = Some(args.get(at + 1));
+        }
+        at += 1 + skipped;
+    }
+    found
+}
+
+/// The elements at the key, in their own order.
+struct Elements {
+    items: Vec<Vec<u8>>,
+    is_set: bool,
+}
+
+fn read_elements(ctx: &mut Ctx<'_>, key: &[u8], backwards: bool) -> CmdResult<Elements> {
+    let bytes = |item: Item<'_>| item.bytes().into_owned();
+    let Some(entry) = ctx.read(key) else { return Ok(Elements { items: Vec::new(), is_set: false }) };
+    Ok(match entry.value() {
+        ValueRef::List(list) => {
+            let items = if backwards {
+                list.iter_back().map(bytes).collect()
+            } else {
+                list.iter_from(0).map(bytes).collect()
+            };
+            Elements { items, is_set: false }
+        }
+        ValueRef::Set(set) => Elements { items: set.iter().map(bytes).collect(), is_set: true },
+        ValueRef::Zset(zset) => {
+            let direction = if backwards { Direction::Backward } else { Direction::Forward };
+            let members = zset.range(0..zset.len(), direction);
+            Elements { items: members.map(|(member, _)| bytes(member)).collect(), is_set: false }
+        }
+        _ => return Err(CmdError::WrongType),
+    })
+}
+
+/// What a pattern of BY or GET means for an element: `#` the element itself, `weight_*` the string at another key,
+/// `object_*->name` the field of a hash.
+fn resolve(ctx: &mut Ctx<'_>, pattern: &[u8], element: &[u8]) -> Option<Vec<u8>> {
+    if pattern == b"#" {
+        return Some(element.to_vec());
+    }
+    let star = pattern.iter().position(|byte| *byte == b'*')?;
+    let (prefix, rest) = (&pattern[..star], &pattern[star + 1..]);
+    let arrow = rest.windows(2).position(|pair| pair == b"->").filter(|arrow| arrow + 2 < rest.len());
+    let (suffix, field) = match arrow {
+        Some(arrow) => (&rest[..arrow], Some(&rest[arrow + 2..])),
+        None => (rest, None),
+    };
+    let key = [prefix, element, suffix].concat();
+    match (ctx.read(&key)?.value(), field) {
+        (ValueRef::Hash(hash), Some(field)) => Some(hash.get(field)?.bytes().into_owned()),
+        (ValueRef::Str(text), None) => Some(text.to_vec()),
+        _ => None,
+    }
+}
+
+/// The number in a text, as C's `strtod` reads all of it.
+fn number(text: &[u8]) -> Option<f64> {
+    let end = text.iter().position(|byte| *byte == 0).unwrap_or(text.len());
+    match &text[..end] {
+        [] => Some(0.0),
+        text => parse_score(text.trim_ascii_start()),
+    }
+}
+
+/// Sorts by numbers; elements of the same number by their bytes.
+fn sort_by_number(ctx: &mut Ctx<'_>, items: Vec<Vec<u8>>, options: &Options<'_>) -> CmdResult<Vec<Vec<u8>>> {
+    let mut all_numbers = true;
+    let mut weighed = Vec::with_capacity(items.len());
+    for item in items {
+        let weight = match options.by {
+            None => number(&item),
+            // Who has no weight weighs nothing.
+            Some(pattern) => resolve(ctx, pattern, &item).map_or(Some(0.0), |weight| number(&weight)),
+        };
+        all_numbers &= weight.is_some();
+        weighed.push((weight.unwrap_or(0.0), item));
+    }
+    if !all_numbers {
+        return Err(CmdError::text("ERR One or more scores can't be converted into double"));
+    }
+    weighed.sort_by(|a, b| {
+        let order = a.0.partial_cmp(&b.0).unwrap_or(Ordering::Equal).then_with(|| a.1.cmp(&b.1));
+        if options.descending { order.reverse() } else { order }
+    });
+    Ok(weighed.into_iter().map(|(_, item)| item).collect())
+}
+
+/// Sorts by texts; who has none comes first.
+fn sort_by_text(ctx: &mut Ctx<'_>, mut items: Vec<Vec<u8>>, by: Option<&[u8]>, down: bool) -> Vec<Vec<u8>> {
+    let directed = |order: Ordering| if down { order.reverse() } else { order };
+    let Some(pattern) = by else {
+        items.sort_by(|a, b| directed(a.cmp(b)));
+        return items;
+    };
+    let mut weighed: Vec<_> = items.into_iter().map(|item| (resolve(ctx, pattern, &item), item)).collect();
+    weighed.sort_by(|a, b| directed(a.0.cmp(&b.0)));
+    weighed.into_iter().map(|(_, item)| item).collect()
+}
+
+/// `SORT key [BY pattern] [LIMIT offset count] [GET pattern ...] [ASC | DESC] [ALPHA] [STORE destination]`.
+/// O(n log n), and one look-up for each element and pattern.
+pub(super) fn sort(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CmdResult {
+    run(ctx, args.get(1), &Options::parse(args, true)?)
+}
+
+/// `SORT_RO key …`: SORT without STORE. O(n log n).
+pub(super) fn sort_ro(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CmdResult {
+    run(ctx, args.get(1), &Options::parse(args, false)?)
+}
+
+fn run(ctx: &mut Ctx<'_>, key: &[u8], options: &Options<'_>) -> CmdResult {
+    let keeps_order = options.keeps_order();
+    let Elements { items, is_set } = read_elements(ctx, key, keeps_order && options.descending)?;
+    let items = if keeps_order && is_set && options.store.is_some() {
+        // A set has no order of its own that replicas would share.
+        sort_by_text(ctx, items, None, options.descending)
+    } else if keeps_order {
+        items
+    } else if options.alpha {
+        sort_by_text(ctx, items, options.by, options.descending)
+    } else {
+        sort_by_number(ctx, items, options)?
+    };
+    let part = options.part(items.len());
+    let chosen = &items[part];
+    match options.store {
+        None => answer(ctx, chosen, &options.get),
+        Some(destination) => store(ctx, chosen, &options.get, destination),
+    }
+    Ok(())
+}
+
+fn answer(ctx: &mut Ctx<'_>, items: &[Vec<u8>], get: &[&[u8]]) {
+    ctx.out.array(items.len() * get.len().max(1));
+    for item in items {
+        if get.is_empty() {
+            ctx.out.bulk(item);
+        }
+        for pattern in get {
+            let value = resolve(ctx, pattern, item);
+            ctx.out.bulk_or_null(value.as_deref());
+        }
+    }
+}
+
+fn store(ctx: &mut Ctx<'_>, items: &[Vec<u8>], get: &[&[u8]], destination: &[u8]) {
+    let mut list = List::new(ctx.encodings.list_max_listpack_size);
+    for item in items {
+        if get.is_empty() {
+            list.push(End::Tail, item);
+        }
+        for pattern in get {
+            list.push(End::Tail, &resolve(ctx, pattern, item).unwrap_or_default());
+        }
+    }
+    let len = list.len();
+    if len > 0 {
+        ctx.replace(destination, list);
+        ctx.changed(destination);
+        ctx.effects.dirty += len as u64 - 1;
+        ctx.notify(KeyspaceEvents::LIST, "sortstore", destination);
+    } else {
+        let hash = ctx.hash(destination);
+        if ctx.delete(ctx.db, hash, destination) {
+            ctx.changed(destination);
+            ctx.notify(KeyspaceEvents::GENERIC, "del", destination);
+        }
+    }
+    ctx.out.integer(len as i64);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_limit_never_leaves_the_elements() {
+        let part = |start, count| Options { start, count, ..Options::default() }.part(5);
+        assert_eq!(part(0, None), 0..5);
+        assert_eq!(part(1, Some(2)), 1..3);
+        assert_eq!(part(-3, Some(2)), 0..2);
+        assert_eq!(part(3, Some(-1)), 3..5);
+        assert_eq!(part(3, Some(i64::MAX)), 3..5);
+        assert!(part(9, Some(1)).is_empty() && part(0, Some(0)).is_empty());
+        assert!(part(i64::MIN, Some(i64::MIN)).len() == 5);
+    }
+
+    #[test]
+    fn numbers_are_read_as_c_does() {
+        for (text, expected) in
+            [("", Some(0.0)), (" 1", Some(1.0)), ("1e3", Some(1000.0)), ("-1.5", Some(-1.5)), ("x", None)]
+        {
+            assert_eq!(number(text.as_bytes()), expected, "{text}");
+        }
+        for text in ["1 ", " ", "nan", "1e400"] {
+            assert_eq!(number(text.as_bytes()), None, "{text}");
+        }
+    }
+}
