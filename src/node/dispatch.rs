@@ -419,7 +419,9 @@ impl Node {
             }
             return;
         }
-        let wrap = sent.len() + usize::from(own) > 1;
+        // Keys that SCAN and RANDOMKEY find expired have nothing to do with each other.
+        let unrelated = args.is(0, "scan") || args.is(0, "randomkey");
+        let wrap = sent.len() + usize::from(own) > 1 && !unrelated;
         for (index, (db, command)) in sent.enumerate() {
             if wrap && index == 0 {
                 writer.multi(history, backlog, db as u16);
