@@ -81,17 +81,16 @@ pub(super) fn pfcount(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CmdResult {
         ctx.out.integer(0);
         return Ok(());
     };
-    let estimate = match sketch.remembered() {
-        Some(estimate) => estimate,
-        None => {
-            let estimate = sketch.count()?;
-            sketch.remember(estimate);
-            let hash = ctx.hash(key);
-            put(ctx, hash, key, &sketch);
-            // Replicas remember it too: their bytes stay the same as ours.
-            ctx.changed(key);
-            estimate
-        }
+    let estimate = if let Some(estimate) = sketch.remembered() {
+        estimate
+    } else {
+        let estimate = sketch.count()?;
+        sketch.remember(estimate);
+        let hash = ctx.hash(key);
+        put(ctx, hash, key, &sketch);
+        // Replicas remember it too: their bytes stay the same as ours.
+        ctx.changed(key);
+        estimate
     };
     ctx.out.integer(estimate as i64);
     Ok(())

@@ -185,7 +185,7 @@ pub(super) fn lolwut(session: &mut Session, args: &Args<'_>, luck: u64) -> CmdRe
     let mut text = String::from("(master)");
     for nth in 0..length {
         let link = if luck >> nth & 1 == 0 { "~~>" } else { "-->" };
-        let replica = if luck >> (nth + 16) & 3 == 0 { "( zzz )" } else { "(replica)" };
+        let replica = if (luck >> (nth + 16)).is_multiple_of(4) { "( zzz )" } else { "(replica)" };
         text = format!("{text}{link}{replica}");
     }
     let version = super::info::REDIS_VERSION;

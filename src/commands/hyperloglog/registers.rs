@@ -16,7 +16,7 @@ pub(super) const DENSE_BYTES: usize = REGISTERS * WIDTH / 8;
 /// Seed of the hash: other bytes than Redis' would come of any other.
 const SEED: u64 = 0xADC8_3B19;
 /// 0.5 / ln 2
-const ALPHA: f64 = 0.721_347_520_444_481_703_680;
+const ALPHA: f64 = 0.721_347_520_444_481_7;
 
 /// How many registers hold each value.
 pub(super) type Histogram = [u32; 64];

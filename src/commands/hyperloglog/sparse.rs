@@ -34,7 +34,6 @@ impl Run {
     /// The run at the front of `bytes`; `None` at the end, or in the middle of a run.
     fn first(bytes: &[u8]) -> Option<Self> {
         Some(match *bytes {
-            [] => return None,
             [byte, ..] if byte & 0x80 != 0 => {
                 Self { value: ((byte >> 2) & 0x1F) + 1, len: usize::from(byte & 3) + 1, bytes: 1 }
             }
@@ -43,7 +42,7 @@ impl Run {
                 let len = (usize::from(high & 0x3F) << 8 | usize::from(low)) + 1;
                 Self { value: 0, len, bytes: 2 }
             }
-            [_] => return None,
+            [] | [_] => return None,
         })
     }
 
