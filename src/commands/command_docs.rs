@@ -163,15 +163,12 @@ fn value_type(command: &Command, name: &str) -> &'static str {
         "min" | "max" if command.name.ends_with("rangebyscore") => "double",
         "score" | "longitude" | "latitude" | "radius" | "width" | "height" => "double",
         "timeout" if command.flags.has(Flags::BLOCKING) && command.group != Group::Stream => "double",
-        "key" | "key1" | "key2" | "newkey" | "source" | "destination" | "destkey" | "sourcekey" | "src" | "dst" => {
-            "key"
-        }
+        "key" | "key1" | "key2" | "newkey" | "source" | "destination" | "destkey" | "sourcekey" | "src"
+        | "dst" => "key",
         "seconds" | "milliseconds" | "start" | "stop" | "end" | "offset" | "increment" | "decrement"
         | "len" | "db" | "destination-db" | "index" | "index1" | "index2" | "cursor" | "count"
         | "protover" | "port" | "numreplicas" | "timeout" | "client-id" | "numkeys" | "limit" | "weight"
-        | "rank" | "num-matches" | "bit" => {
-            "integer"
-        }
+        | "rank" | "num-matches" | "bit" => "integer",
         "unix-time-seconds" | "unix-time-milliseconds" => "unix-time",
         "pattern" => "pattern",
         _ => "string",

@@ -1,7 +1,7 @@
 //! COMMAND: what the table says, in the shape that clients and proxies expect.
 
 use super::glob::{self, Case};
-use super::table::{KeySpec, Keys};
+use super::table::{KeySpec, Keys, Place};
 use super::{CmdError, CmdResult, Command, Ctx, Flags, lookup, table};
 use crate::protocol::{Args, Replies};
 
@@ -160,10 +160,27 @@ fn write_key_spec(out: &mut Replies, spec: &KeySpec) {
     out.bulk(b"flags");
     write_words(out, spec.flags.iter().copied());
     let Keys { first, last, step } = spec.keys;
-    if spec.counted {
-        write_step(out, "begin_search", "index", &[("index", first)]);
-        write_step(out, "find_keys", "keynum", &[("keynumidx", 0), ("firstkey", 1), ("keystep", step)]);
-        return;
+    match spec.place {
+        Place::Fixed => {}
+        Place::Counted => {
+            write_step(out, "begin_search", "index", &[("index", first)]);
+            write_step(out, "find_keys", "keynum", &[("keynumidx", 0), ("firstkey", 1), ("keystep", step)]);
+            return;
+        }
+        Place::Behind(word) => {
+            out.bulk(b"begin_search");
+            out.map(2);
+            out.bulk(b"type");
+            out.bulk(b"keyword");
+            out.bulk(b"spec");
+            out.map(2);
+            out.bulk(b"keyword");
+            out.bulk(word.as_bytes());
+            out.bulk(b"startfrom");
+            out.integer(first.into());
+            write_step(out, "find_keys", "range", &[("lastkey", last), ("keystep", step), ("limit", 2)]);
+            return;
+        }
     }
     if first == 0 {
         write_step(out, "begin_search", "unknown", &[]);
@@ -230,7 +247,9 @@ fn inner<'a>(args: &Args<'a>) -> CmdResult<(&'static Command, Args<'a>)> {
     if !command.accepts(request.len()) {
         return Err(CmdError::text("ERR Invalid number of arguments specified for command"));
     }
-    if command.key_specs.iter().any(|spec| spec.counted) && command.counted_keys(&request).is_none() {
+    if command.key_specs.iter().any(|spec| spec.place != Place::Fixed)
+        && command.found_keys(&request).is_none()
+    {
         return Err(CmdError::text("ERR Invalid arguments specified for command"));
     }
     Ok((command, request))

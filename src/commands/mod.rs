@@ -47,12 +47,11 @@ mod table;
 mod tests;
 mod timeout;
 
-pub use context::{Access, AtTimeout, Ctx, Effects, ExpiryMode, Garbage, KeyWait, Stats, WholeDb};
-pub use context::{Access, AtTimeout, Ctx, Effects, ExpiryMode, Garbage, KeyWait, LfuTuning, Stats};
+pub use context::{Access, AtTimeout, Ctx, Effects, ExpiryMode, Garbage, KeyWait, LfuTuning, Stats, WholeDb};
 pub(crate) use context::{lfu_counter, lru_clock, minutes, next_random};
 pub use dispatch::check;
 pub use error::{CmdError, CmdResult};
 pub use glob::{Case, matches as glob_matches};
 pub use keyspace_event::KeyspaceEvents;
 pub(crate) use numbers::database as database_number;
-pub use table::{Command, Flags, Group, KeySpec, Keys, NodeCommand, Run, lookup, table};
+pub use table::{Command, Flags, Group, KeySpec, Keys, NodeCommand, Place, Run, lookup, table};

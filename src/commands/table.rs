@@ -5,10 +5,8 @@ use std::sync::LazyLock;
 
 use hashbrown::HashMap;
 
-use super::{CmdResult, Ctx};
-use crate::protocol::{Args, strict_i64};
 use super::{CmdResult, Ctx, sort};
-use crate::protocol::Args;
+use crate::protocol::{Args, strict_i64};
 
 mod bitmaps;
 mod connection;
@@ -156,9 +154,8 @@ impl Keys {
     /// The range that all of `specs` cover together; they stand one after the other. Counted keys are in no range.
     const fn covering(specs: &[KeySpec]) -> Self {
         match specs {
-            [] | [KeySpec { counted: true, .. }] => Self::NONE,
-            [before @ .., KeySpec { counted: true, .. }] => Self::covering(before),
             [] => Self::NONE,
+            [before @ .., KeySpec { place: Place::Counted | Place::Behind(_), .. }] => Self::covering(before),
             // A key at no fixed place counts for the legacy form as if it were not there.
             [first, .., last] if last.keys.first == 0 => first.keys,
             [first, .., last] => {
@@ -178,18 +175,34 @@ pub struct KeySpec {
     pub flags: &'static [&'static str],
     /// What the flags alone do not say, or nothing.
     pub note: &'static str,
-    /// Where the keys should stand, there is their number, and they stand behind it.
-    pub counted: bool,
+    /// How `keys` is to be read.
+    pub place: Place,
+}
+
+/// How the keys of a [`KeySpec`] are found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// Where `keys` says.
+    Fixed,
+    /// Where `keys` says, there is their number, and they stand behind it.
+    Counted,
+    /// Behind this word, looked for from `keys.first` on: the first half of what follows, as XREAD has it.
+    Behind(&'static str),
 }
 
 impl KeySpec {
     const fn new(first: i8, last: i8, step: i8, flags: &'static [&'static str]) -> Self {
-        Self { keys: Keys { first, last, step }, flags, note: "", counted: false }
+        Self { keys: Keys { first, last, step }, flags, note: "", place: Place::Fixed }
     }
 
     /// As many keys as the argument at `index` says.
     const fn counted(index: i8, flags: &'static [&'static str]) -> Self {
-        Self { counted: true, ..Self::new(index, index, 1, flags) }
+        Self { place: Place::Counted, ..Self::new(index, index, 1, flags) }
+    }
+
+    /// The first half of the arguments behind `word`, which stands at `from` or later.
+    const fn behind(word: &'static str, from: i8, flags: &'static [&'static str]) -> Self {
+        Self { place: Place::Behind(word), ..Self::new(from, -1, 1, flags) }
     }
 
     const fn first(flags: &'static [&'static str]) -> Self {
@@ -234,15 +247,20 @@ pub enum Run {
 pub enum NodeCommand {
     Auth,
     Bgsave,
+    ClientCaching,
     ClientGetname,
+    ClientGetredir,
     ClientId,
     ClientInfo,
     ClientKill,
     ClientList,
+    ClientNoEvict,
     ClientPause,
     ClientReply,
     ClientSetname,
     ClientUnblock,
+    ClientTracking,
+    ClientTrackinginfo,
     ClientUnpause,
     ConfigGet,
     ConfigResetstat,
@@ -261,6 +279,13 @@ pub enum NodeCommand {
     MemoryMallocStats,
     MemoryPurge,
     MemoryStats,
+    LatencyDoctor,
+    LatencyGraph,
+    LatencyHistogram,
+    LatencyHistory,
+    LatencyLatest,
+    LatencyReset,
+    Monitor,
     Multi,
     Ping,
     Psubscribe,
@@ -281,6 +306,9 @@ pub enum NodeCommand {
     Save,
     Select,
     Shutdown,
+    SlowlogGet,
+    SlowlogLen,
+    SlowlogReset,
     Spublish,
     Ssubscribe,
     Subscribe,
@@ -354,19 +382,28 @@ impl Command {
         let (args, Keys { first, last, step }) = (*args, self.keys);
         let last = if last < 0 { args.len() as i64 + i64::from(last) } else { i64::from(last) };
         let range = if first > 0 { i64::from(first)..last + 1 } else { 0..0 };
-        let range = range.step_by(step.max(1) as usize).map(|index| index as usize);
-        range.chain(self.counted_keys(&args).unwrap_or(0..0)).map(move |index| args.get(index))
+        let fixed = range.step_by(step.max(1) as usize).map(|index| index as usize);
+        let found = fixed.chain(self.found_keys(&args).unwrap_or(0..0)).map(move |index| args.get(index));
+        found.chain(if self.name == "sort" { sort::destination(&args) } else { None })
     }
 
-    /// Where the counted keys of a request stand; `None` if there are none, or fewer than their number says.
-    pub fn counted_keys(&self, args: &Args<'_>) -> Option<Range<usize>> {
-        let spec = self.key_specs.iter().find(|spec| spec.counted)?;
-        let first = spec.keys.first as usize + 1;
-        let count = strict_i64(args.get(first - 1)).and_then(|count| usize::try_from(count).ok())?;
-        (count > 0 && count <= args.len() - first).then(|| first..first + count)
-        let fixed = range.step_by(step.max(1) as usize).map(move |index| args.get(index as usize));
-        let stored = if self.name == "sort" { sort::destination(&args) } else { None };
-        fixed.chain(stored)
+    /// Where the keys of a request stand that are found by a number or a word in it; `None` if there are none, or
+    /// fewer than that number says.
+    pub fn found_keys(&self, args: &Args<'_>) -> Option<Range<usize>> {
+        let spec = self.key_specs.iter().find(|spec| spec.place != Place::Fixed)?;
+        let at = spec.keys.first as usize;
+        match spec.place {
+            Place::Fixed => None,
+            Place::Counted => {
+                let count = strict_i64(args.get(at)).and_then(|count| usize::try_from(count).ok())?;
+                (count > 0 && count < args.len() - at).then(|| at + 1..at + 1 + count)
+            }
+            Place::Behind(word) => {
+                let first = (at..args.len()).find(|index| args.is(*index, word))? + 1;
+                let count = (args.len() - first) / 2;
+                (count > 0).then(|| first..first + count)
+            }
+        }
     }
 
     /// A command of which only this is known; the setters below say the rest.

@@ -95,6 +95,7 @@ impl Node {
         if !self.garbage.is_empty() {
             self.free_garbage();
         }
+        self.broadcast_invalidations();
         self.wake_feeds();
         self.lag.record(begun);
         self.check_held()?;

@@ -10,6 +10,7 @@ use tokio::task::AbortHandle;
 
 use super::outbox::Outbox;
 use super::pubsub::{Subscriptions, Topic};
+use super::tracking::Tracking;
 
 /// Number of a connection; never used twice in a node's life.
 pub(super) type ClientId = u64;
@@ -64,6 +65,10 @@ pub(super) struct Client {
     pub(super) query_bytes: Cell<usize>,
     pub(super) output_bytes: Cell<usize>,
     pub(super) subscriptions: RefCell<Subscriptions>,
+    /// It sees what all others do (MONITOR).
+    pub(super) monitoring: Cell<bool>,
+    pub(super) no_evict: Cell<bool>,
+    pub(super) tracking: RefCell<Option<Tracking>>,
     /// What others send it.
     pub(super) outbox: Outbox,
     /// Its task, to be ended from outside (CLIENT KILL).
@@ -93,6 +98,9 @@ impl Client {
             query_bytes: Cell::new(0),
             output_bytes: Cell::new(0),
             subscriptions: RefCell::default(),
+            monitoring: Cell::new(false),
+            no_evict: Cell::new(false),
+            tracking: RefCell::default(),
             outbox: Outbox::default(),
             task: RefCell::new(None),
         }
@@ -118,14 +126,18 @@ impl Client {
             ClientKind::Master => flags.push('M'),
             ClientKind::Normal => {}
         }
-        for (set, letter) in [
-            (self.is_subscriber(), 'P'),
-            (self.queued.get() >= 0, 'x'),
-            (self.blocked.get(), 'b'),
-            (self.dirty_cas.get(), 'd'),
+        let tracking = self.tracking.borrow();
+        for (set, letters) in [
+            (self.monitoring.get(), "O"),
+            (self.is_subscriber(), "P"),
+            (self.queued.get() >= 0, "x"),
+            (self.blocked.get(), "b"),
+            (tracking.is_some(), tracking.as_ref().map_or("", Tracking::flags)),
+            (self.dirty_cas.get(), "d"),
+            (self.no_evict.get(), "e"),
         ] {
             if set {
-                flags.push(letter);
+                flags.push_str(letters);
             }
         }
         if flags.is_empty() { "N".to_owned() } else { flags }
@@ -141,7 +153,7 @@ impl Client {
             line,
             "id={} addr={} laddr={} fd=-1 name={} age={} idle={} flags={} db={} sub={} psub={} ssub={} multi={} \
              qbuf={} qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl={} oll={} omem={} tot-mem={} events=r cmd={} \
-             user=default redir=-1 resp={}",
+             user=default redir={} resp={}",
             self.id,
             self.addr,
             self.local,
@@ -160,6 +172,7 @@ impl Client {
             unsent.saturating_sub(OUTPUT_BUFFER),
             self.query_bytes.get() + unsent + size_of::<Self>(),
             self.last_command.get(),
+            self.tracking.borrow().as_ref().map_or(-1, |own| own.redirect() as i64),
             self.resp.get(),
         );
         line

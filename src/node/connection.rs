@@ -5,7 +5,7 @@ use std::io;
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::Poll;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use socket2::SockRef;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -169,12 +169,6 @@ impl Connection {
                     .await;
                     return false;
                 }
-                Flow::Sleep(time) => {
-                    // Like Redis the whole node stands still: that is what DEBUG SLEEP is for.
-                    let begun = Instant::now();
-                    std::thread::sleep(time);
-                    self.shared.borrow_mut().lag.record(begun);
-                }
             }
         }
     }
@@ -315,6 +309,8 @@ impl Drop for Connection {
             node.waits.remove(id);
             node.forget_blocked(id);
             node.pubsub.leave_all(&self.session.client);
+            node.stop_monitoring(&self.session);
+            node.stop_tracking(&self.session.client);
             node.feeds.remove(&id);
             node.unwatch(&mut self.session);
         }

@@ -100,7 +100,9 @@ impl Node {
         }
         let is_idle = |client: &Client| {
             let silent = now.saturating_sub(client.last_active.get());
-            client.kind.get() == ClientKind::Normal && !client.blocked.get() && silent > timeout
+            let listens = client.is_subscriber() || client.monitoring.get();
+            let normal = client.kind.get() == ClientKind::Normal && !listens;
+            normal && !client.blocked.get() && silent > timeout
         };
         self.clients.values().filter(|client| is_idle(client)).for_each(|client| client.kill());
     }
@@ -198,6 +200,7 @@ impl Node {
             }
         }
         self.effects.clear();
+        self.broadcast_invalidations();
         self.wake_feeds();
     }
 }

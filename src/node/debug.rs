@@ -32,8 +32,9 @@ impl Node {
             b"sleep" if args.len() == 3 => {
                 let text = std::str::from_utf8(args.get(2)).ok();
                 let seconds: f64 = text.and_then(|text| text.parse().ok()).ok_or(CmdError::NotAFloat)?;
+                // Like Redis the whole node stands still: that is what this is for.
+                std::thread::sleep(Duration::try_from_secs_f64(seconds).unwrap_or_default());
                 session.out.ok();
-                return Ok(Flow::Sleep(Duration::try_from_secs_f64(seconds).unwrap_or_default()));
             }
             b"digest" if args.len() == 2 => {
                 let digest = hex(&dataset_digest(&self.store));

@@ -1,10 +1,13 @@
 //! From a read buffer to replies: parse a group of requests, touch their keys, check and execute each.
 
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use super::client::ClientKind;
 use super::eviction::{OUT_OF_MEMORY, Room};
+use super::pubsub::{changes_subscriptions, serves_subscribers};
 use super::session::{Pending, ReplyMode, Session};
+use super::slowlog::TimedRun;
 use super::state::Node;
 use crate::commands::{CmdError, CmdResult, Command, Flags, NodeCommand, Run, check};
 use crate::protocol::{Args, Body, Decoder, Limits, ProtocolError};
@@ -38,8 +41,6 @@ pub(super) enum Flow {
     Paused(Duration),
     /// The connection is a replica's from now on.
     Feed,
-    /// DEBUG SLEEP: the node stands still, as Redis does.
-    Sleep(Duration),
 }
 
 impl Node {
@@ -50,7 +51,10 @@ impl Node {
         let begun = Instant::now();
         self.clock.tick(begun);
         session.client.outbox.move_into(&mut session.out);
+        self.current = Some(Rc::clone(&session.client));
         let flow = self.run_requests(session, &mut decoder, &mut pending, buffer, begun);
+        self.current = None;
+        self.broadcast_invalidations();
         session.decoder = decoder;
         session.pending = pending;
         session.client.last_active.set(self.clock.since_start());
@@ -80,32 +84,35 @@ impl Node {
             if pending.is_empty() {
                 return Flow::Next;
             }
-            let timed = Instant::now();
-            let mut run = (None, 0);
+            let mut run = TimedRun::new(Instant::now());
             let mut flow = Flow::Next;
+            let mut last: Option<Pending> = None;
             while let Some(request) = pending.pop_front() {
-                let args = args_of(&request.body, buffer, decoder);
-                flow = self.execute(session, &request.command, &args);
-                executed += 1;
-                if let Ok(command) = request.command
-                    && run.0.is_none_or(|last: &Command| std::ptr::eq(last, command))
+                let next = request.command.as_ref().ok().copied();
+                if let Some(last) = &last
+                    && !run.takes(next)
                 {
-                    run = (Some(command), run.1 + 1);
-                } else {
-                    self.account(run, timed);
-                    run = (request.command.as_ref().ok().copied(), 1);
+                    self.end_run(&mut run, &session.client, &args_of(&last.body, buffer, decoder));
                 }
-                if flow != Flow::Next {
-                    if matches!(flow, Flow::Paused(_)) {
-                        pending.push_front(request);
-                    }
+                flow = self.execute(session, &request.command, &args_of(&request.body, buffer, decoder));
+                executed += 1;
+                if let Some(command) = next
+                    && std::mem::take(&mut self.called)
+                {
+                    self.count_call(&mut run, command);
+                }
+                if matches!(flow, Flow::Paused(_)) {
+                    pending.push_front(request);
                     break;
                 }
-                if session.out.len() >= TURN_REPLIES {
+                last = Some(request);
+                if flow != Flow::Next || session.out.len() >= TURN_REPLIES {
                     break;
                 }
             }
-            self.account(run, timed);
+            if let Some(last) = &last {
+                self.end_run(&mut run, &session.client, &args_of(&last.body, buffer, decoder));
+            }
             if flow != Flow::Next {
                 return flow;
             }
@@ -114,15 +121,6 @@ impl Node {
                 return Flow::More;
             }
         }
-    }
-
-    /// Adds a run of calls of one command to its statistics: one clock reading for all of them.
-    fn account(&mut self, (command, calls): (Option<&'static Command>, u64), begun: Instant) {
-        let Some(command) = command else { return };
-        self.stats.commands += calls;
-        let stats = self.stats.by_command.entry(command.full_name).or_default();
-        stats.calls += calls;
-        stats.nanos += begun.elapsed().as_nanos() as u64;
     }
 
     /// Parses up to [`GROUP`] requests and touches their keys.
@@ -229,6 +227,9 @@ impl Node {
         if let Err(error) = self.admit(session, command) {
             self.stats.by_command.entry(command.full_name).or_default().rejected += 1;
             self.refuse(session, &error, matches!(command.run, Run::Node(NodeCommand::Exec)));
+            if matches!(command.run, Run::Node(NodeCommand::Exec)) {
+                self.feed_monitors(session, command, args);
+            }
             return Flow::Next;
         }
         if let Some(transaction) = &mut session.transaction
@@ -246,6 +247,7 @@ impl Node {
         if let Some(wait) = self.paused_for(session, command) {
             return Flow::Paused(wait);
         }
+        self.called = true;
         let result = self.call(session, command, args);
         if self.effects.has_ready() {
             self.serve_ready();
@@ -307,7 +309,9 @@ impl Node {
             ));
         }
         let touches_keys = command.flags.has(Flags::WRITE) || command.flags.has(Flags::READONLY);
-        if session.client.kind.get() == ClientKind::Replica && touches_keys {
+        let only_listens =
+            session.client.kind.get() == ClientKind::Replica || session.client.monitoring.get();
+        if only_listens && touches_keys {
             return Err(CmdError::text("ERR Replica can't interact with the keyspace"));
         }
         Ok(())
@@ -383,6 +387,11 @@ impl Node {
         if !session.client.outbox.is_empty() {
             // It listens to what it has said itself.
             session.client.outbox.move_before(&mut session.out, mark);
+        }
+        if self.observed {
+            self.remember_keys(session, command, args);
+            self.feed_monitors(session, command, args);
+            self.settle_tracking(session, command);
         }
         result
     }
@@ -474,17 +483,6 @@ fn find(session: &mut Session, args: &Args<'_>) -> Result<&'static Command, CmdE
         session.last_found = Some((args.name().to_vec(), command));
     }
     Ok(command)
-}
-
-/// Commands that a RESP2 client may call while it listens: their replies cannot be taken for messages.
-fn serves_subscribers(command: &Command) -> bool {
-    use NodeCommand as N;
-    changes_subscriptions(command) || matches!(command.run, Run::Node(N::Ping | N::Quit | N::Reset))
-}
-
-/// Commands that are answered with messages, which CLIENT REPLY does not silence.
-fn changes_subscriptions(command: &Command) -> bool {
-    command.flags.has(Flags::PUBSUB.or(Flags::NOSCRIPT))
 }
 
 /// Commands that act on the transaction instead of joining it.

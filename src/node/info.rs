@@ -92,6 +92,7 @@ impl Node {
                     section.add(&format!("errorstat_{code}"), format_args!("count={count}"));
                 }
             }
+            "latencystats" => self.info_latencystats(&mut section),
             "cluster" => section.add("cluster_enabled", 0),
             "keyspace" => self.info_keyspace(&mut section),
             _ => {}
@@ -138,7 +139,7 @@ impl Node {
         info.add("client_recent_max_input_buffer", largest(|client| client.query_bytes.get()));
         info.add("client_recent_max_output_buffer", largest(|client| client.output_bytes.get()));
         info.add("blocked_clients", blocked);
-        info.add("tracking_clients", 0);
+        info.add("tracking_clients", self.tracking.clients);
         info.add("clients_in_timeout_table", blocked);
     }
 
@@ -263,9 +264,9 @@ impl Node {
         info.add("active_defrag_key_misses", 0);
         info.add("total_active_defrag_time", 0);
         info.add("current_active_defrag_time", 0);
-        info.add("tracking_total_keys", 0);
-        info.add("tracking_total_items", 0);
-        info.add("tracking_total_prefixes", 0);
+        info.add("tracking_total_keys", self.tracking.keys());
+        info.add("tracking_total_items", self.tracking.items());
+        info.add("tracking_total_prefixes", self.tracking.prefixes());
         info.add("unexpected_error_replies", 0);
         info.add("total_error_replies", stats.error_replies);
         info.add("dump_payload_sanitizations", 0);
@@ -360,6 +361,21 @@ impl Node {
                     stats.calls, stats.rejected, stats.failed
                 ),
             );
+        }
+    }
+
+    fn info_latencystats(&self, info: &mut Section<'_>) {
+        if !self.config.latency_tracking {
+            return;
+        }
+        for (name, stats) in &self.stats.by_command {
+            let Some(histogram) = &stats.histogram else { continue };
+            let shown = self.config.latency_tracking_info_percentiles.iter().map(|percentile| {
+                let micros = histogram.value_at_percentile(*percentile) as f64 / 1000.0;
+                format!("p{percentile}={micros:.3}")
+            });
+            let shown: Vec<String> = shown.collect();
+            info.add(&format!("latency_percentiles_usec_{name}"), shown.join(","));
         }
     }
 

@@ -14,6 +14,8 @@
 //! | `server_commands`, `client_commands`, `replication_commands`, `persistence_commands`, `debug`, `info` | commands that need the node |
 //! | `pubsub`, `outbox` | messages and keyspace events, and their way into other clients' connections |
 //! | `server_commands`, `client_commands`, `replication_commands`, `persistence_commands`, `memory_commands`, `dump_commands`, `debug`, `info` | commands that need the node |
+//! | `tracking` | invalidations for clients' caches |
+//! | `monitor`, `slowlog`, `latency` | commands as others see them, and how long they took |
 //! | `feed`, `full_sync` | master side: the stream and snapshots on their way to replicas |
 //! | `snapshot`, `save` | a snapshot begins and is encoded; the RDB file |
 //! | `upstream`, `link_driver`, `link_transfer`, `apply` | replica side: the link, its snapshot, its stream executed |
@@ -43,10 +45,12 @@ mod full_sync;
 mod helper;
 mod info;
 mod lag;
+mod latency;
 mod link_driver;
 mod link_transfer;
 mod listener;
 mod log;
+mod monitor;
 mod outbox;
 mod memory_commands;
 mod persistence_commands;
@@ -57,10 +61,12 @@ mod runtime;
 mod save;
 mod server_commands;
 mod session;
+mod slowlog;
 mod snapshot;
 mod state;
 mod standalone;
 mod stats;
+mod tracking;
 mod transaction;
 mod upstream;
 

@@ -10,7 +10,9 @@ use super::config::OutputLimit;
 use super::dispatch::Flow;
 use super::session::Session;
 use super::state::Node;
-use crate::commands::{Case, CmdError, CmdResult, KeyspaceEvents, NodeCommand, glob_matches};
+use crate::commands::{
+    Case, CmdError, CmdResult, Command, Flags, KeyspaceEvents, NodeCommand, Run, glob_matches,
+};
 use crate::protocol::{Args, Replies};
 
 /// What a subscription names.
@@ -327,6 +329,17 @@ impl Node {
             }
         }
     }
+}
+
+/// Commands that a RESP2 client may call while it listens: their replies cannot be taken for messages.
+pub(super) fn serves_subscribers(command: &Command) -> bool {
+    use NodeCommand as N;
+    changes_subscriptions(command) || matches!(command.run, Run::Node(N::Ping | N::Quit | N::Reset))
+}
+
+/// Commands that are answered with messages, which CLIENT REPLY does not silence.
+pub(super) fn changes_subscriptions(command: &Command) -> bool {
+    command.flags.has(Flags::PUBSUB.or(Flags::NOSCRIPT))
 }
 
 fn write_left(session: &mut Session, topic: Topic, name: Option<&[u8]>) {

@@ -160,6 +160,7 @@ async fn live(
             node.emit_role();
         }
         node.update_notifying();
+        node.update_timing();
     }
     tokio::task::spawn_local(guarded(Rc::clone(&exit), super::cron::run(Rc::clone(&shared))));
     tokio::select! {
@@ -268,6 +269,14 @@ fn create(
         waits: Waits::default(),
         blocking: super::blocking::Blocking::default(),
         pubsub: super::pubsub::PubSub::default(),
+        monitors: Vec::new(),
+        tracking: super::tracking::TrackingTable::default(),
+        observed: false,
+        current: None,
+        called: false,
+        slowlog: super::slowlog::SlowLog::default(),
+        latency_events: super::latency::LatencyEvents::default(),
+        times_each: false,
         watched: BTreeMap::new(),
         pause: None,
         unpause: Rc::new(Notify::new()),

@@ -121,6 +121,27 @@ impl Node {
             N::Replconf => return self.replconf_command(session, args),
             N::Psync | N::Sync => return self.psync_command(session, args, command == N::Psync),
             N::Wait => return self.wait_command(session, args),
+            N::Monitor => self.monitor(session)?,
+            N::SlowlogGet | N::SlowlogLen | N::SlowlogReset => {
+                return self.slowlog_command(session, command, args);
+            }
+            N::LatencyDoctor
+            | N::LatencyGraph
+            | N::LatencyHistogram
+            | N::LatencyHistory
+            | N::LatencyLatest
+            | N::LatencyReset => return self.latency_command(session, command, args),
+            N::ClientTracking | N::ClientCaching | N::ClientGetredir | N::ClientTrackinginfo => {
+                return self.tracking_command(session, command, args);
+            }
+            N::ClientNoEvict => {
+                let off = args.is(2, "off");
+                if !off && !args.is(2, "on") {
+                    return Err(CmdError::Syntax);
+                }
+                session.client.no_evict.set(!off);
+                session.out.ok();
+            }
             N::Publish
             | N::Spublish
             | N::Subscribe
@@ -236,6 +257,8 @@ impl Node {
     fn reset(&mut self, session: &mut Session) -> Flow {
         self.discard(session);
         self.pubsub.leave_all(&session.client);
+        self.stop_monitoring(session);
+        self.stop_tracking(&session.client);
         session.db = 0;
         session.client.db.set(0);
         session.authenticated = self.config.requirepass.is_none();
@@ -287,6 +310,7 @@ impl Node {
                     self.configure_link();
                 }
                 "notify-keyspace-events" => self.update_notifying(),
+                "slowlog-log-slower-than" => self.update_timing(),
                 "loglevel" => self.log.set_level(self.config.loglevel),
                 _ => {}
             }

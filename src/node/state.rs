@@ -103,6 +103,18 @@ pub(super) struct Node {
     pub(super) waits: Waits<ClientId>,
     pub(super) blocking: super::blocking::Blocking,
     pub(super) pubsub: super::pubsub::PubSub,
+    pub(super) monitors: Vec<Rc<Client>>,
+    pub(super) tracking: super::tracking::TrackingTable,
+    /// Somebody looks at commands after they have run: MONITOR, tracking.
+    pub(super) observed: bool,
+    /// Whose requests are executed.
+    pub(super) current: Option<Rc<Client>>,
+    /// The last request got as far as being executed.
+    pub(super) called: bool,
+    pub(super) slowlog: super::slowlog::SlowLog,
+    pub(super) latency_events: super::latency::LatencyEvents,
+    /// Every command is timed by itself.
+    pub(super) times_each: bool,
     pub(super) watched: BTreeMap<(usize, Vec<u8>), Vec<Rc<Client>>>,
     pub(super) pause: Option<Pause>,
     pub(super) unpause: Rc<Notify>,

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use hdrhistogram::Histogram;
+
 /// Flat allowance in bytes for what a node takes beside its data: thread, runtime, tables. An estimate and no
 /// measurement; the difference between two readings of `used_memory` does not depend on it.
 pub(super) const BASE_MEMORY: u64 = 512 * 1024;
@@ -37,12 +39,14 @@ impl Rate {
 }
 
 /// Calls of one command.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Default)]
 pub(super) struct CommandStats {
     pub(super) calls: u64,
     pub(super) nanos: u64,
     pub(super) rejected: u64,
     pub(super) failed: u64,
+    /// Nanoseconds of each call (`latency-tracking`).
+    pub(super) histogram: Option<Box<Histogram<u32>>>,
 }
 
 /// Counters since the start or CONFIG RESETSTAT.

@@ -61,13 +61,18 @@ impl Node {
         self.collected = Some(Vec::new());
         let mut flow = Flow::Next;
         for (command, args) in &transaction.commands {
+            let begun = std::time::Instant::now();
             match self.call(session, command, &args.args()) {
                 Ok(Flow::Next) => {}
                 // Here and not behind the transaction: what it takes counts before anybody is served.
-                Ok(Flow::Sleep(time)) => std::thread::sleep(time),
                 Ok(other) => flow = other,
-                Err(error) => self.reply_error(session, &error),
+                Err(error) => {
+                    self.stats.by_command.entry(command.full_name).or_default().failed += 1;
+                    self.reply_error(session, &error);
+                }
             }
+            self.stats.commands += 1;
+            self.account(command, 1, begun.elapsed(), &session.client, &args.args());
             if session.out.len() as u64 > limit {
                 // All of the transaction is executed, but nobody could take these replies.
                 session.out.truncate(0);
@@ -105,7 +110,7 @@ impl Node {
             session.watched.push(Watched { key: entry, expired });
         }
         session.client.watching.set(session.watched.len());
-        self.effects.watching = !self.watched.is_empty();
+        self.update_watching();
         session.out.ok();
         Ok(Flow::Next)
     }
@@ -121,7 +126,7 @@ impl Node {
         }
         session.client.watching.set(0);
         session.client.dirty_cas.set(false);
-        self.effects.watching = !self.watched.is_empty();
+        self.update_watching();
     }
 
     /// A key that was there at WATCH and has expired since, without anybody noticing yet.
@@ -156,6 +161,7 @@ impl Node {
                 }
             }
         }
+        self.invalidate_changed();
     }
 
     fn mark_watchers_of(&self, db: usize, is_touched: impl Fn(&[u8]) -> bool) {

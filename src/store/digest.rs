@@ -83,7 +83,6 @@ fn mix_value(digest: &mut Digest, value: ValueRef<'_>, expire: Option<Millis>) {
                 }
             }
         }
-        ValueRef::List(_) | ValueRef::Stream(_) => {}
     }
     if expire.is_some() {
         xor(digest, b"!!expire!!");

@@ -15,6 +15,8 @@ const ADMINISTRATION: Flags = Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::LOADING
 const TRANSACTION: Flags =
     Flags::NOSCRIPT.or(Flags::LOADING).or(Flags::STALE).or(Flags::FAST).or(Flags::ALLOW_BUSY);
 
+const TRACKING_ARGUMENTS: &str = "<ON | OFF> [REDIRECT client-id] [PREFIX prefix [PREFIX prefix ...]] [BCAST] \
+    [OPTIN] [OPTOUT] [NOLOOP]";
 const KILL_ARGUMENTS: &str = "<ip:port | <ID client-id | TYPE <NORMAL | MASTER | SLAVE | REPLICA | PUBSUB> \
     | USER username | ADDR ip:port | LADDR ip:port | SKIPME yes/no> ...>";
 
@@ -99,6 +101,34 @@ pub(super) const COMMANDS: &[Command] = &[
 ];
 
 const CLIENT: &[Command] = &[
+    Command::new("client|caching", 3, Run::Node(NodeCommand::ClientCaching))
+        .flags(SELF_SERVICE)
+        .group(Group::Connection, &["@connection"])
+        .since("6.0.0")
+        .takes("<YES | NO>")
+        .does("Chooses whether the keys of the next command are tracked."),
+    Command::new("client|getredir", 2, Run::Node(NodeCommand::ClientGetredir))
+        .flags(SELF_SERVICE)
+        .group(Group::Connection, &["@connection"])
+        .since("6.0.0")
+        .does("Returns which connection hears of this one's invalidations."),
+    Command::new("client|no-evict", 3, Run::Node(NodeCommand::ClientNoEvict))
+        .flags(ADMINISTRATION)
+        .group(Group::Connection, &["@connection"])
+        .since("7.0.0")
+        .takes("<ON | OFF>")
+        .does("Chooses whether this connection may be closed to save memory."),
+    Command::new("client|tracking", -3, Run::Node(NodeCommand::ClientTracking))
+        .flags(SELF_SERVICE)
+        .group(Group::Connection, &["@connection"])
+        .since("6.0.0")
+        .takes(TRACKING_ARGUMENTS)
+        .does("Chooses whether this connection hears of changes to keys that it has read."),
+    Command::new("client|trackinginfo", 2, Run::Node(NodeCommand::ClientTrackinginfo))
+        .flags(SELF_SERVICE)
+        .group(Group::Connection, &["@connection"])
+        .since("6.2.0")
+        .does("Tells how this connection's keys are tracked."),
     Command::new("client|getname", 2, Run::Node(NodeCommand::ClientGetname))
         .flags(SELF_SERVICE)
         .group(Group::Connection, &["@connection"])

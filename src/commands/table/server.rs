@@ -121,6 +121,21 @@ pub(super) const COMMANDS: &[Command] = &[
         .since("1.0.0")
         .cost("As its subcommands")
         .does("Looks into the node and tries it out."),
+    Command::new("monitor", 1, Run::Node(NodeCommand::Monitor))
+        .flags(ADMINISTRATION)
+        .group(Group::Server, &[])
+        .since("1.0.0")
+        .does("Shows every command of all clients as it is executed."),
+    Command::new("slowlog", -2, Run::Container(SLOWLOG))
+        .group(Group::Server, &[])
+        .since("2.2.12")
+        .cost("As its subcommands")
+        .does("Tells which commands were slow."),
+    Command::new("latency", -2, Run::Container(LATENCY))
+        .group(Group::Server, &[])
+        .since("2.8.13")
+        .cost("As its subcommands")
+        .does("Tells which events were slow, and how long commands take."),
     Command::new("command", -1, Run::Container(COMMAND))
         .flags(ANYTIME)
         .group(Group::Server, &["@connection"])
@@ -131,7 +146,93 @@ pub(super) const COMMANDS: &[Command] = &[
         .alone(&ALL),
 ];
 
+const SLOWLOG: &[Command] = &[
+    Command::new("slowlog|get", -2, Run::Node(NodeCommand::SlowlogGet))
+        .flags(Flags::ADMIN.or(ANYTIME))
+        .group(Group::Server, &[])
+        .since("2.2.12")
+        .cost("O(N) for N entries")
+        .tips(&["request_policy:all_nodes", "nondeterministic_output"])
+        .takes("[count]")
+        .does("Returns the newest slow commands, ten unless told otherwise."),
+    Command::new("slowlog|help", 2, Run::Data(help::help))
+        .flags(ANYTIME)
+        .group(Group::Server, &[])
+        .since("6.2.0")
+        .does("Lists the subcommands."),
+    Command::new("slowlog|len", 2, Run::Node(NodeCommand::SlowlogLen))
+        .flags(Flags::ADMIN.or(ANYTIME))
+        .group(Group::Server, &[])
+        .since("2.2.12")
+        .tips(&["request_policy:all_nodes", "response_policy:agg_sum", "nondeterministic_output"])
+        .does("Counts the slow commands that are kept."),
+    Command::new("slowlog|reset", 2, Run::Node(NodeCommand::SlowlogReset))
+        .flags(Flags::ADMIN.or(ANYTIME))
+        .group(Group::Server, &[])
+        .since("2.2.12")
+        .cost("O(N) for N entries")
+        .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"])
+        .does("Forgets the slow commands."),
+];
+
+const LATENCY_TIPS: &[&str] =
+    &["nondeterministic_output", "request_policy:all_nodes", "response_policy:special"];
+
+const LATENCY: &[Command] = &[
+    Command::new("latency|doctor", 2, Run::Node(NodeCommand::LatencyDoctor))
+        .flags(ADMINISTRATION)
+        .group(Group::Server, &[])
+        .since("2.8.13")
+        .tips(LATENCY_TIPS)
+        .does("Sums up slow events in words."),
+    Command::new("latency|graph", 3, Run::Node(NodeCommand::LatencyGraph))
+        .flags(ADMINISTRATION)
+        .group(Group::Server, &[])
+        .since("2.8.13")
+        .tips(LATENCY_TIPS)
+        .takes("event")
+        .does("Draws the history of an event."),
+    Command::new("latency|help", 2, Run::Data(help::help))
+        .flags(ANYTIME)
+        .group(Group::Server, &[])
+        .since("2.8.13")
+        .does("Lists the subcommands."),
+    Command::new("latency|histogram", -2, Run::Node(NodeCommand::LatencyHistogram))
+        .flags(ADMINISTRATION)
+        .group(Group::Server, &[])
+        .since("7.0.0")
+        .cost("O(N) for N commands")
+        .tips(LATENCY_TIPS)
+        .takes("[COMMAND [COMMAND ...]]")
+        .does("Returns how long calls of commands took."),
+    Command::new("latency|history", 3, Run::Node(NodeCommand::LatencyHistory))
+        .flags(ADMINISTRATION)
+        .group(Group::Server, &[])
+        .since("2.8.13")
+        .tips(LATENCY_TIPS)
+        .takes("event")
+        .does("Returns the samples of an event."),
+    Command::new("latency|latest", 2, Run::Node(NodeCommand::LatencyLatest))
+        .flags(ADMINISTRATION)
+        .group(Group::Server, &[])
+        .since("2.8.13")
+        .tips(LATENCY_TIPS)
+        .does("Returns the latest sample of every event."),
+    Command::new("latency|reset", -2, Run::Node(NodeCommand::LatencyReset))
+        .flags(ADMINISTRATION)
+        .group(Group::Server, &[])
+        .since("2.8.13")
+        .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"])
+        .takes("[event [event ...]]")
+        .does("Forgets the samples of events, of all unless some are named."),
+];
+
 const CONFIG: &[Command] = &[
+    Command::new("config|help", 2, Run::Data(help::help))
+        .flags(ANYTIME)
+        .group(Group::Server, &[])
+        .since("5.0.0")
+        .does("Lists the subcommands."),
     Command::new("config|get", -3, Run::Node(NodeCommand::ConfigGet))
         .flags(ADMINISTRATION)
         .group(Group::Server, &[])

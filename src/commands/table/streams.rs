@@ -84,6 +84,7 @@ pub(super) const COMMANDS: &[Command] = &[
         .does("Sets the id that new entries must exceed."),
     Command::new("xread", -4, Run::Data(read::xread))
         .flags(Flags::READONLY.or(Flags::BLOCKING).or(Flags::MOVABLEKEYS))
+        .keys(&[KeySpec::behind("STREAMS", 1, RO_ACCESS)])
         .group(Group::Stream, STREAM)
         .since("5.0.0")
         .cost("O(N) for N entries returned")
@@ -91,6 +92,7 @@ pub(super) const COMMANDS: &[Command] = &[
         .does("Returns the entries behind an id of each stream, waiting for one if asked to."),
     Command::new("xreadgroup", -7, Run::Data(read::xreadgroup))
         .flags(Flags::WRITE.or(Flags::BLOCKING).or(Flags::MOVABLEKEYS))
+        .keys(&[KeySpec::behind("STREAMS", 4, RO_ACCESS)])
         .group(Group::Stream, STREAM)
         .since("5.0.0")
         .cost("O(N) for N entries returned")

@@ -5,19 +5,16 @@
 use super::harness::Fixture;
 
 const TABLES: &[&str] = &[
-const TABLES: [&str; 5] = [
-    include_str!("strings.cases"),
-    include_str!("keys.cases"),
     include_str!("bitmaps.cases"),
-    include_str!("hyperloglog.cases"),
-    include_str!("hashes.cases"),
-    include_str!("sets.cases"),
-];
-const TABLES: [&str; 3] =
-    [include_str!("strings.cases"), include_str!("keys.cases"), include_str!("lists.cases")];
-    include_str!("zsets.cases"),
     include_str!("geo.cases"),
+    include_str!("hashes.cases"),
+    include_str!("hyperloglog.cases"),
+    include_str!("keys.cases"),
+    include_str!("lists.cases"),
+    include_str!("sets.cases"),
     include_str!("sort.cases"),
+    include_str!("strings.cases"),
+    include_str!("zsets.cases"),
 ];
 
 /// One request with what must come of it.

@@ -1,0 +1,486 @@
+//! CLIENT TRACKING: which client may hold which key in a cache of its own, and what it is told when the key changes.
+//!
+//! A client is told of a key once, and asks for it again to hear of it again; in BCAST mode it hears of every key with
+//! its prefixes, one message for all commands of a turn.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+use super::client::{Client, ClientId};
+use super::dispatch::Flow;
+use super::session::Session;
+use super::state::Node;
+use crate::commands::{CmdError, CmdResult, Command, Flags, NodeCommand, WholeDb};
+use crate::protocol::{Args, Replies, strict_i64};
+
+/// The channel by which a RESP2 client hears of invalidations.
+const CHANNEL: &[u8] = b"__redis__:invalidate";
+/// Keys forgotten after one command while the table is too full.
+const FORGOTTEN_AT_ONCE: usize = 100;
+
+/// How a client wants to be told.
+#[derive(Debug, Clone, Default)]
+#[allow(clippy::struct_excessive_bools)] // four independent words of one command
+pub(super) struct Tracking {
+    redirect: ClientId,
+    broken_redirect: bool,
+    bcast: bool,
+    optin: bool,
+    optout: bool,
+    noloop: bool,
+    /// CLIENT CACHING was given for the next command.
+    caching: bool,
+    prefixes: BTreeSet<Vec<u8>>,
+}
+
+impl Tracking {
+    /// Letters in CLIENT LIST.
+    pub(super) fn flags(&self) -> &'static str {
+        match (self.broken_redirect, self.bcast) {
+            (false, false) => "t",
+            (false, true) => "tB",
+            (true, false) => "tR",
+            (true, true) => "tRB",
+        }
+    }
+
+    pub(super) fn redirect(&self) -> ClientId {
+        self.redirect
+    }
+}
+
+/// Who hears of keys with one prefix.
+#[derive(Debug, Default)]
+struct Prefix {
+    clients: BTreeSet<ClientId>,
+    /// Keys changed in this turn, each with who did it last.
+    changed: BTreeMap<Vec<u8>, Option<ClientId>>,
+}
+
+/// What a node knows of caches.
+#[derive(Debug, Default)]
+pub(super) struct TrackingTable {
+    keys: BTreeMap<Vec<u8>, BTreeSet<ClientId>>,
+    items: usize,
+    prefixes: BTreeMap<Vec<u8>, Prefix>,
+    /// Clients with tracking.
+    pub(super) clients: usize,
+    /// What the client whose command runs will be told after its reply; `None` is everything.
+    own: Vec<Option<Vec<u8>>>,
+    broadcast_due: bool,
+}
+
+impl TrackingTable {
+    pub(super) fn keys(&self) -> usize {
+        self.keys.len()
+    }
+
+    pub(super) fn items(&self) -> usize {
+        self.items
+    }
+
+    pub(super) fn prefixes(&self) -> usize {
+        self.prefixes.len()
+    }
+}
+
+impl Node {
+    pub(super) fn tracking_command(
+        &mut self,
+        session: &mut Session,
+        command: NodeCommand,
+        args: &Args<'_>,
+    ) -> CmdResult<Flow> {
+        match command {
+            NodeCommand::ClientTracking => self.set_tracking(session, args)?,
+            NodeCommand::ClientCaching => client_caching(session, args)?,
+            NodeCommand::ClientGetredir => {
+                let redirect = session.client.tracking.borrow().as_ref().map(|own| own.redirect as i64);
+                session.out.integer(redirect.unwrap_or(-1));
+            }
+            _ => write_tracking_info(session),
+        }
+        Ok(Flow::Next)
+    }
+
+    fn set_tracking(&mut self, session: &mut Session, args: &Args<'_>) -> CmdResult {
+        let (wanted, prefixes) = self.parse_tracking(args)?;
+        if args.is(2, "off") {
+            self.stop_tracking(&session.client);
+        } else if args.is(2, "on") {
+            let before = session.client.tracking.borrow().clone();
+            check_tracking(&wanted, before.as_ref(), &prefixes)?;
+            if before.is_none() {
+                self.tracking.clients += 1;
+            }
+            let mut own = Tracking { prefixes: before.map(|own| own.prefixes).unwrap_or_default(), ..wanted };
+            if own.bcast {
+                let none = [Vec::new()];
+                for prefix in if prefixes.is_empty() { &none[..] } else { &prefixes } {
+                    let entry = self.tracking.prefixes.entry(prefix.clone()).or_default();
+                    entry.clients.insert(session.client.id);
+                    own.prefixes.insert(prefix.clone());
+                }
+            }
+            *session.client.tracking.borrow_mut() = Some(own);
+            self.update_watching();
+            self.update_observed();
+        } else {
+            return Err(CmdError::Syntax);
+        }
+        session.out.ok();
+        Ok(())
+    }
+
+    fn parse_tracking(&self, args: &Args<'_>) -> CmdResult<(Tracking, Vec<Vec<u8>>)> {
+        let (mut wanted, mut prefixes) = (Tracking::default(), Vec::new());
+        let mut at = 3;
+        while at < args.len() {
+            let more = at + 1 < args.len();
+            if args.is(at, "redirect") && more {
+                at += 1;
+                if wanted.redirect != 0 {
+                    return Err(CmdError::text("ERR A client can only redirect to a single other client"));
+                }
+                let id = strict_i64(args.get(at)).ok_or(CmdError::NotAnInteger)?;
+                wanted.redirect = u64::try_from(id).unwrap_or(0);
+                if !self.clients.contains_key(&wanted.redirect) {
+                    return Err(CmdError::text("ERR The client ID you want redirect to does not exist"));
+                }
+            } else if args.is(at, "prefix") && more {
+                at += 1;
+                prefixes.push(args.get(at).to_vec());
+            } else if args.is(at, "bcast") {
+                wanted.bcast = true;
+            } else if args.is(at, "optin") {
+                wanted.optin = true;
+            } else if args.is(at, "optout") {
+                wanted.optout = true;
+            } else if args.is(at, "noloop") {
+                wanted.noloop = true;
+            } else {
+                return Err(CmdError::Syntax);
+            }
+            at += 1;
+        }
+        Ok((wanted, prefixes))
+    }
+
+    /// A client goes, or wants to hear no more. Its keys are forgotten when they change.
+    pub(super) fn stop_tracking(&mut self, client: &Client) {
+        let Some(own) = client.tracking.borrow_mut().take() else { return };
+        self.tracking.clients -= 1;
+        for prefix in &own.prefixes {
+            if let Some(entry) = self.tracking.prefixes.get_mut(prefix) {
+                entry.clients.remove(&client.id);
+                if entry.clients.is_empty() {
+                    self.tracking.prefixes.remove(prefix);
+                }
+            }
+        }
+        self.update_watching();
+        self.update_observed();
+    }
+
+    /// Notes which keys a client has read, if it caches them.
+    pub(super) fn remember_keys(&mut self, session: &Session, command: &Command, args: &Args<'_>) {
+        let tracking = session.client.tracking.borrow();
+        let Some(own) = &*tracking else { return };
+        let wanted = !own.bcast && (!own.optin || own.caching) && !(own.optout && own.caching);
+        if !wanted || !command.flags.has(Flags::READONLY) || command.flags.has(Flags::PUBSUB) {
+            return;
+        }
+        for key in command.keys_of(args) {
+            let known = match self.tracking.keys.get_mut(key) {
+                Some(known) => known,
+                None => self.tracking.keys.entry(key.to_vec()).or_default(),
+            };
+            self.tracking.items += usize::from(known.insert(session.client.id));
+        }
+    }
+
+    /// After a command: CLIENT CACHING has had its effect, and the client hears of what it has changed itself.
+    pub(super) fn settle_tracking(&mut self, session: &Session, command: &Command) {
+        if self.collected.is_some() {
+            return;
+        }
+        if session.transaction.is_none()
+            && !command.full_name.starts_with("client|")
+            && let Some(own) = &mut *session.client.tracking.borrow_mut()
+        {
+            own.caching = false;
+        }
+        for key in std::mem::take(&mut self.tracking.own) {
+            let value = keys_or_all(key.as_deref(), &session.client);
+            self.tell(&session.client, &value);
+        }
+        self.limit_tracked_keys();
+    }
+
+    /// The last command changed these keys: tells all who may hold one of them.
+    pub(super) fn invalidate_changed(&mut self) {
+        if self.tracking.clients == 0 {
+            return;
+        }
+        if self.effects.whole_dbs.iter().any(|whole| matches!(whole, WholeDb::Flushed { .. })) {
+            self.invalidate_all();
+            return;
+        }
+        let keys: Vec<Vec<u8>> = self.effects.changed_keys().map(|(_, key)| key.to_vec()).collect();
+        let by = self.current.as_ref().map(|client| client.id);
+        for key in keys {
+            for (prefix, entry) in &mut self.tracking.prefixes {
+                if key.starts_with(prefix) {
+                    entry.changed.insert(key.clone(), by);
+                    self.tracking.broadcast_due = true;
+                }
+            }
+            self.invalidate(&key);
+        }
+    }
+
+    fn invalidate(&mut self, key: &[u8]) {
+        let Some(ids) = self.tracking.keys.remove(key) else { return };
+        self.tracking.items -= ids.len();
+        let current = self.current.as_ref().map(|client| client.id);
+        for id in ids {
+            let Some(client) = self.clients.get(&id).cloned() else { continue };
+            let (is_told, noloop) = match &*client.tracking.borrow() {
+                Some(own) => (!own.bcast, own.noloop),
+                None => (false, false),
+            };
+            let is_current = current == Some(id);
+            if !is_told || (noloop && is_current) {
+                continue;
+            }
+            if is_current {
+                self.tracking.own.push(Some(key.to_vec()));
+            } else {
+                self.tell(&client, &keys_or_all(Some(key), &client));
+            }
+        }
+    }
+
+    /// Databases were emptied: every cache is void.
+    pub(super) fn invalidate_all(&mut self) {
+        let current = self.current.as_ref().map(|client| client.id);
+        let with_tracking = |client: &&Rc<Client>| client.tracking.borrow().is_some();
+        let clients: Vec<Rc<Client>> = self.clients.values().filter(with_tracking).cloned().collect();
+        for client in clients {
+            if current == Some(client.id) {
+                self.tracking.own.push(None);
+            } else {
+                self.tell(&client, &keys_or_all(None, &client));
+            }
+        }
+        self.tracking.keys.clear();
+        self.tracking.items = 0;
+    }
+
+    /// Sends an invalidation to a client, or to the one that it has named for that.
+    fn tell(&mut self, client: &Rc<Client>, value: &[u8]) {
+        let redirect = client.tracking.borrow().as_ref().map_or(0, |own| own.redirect);
+        let receiver = if redirect == 0 { Some(client) } else { self.clients.get(&redirect) };
+        let mut message = Replies::new();
+        let Some(receiver) = receiver.cloned() else {
+            if let Some(own) = &mut *client.tracking.borrow_mut() {
+                own.broken_redirect = true;
+            }
+            if client.resp.get() == 3 {
+                message.array(2);
+                message.bulk(b"tracking-redir-broken");
+                message.integer(redirect as i64);
+                self.post_all(client, message.bytes());
+            }
+            return;
+        };
+        if receiver.resp.get() == 3 {
+            message.array(2);
+            message.bulk(b"invalidate");
+        } else if redirect != 0 && receiver.is_subscriber() {
+            message.array(3);
+            message.bulk(b"message");
+            message.bulk(CHANNEL);
+        } else {
+            return;
+        }
+        message.raw(value);
+        self.post_all(&receiver, message.bytes());
+    }
+
+    fn post_all(&mut self, client: &Rc<Client>, frame: &[u8]) {
+        let mut too_slow = Vec::new();
+        self.post(client, frame, &mut too_slow);
+        self.cut_slow_readers(&too_slow);
+    }
+
+    /// Tells the clients in BCAST mode what this turn has changed.
+    pub(super) fn broadcast_invalidations(&mut self) {
+        if !std::mem::take(&mut self.tracking.broadcast_due) {
+            return;
+        }
+        let mut due = Vec::new();
+        for entry in self.tracking.prefixes.values_mut() {
+            let changed = std::mem::take(&mut entry.changed);
+            if !changed.is_empty() {
+                due.push((entry.clients.clone(), changed));
+            }
+        }
+        for (ids, changed) in due {
+            for id in ids {
+                let Some(client) = self.clients.get(&id).cloned() else { continue };
+                let noloop = client.tracking.borrow().as_ref().is_some_and(|own| own.noloop);
+                let others = changed.iter().filter(|(_, by)| !noloop || **by != Some(id));
+                let keys: Vec<&[u8]> = others.map(|(key, _)| key.as_slice()).collect();
+                if !keys.is_empty() {
+                    let mut value = Replies::new();
+                    value.bulks(keys.into_iter());
+                    self.tell(&client, value.bytes());
+                }
+            }
+        }
+    }
+
+    /// `tracking-table-max-keys`: forgets some keys, as if they had changed.
+    fn limit_tracked_keys(&mut self) {
+        let most = self.config.integer("tracking-table-max-keys");
+        for _ in 0..FORGOTTEN_AT_ONCE {
+            if most == 0 || self.tracking.keys.len() as i128 <= most {
+                return;
+            }
+            let start = self.random().to_be_bytes()[..2].to_vec();
+            let after = self.tracking.keys.range(start..).next().or(self.tracking.keys.iter().next());
+            let Some(key) = after.map(|(key, _)| key.clone()) else { return };
+            self.invalidate(&key);
+        }
+    }
+
+    /// Notes whether anybody wants to know which keys change.
+    pub(super) fn update_watching(&mut self) {
+        self.effects.watching = !self.watched.is_empty() || self.tracking.clients > 0;
+    }
+
+    /// Notes whether anybody looks at commands after they have run.
+    pub(super) fn update_observed(&mut self) {
+        self.observed = !self.monitors.is_empty() || self.tracking.clients > 0;
+    }
+}
+
+/// One key in an array, or null for all of them.
+fn keys_or_all(key: Option<&[u8]>, client: &Client) -> Vec<u8> {
+    let mut value = Replies::new();
+    value.set_resp3(client.resp.get() == 3);
+    match key {
+        Some(key) => value.bulks([key].into_iter()),
+        None => value.null(),
+    }
+    value.take()
+}
+
+fn check_tracking(wanted: &Tracking, before: Option<&Tracking>, prefixes: &[Vec<u8>]) -> CmdResult {
+    let refuse = |text| Err(CmdError::text(text));
+    if !wanted.bcast && !prefixes.is_empty() {
+        return refuse("ERR PREFIX option requires BCAST mode to be enabled");
+    }
+    if before.is_some_and(|before| before.bcast != wanted.bcast) {
+        return refuse(
+            "ERR You can't switch BCAST mode on/off before disabling tracking for this client, and then re-enabling \
+             it with a different mode.",
+        );
+    }
+    if wanted.bcast && (wanted.optin || wanted.optout) {
+        return refuse("ERR OPTIN and OPTOUT are not compatible with BCAST");
+    }
+    if wanted.optin && wanted.optout {
+        return refuse("ERR You can't specify both OPTIN mode and OPTOUT mode");
+    }
+    if before.is_some_and(|before| (wanted.optin && before.optout) || (wanted.optout && before.optin)) {
+        return refuse(
+            "ERR You can't switch OPTIN/OPTOUT mode before disabling tracking for this client, and then re-enabling \
+             it with a different mode.",
+        );
+    }
+    if wanted.bcast { check_overlaps(before, prefixes) } else { Ok(()) }
+}
+
+fn check_overlaps(before: Option<&Tracking>, prefixes: &[Vec<u8>]) -> CmdResult {
+    let overlap = |a: &[u8], b: &[u8]| a.starts_with(b) || b.starts_with(a);
+    let refuse = |prefix: &[u8], what: &str, other: &[u8]| {
+        let mut line = b"ERR Prefix '".to_vec();
+        line.extend_from_slice(prefix);
+        line.extend_from_slice(b"' overlaps with ");
+        line.extend_from_slice(what.as_bytes());
+        line.extend_from_slice(b" '");
+        line.extend_from_slice(other);
+        line.extend_from_slice(b"'. Prefixes for a single client must not overlap.");
+        Err(CmdError::Raw(line))
+    };
+    for (at, prefix) in prefixes.iter().enumerate() {
+        let known = before.into_iter().flat_map(|own| &own.prefixes);
+        if let Some(known) = known.into_iter().find(|known| overlap(known, prefix)) {
+            return refuse(prefix, "an existing prefix", known);
+        }
+        if let Some(other) = prefixes[at + 1..].iter().find(|other| overlap(prefix, other)) {
+            return refuse(prefix, "another provided prefix", other);
+        }
+    }
+    Ok(())
+}
+
+/// CLIENT CACHING
+fn client_caching(session: &mut Session, args: &Args<'_>) -> CmdResult {
+    let mut tracking = session.client.tracking.borrow_mut();
+    let Some(own) = &mut *tracking else {
+        return Err(CmdError::text(
+            "ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or OPTOUT mode \
+             enabled",
+        ));
+    };
+    if args.is(2, "yes") {
+        if !own.optin {
+            return Err(CmdError::text(
+                "ERR CLIENT CACHING YES is only valid when tracking is enabled in OPTIN mode.",
+            ));
+        }
+    } else if args.is(2, "no") {
+        if !own.optout {
+            return Err(CmdError::text(
+                "ERR CLIENT CACHING NO is only valid when tracking is enabled in OPTOUT mode.",
+            ));
+        }
+    } else {
+        return Err(CmdError::Syntax);
+    }
+    own.caching = true;
+    session.out.ok();
+    Ok(())
+}
+
+/// CLIENT TRACKINGINFO
+fn write_tracking_info(session: &mut Session) {
+    let tracking = session.client.tracking.borrow();
+    let out = &mut session.out;
+    let mut flags = vec![if tracking.is_some() { "on" } else { "off" }];
+    if let Some(own) = &*tracking {
+        let words = [
+            (own.bcast, "bcast"),
+            (own.optin, "optin"),
+            (own.optin && own.caching, "caching-yes"),
+            (own.optout, "optout"),
+            (own.optout && own.caching, "caching-no"),
+            (own.noloop, "noloop"),
+            (own.broken_redirect, "broken_redirect"),
+        ];
+        flags.extend(words.into_iter().filter(|(set, _)| *set).map(|(_, word)| word));
+    }
+    out.map(3);
+    out.bulk(b"flags");
+    out.set(flags.len());
+    flags.iter().for_each(|flag| out.bulk(flag.as_bytes()));
+    out.bulk(b"redirect");
+    out.integer(tracking.as_ref().map_or(-1, |own| own.redirect as i64));
+    out.bulk(b"prefixes");
+    let prefixes: Vec<&[u8]> =
+        tracking.iter().flat_map(|own| own.prefixes.iter().map(Vec::as_slice)).collect();
+    out.bulks(prefixes.into_iter());
+}
