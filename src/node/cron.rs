@@ -33,9 +33,11 @@ pub(super) async fn run(shared: Shared) {
             }
             node.lag.record(begun);
         }
+        let begun = Instant::now();
         while shared.borrow_mut().expire_some() && begun.elapsed() < EXPIRE_TIME {
             tokio::task::yield_now().await;
         }
+        shared.borrow_mut().note_latency("expire-cycle", begun.elapsed());
         while shared.borrow_mut().evict_more() && begun.elapsed() < EXPIRE_TIME {
             tokio::task::yield_now().await;
         }

@@ -123,7 +123,9 @@ impl PubSub {
     pub(super) fn leave_all(&mut self, client: &Client) {
         for topic in Topic::ALL {
             let names = client.subscriptions.borrow().names(topic);
-            names.iter().for_each(|name| self.leave(client, topic, name));
+            for name in &names {
+                self.leave(client, topic, name);
+            }
         }
     }
 }
@@ -213,7 +215,9 @@ impl Node {
         for (pattern, listeners) in self.pubsub.of(Topic::Pattern) {
             if glob_matches(pattern, channel, Case::Sensitive) {
                 let matched = frame(&[b"pmessage", pattern, channel, message]);
-                listeners.values().for_each(|client| self.post(client, &matched, &mut too_slow));
+                for client in listeners.values() {
+                    self.post(client, &matched, &mut too_slow);
+                }
                 sent += listeners.len() as i64;
             }
         }
@@ -226,7 +230,9 @@ impl Node {
         let mut too_slow = Vec::new();
         let plain = frame(&[b"smessage", channel, message]);
         let listeners: Vec<_> = self.pubsub.listeners(Topic::Shard, channel).collect();
-        listeners.iter().for_each(|client| self.post(client, &plain, &mut too_slow));
+        for client in &listeners {
+            self.post(client, &plain, &mut too_slow);
+        }
         let sent = listeners.len() as i64;
         self.cut_slow_readers(&too_slow);
         sent

@@ -186,7 +186,8 @@ impl Node {
     pub(super) fn remember_keys(&mut self, session: &Session, command: &Command, args: &Args<'_>) {
         let tracking = session.client.tracking.borrow();
         let Some(own) = &*tracking else { return };
-        let wanted = !own.bcast && (!own.optin || own.caching) && !(own.optout && own.caching);
+        let chosen = if own.optin { own.caching } else { !(own.optout && own.caching) };
+        let wanted = chosen && !own.bcast;
         if !wanted || !command.flags.has(Flags::READONLY) || command.flags.has(Flags::PUBSUB) {
             return;
         }
@@ -476,7 +477,9 @@ fn write_tracking_info(session: &mut Session) {
     out.map(3);
     out.bulk(b"flags");
     out.set(flags.len());
-    flags.iter().for_each(|flag| out.bulk(flag.as_bytes()));
+    for flag in &flags {
+        out.bulk(flag.as_bytes());
+    }
     out.bulk(b"redirect");
     out.integer(tracking.as_ref().map_or(-1, |own| own.redirect as i64));
     out.bulk(b"prefixes");

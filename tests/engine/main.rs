@@ -15,4 +15,5 @@ mod failover;
 mod gap;
 mod links;
 mod paths;
+mod pubsub;
 mod up;

@@ -203,7 +203,7 @@ const LATENCY: &[Command] = &[
         .since("7.0.0")
         .cost("O(N) for N commands")
         .tips(LATENCY_TIPS)
-        .takes("[COMMAND [COMMAND ...]]")
+        .takes("[command [command ...]]")
         .does("Returns how long calls of commands took."),
     Command::new("latency|history", 3, Run::Node(NodeCommand::LatencyHistory))
         .flags(ADMINISTRATION)
@@ -228,11 +228,6 @@ const LATENCY: &[Command] = &[
 ];
 
 const CONFIG: &[Command] = &[
-    Command::new("config|help", 2, Run::Data(help::help))
-        .flags(ANYTIME)
-        .group(Group::Server, &[])
-        .since("5.0.0")
-        .does("Lists the subcommands."),
     Command::new("config|get", -3, Run::Node(NodeCommand::ConfigGet))
         .flags(ADMINISTRATION)
         .group(Group::Server, &[])
