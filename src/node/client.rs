@@ -63,6 +63,8 @@ pub(super) struct Client {
     /// The answer for a client that waited.
     pub(super) answer: RefCell<Option<super::blocking::Answer>>,
     pub(super) query_bytes: Cell<usize>,
+    /// Room behind them in the read buffer.
+    pub(super) query_room: Cell<usize>,
     pub(super) output_bytes: Cell<usize>,
     pub(super) subscriptions: RefCell<Subscriptions>,
     /// It sees what all others do (MONITOR).
@@ -96,6 +98,7 @@ impl Client {
             wake_value: Cell::new(None),
             answer: RefCell::new(None),
             query_bytes: Cell::new(0),
+            query_room: Cell::new(0),
             output_bytes: Cell::new(0),
             subscriptions: RefCell::default(),
             monitoring: Cell::new(false),
@@ -152,7 +155,7 @@ impl Client {
         let _ = write!(
             line,
             "id={} addr={} laddr={} fd=-1 name={} age={} idle={} flags={} db={} sub={} psub={} ssub={} multi={} \
-             qbuf={} qbuf-free=0 argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl={} oll={} omem={} tot-mem={} events=r cmd={} \
+             qbuf={} qbuf-free={} argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl={} oll={} omem={} tot-mem={} events=r cmd={} \
              user=default redir={} resp={}",
             self.id,
             self.addr,
@@ -167,6 +170,7 @@ impl Client {
             own.count(Topic::Shard),
             self.queued.get(),
             self.query_bytes.get(),
+            self.query_room.get(),
             unsent.min(OUTPUT_BUFFER),
             usize::from(unsent > OUTPUT_BUFFER),
             unsent.saturating_sub(OUTPUT_BUFFER),

@@ -86,6 +86,7 @@ impl Connection {
             // An end or an error comes again at the next read.
             count += self.stream.try_read_buf(&mut self.buffer).unwrap_or(0);
         }
+        self.note_buffer();
         let mut node = self.shared.borrow_mut();
         node.stats.net_input += count as u64;
         node.stats.reads += 1;
@@ -95,6 +96,12 @@ impl Connection {
             return false;
         }
         true
+    }
+
+    /// What CLIENT LIST shows of the requests that were read.
+    fn note_buffer(&self) {
+        self.session.client.query_bytes.set(self.buffer.len());
+        self.session.client.query_room.set(self.buffer.capacity() - self.buffer.len());
     }
 
     /// Reads, unless messages for the client come first: then `None`.
@@ -120,6 +127,7 @@ impl Connection {
                 } else {
                     self.buffer.drain(..consumed);
                 }
+                self.note_buffer();
             }
             if flow == Flow::Drop {
                 return false;
