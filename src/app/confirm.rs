@@ -98,12 +98,30 @@ pub(crate) fn needed(model: &LabModel, command: &LabCommand) -> Option<Question>
                 "Make it a replica",
             )
         }
+        LabCommand::Edit { node, db, line, .. } if line.starts_with("DEL ") => ask(
+            format!("Delete this key on {}?", name(model, *node)),
+            vec![
+                format!("{} runs in database {db}; there is no way back.", shortened(line)),
+                "It goes to every replica that follows.".to_owned(),
+            ],
+            "Delete it",
+        ),
         LabCommand::RemoveNode(node) => ask(
             format!("Remove {}?", name(model, *node)),
             vec!["It leaves the cluster; its data folder stays on the disk.".to_owned()],
             "Remove it",
         ),
         _ => None,
+    }
+}
+
+/// The beginning of a line that may be very long.
+fn shortened(line: &str) -> String {
+    const SHOWN: usize = 120;
+    if line.len() <= SHOWN {
+        line.to_owned()
+    } else {
+        format!("{}…", &line[..line.floor_char_boundary(SHOWN)])
     }
 }
 

@@ -71,6 +71,7 @@ fn in_words(model: &LabModel, event: &Event) -> String {
         Event::ConsoleReply { reply: value, took, .. } => {
             format!("Replied {} after {}", reply(value), format::duration(*took))
         }
+        Event::Browsed { took, .. } => format!("Told of its keys after {}", format::duration(*took)),
         Event::WorkloadChanged(settings) if settings.on => format!(
             "Workload on: {} writes/s of {}, {} reads/s",
             settings.writes_per_second,
@@ -106,6 +107,9 @@ fn asked(model: &LabModel, command: &LabCommand) -> String {
         LabCommand::HealLink(node) => format!("Asked to heal the link of {}", name(node)),
         LabCommand::Console { target: ConsoleTarget::All, line, .. } => format!("Typed on all nodes: {line}"),
         LabCommand::Console { line, .. } => format!("Typed: {line}"),
+        LabCommand::Edit { db: 0, line, .. } => format!("Edited keys: {line}"),
+        LabCommand::Edit { db, line, .. } => format!("Edited keys of database {db}: {line}"),
+        LabCommand::Browse { .. } => "Looked at keys".to_owned(),
         LabCommand::Workload(settings) if settings.on => "Asked for the workload".to_owned(),
         LabCommand::Workload(_) => "Asked to end the workload".to_owned(),
         LabCommand::SaveRecording(path) => format!("Asked to save the recording to {}", path.display()),

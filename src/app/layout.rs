@@ -15,6 +15,8 @@ pub(crate) enum Pane {
     Offsets,
     /// Every sync, phase by phase.
     Syncs,
+    /// The keys of nodes.
+    Keys,
     /// Commands to nodes.
     Console,
     /// The load on the cluster.
@@ -25,7 +27,7 @@ pub(crate) enum Pane {
 
 impl Pane {
     /// All panes, in the order of the View menu.
-    pub(crate) const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Topology,
         Self::Node,
         Self::Offsets,
@@ -33,6 +35,7 @@ impl Pane {
         Self::Console,
         Self::Workload,
         Self::Timeline,
+        Self::Keys,
     ];
 
     /// What stands on its tab.
@@ -42,6 +45,7 @@ impl Pane {
             Self::Node => "Node",
             Self::Offsets => "Offsets",
             Self::Syncs => "Syncs",
+            Self::Keys => "Keys",
             Self::Console => "Console",
             Self::Workload => "Workload",
             Self::Timeline => "Timeline",
@@ -58,6 +62,7 @@ impl Pane {
             Self::Console => Key::Num5,
             Self::Workload => Key::Num6,
             Self::Timeline => Key::Num7,
+            Self::Keys => Key::Num8,
         }
     }
 }
@@ -69,7 +74,7 @@ const TWO_COLUMNS_FROM: f32 = 1_000.0;
 pub(crate) fn default_tree(width: f32) -> Tree<Pane> {
     let mut tiles = Tiles::default();
     let root = if width >= TWO_COLUMNS_FROM {
-        let topology = tabs(&mut tiles, &[Pane::Topology]);
+        let topology = tabs(&mut tiles, &[Pane::Topology, Pane::Keys]);
         let graphs = tabs(&mut tiles, &[Pane::Offsets, Pane::Syncs]);
         let left = split(&mut tiles, false, &[(topology, 1.0), (graphs, 1.0)]);
         let node = tabs(&mut tiles, &[Pane::Node, Pane::Workload]);
@@ -77,7 +82,7 @@ pub(crate) fn default_tree(width: f32) -> Tree<Pane> {
         let right = split(&mut tiles, false, &[(node, 1.0), (talk, 1.0)]);
         split(&mut tiles, true, &[(left, 1.5), (right, 1.0)])
     } else {
-        let top = tabs(&mut tiles, &[Pane::Topology, Pane::Node, Pane::Workload]);
+        let top = tabs(&mut tiles, &[Pane::Topology, Pane::Node, Pane::Keys, Pane::Workload]);
         let bottom = tabs(&mut tiles, &[Pane::Offsets, Pane::Syncs, Pane::Console, Pane::Timeline]);
         split(&mut tiles, false, &[(top, 1.0), (bottom, 1.0)])
     };

@@ -7,6 +7,7 @@ use super::actions::Action;
 use super::layout::Pane;
 use super::panels::console::Console;
 use super::panels::home::Home;
+use super::panels::keys::KeysPanel;
 use super::panels::offsets::Offsets;
 use super::panels::syncs::Syncs;
 use super::panels::timeline::TimelinePanel;
@@ -20,6 +21,7 @@ pub(crate) struct Panels {
     pub(crate) home: Home,
     offsets: Offsets,
     syncs: Syncs,
+    pub(crate) keys: KeysPanel,
     pub(crate) console: Console,
     workload: Workload,
     pub(crate) timeline: TimelinePanel,
@@ -43,6 +45,7 @@ impl egui_tiles::Behavior<Pane> for Panes<'_, '_> {
                 Pane::Timeline => panels.timeline.ui(ui, cx),
                 Pane::Offsets => panels.offsets.ui(ui, cx),
                 Pane::Syncs => panels.syncs.ui(ui, cx),
+                Pane::Keys => panels.keys.ui(ui, cx),
                 Pane::Console => panels.console.ui(ui, cx),
                 Pane::Workload => panels.workload.ui(ui, cx),
             }

@@ -1,5 +1,6 @@
 //! The window's state, and one frame of it: take in what happened, draw, carry out what was wished.
 
+use std::cell::Cell;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -47,6 +48,7 @@ pub struct App {
     notices_seen: u64,
     files: Files,
     actions: Vec<Action>,
+    last_id: Cell<u64>,
     lab_gone: bool,
 }
 
@@ -75,6 +77,7 @@ impl App {
             notices_seen: 0,
             files: Files::default(),
             actions: Vec::new(),
+            last_id: Cell::new(0),
             lab_gone: false,
         }
     }
@@ -200,6 +203,7 @@ impl App {
             live: self.replay.is_none(),
             selected,
             actions: &mut actions,
+            last_id: &self.last_id,
         };
         Panel::top("menu").frame(edge).show(ui, |ui| menus::bar(ui, &mut cx, &tree, port));
         if let Some(replay) = &mut self.replay {
@@ -213,7 +217,8 @@ impl App {
 
         let (now, live) = (self.now(ui), self.replay.is_none());
         let model = self.replay.as_ref().map_or(&self.model, |replay| &replay.model);
-        let mut cx = Cx { model, now, live, selected, actions: &mut actions };
+        let last_id = &self.last_id;
+        let mut cx = Cx { model, now, live, selected, actions: &mut actions, last_id };
         Panel::bottom("status").frame(edge).exact_size(30.0).show(ui, |ui| {
             status::bar(ui, &mut cx, self.notices_seen);
         });

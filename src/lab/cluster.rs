@@ -11,6 +11,8 @@ use std::time::Duration;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::spawn_local;
 
+use super::browse::Browsed;
+use super::browser::{self, Ask};
 use super::console::{self, Line};
 use super::lifecycle::NodeEvents;
 use super::member::{Member, Run, State};
@@ -104,6 +106,17 @@ impl Lab {
                 self.console(id, target, &line);
                 Ok(())
             }
+            LabCommand::Edit { id, node, db, line } => {
+                self.console_line(Line { id, text: line, db: Some(db) }, node);
+                Ok(())
+            }
+            LabCommand::Browse { id, node, db, what } => {
+                if let Err(why) = self.browse(node, Ask { id, db, what }) {
+                    let answer = Browsed::Failed(why);
+                    self.recorder.record(Event::Browsed { id, node, answer, took: Duration::ZERO });
+                }
+                Ok(())
+            }
             LabCommand::Workload(settings) => self.set_workload(settings),
             LabCommand::SaveRecording(path) => {
                 self.save_recording(path);
@@ -167,37 +180,48 @@ impl Lab {
             self.recorder.notice(NoticeLevel::Error, None, text);
         }
         for node in nodes {
-            if let Err(why) = self.console_line(id, node, line.to_owned()) {
-                self.recorder.record(Event::ConsoleReply {
-                    id,
-                    node,
-                    reply: ReplyValue::ConnectionFailed(why),
-                    took: Duration::ZERO,
-                    db: 0,
-                    in_multi: false,
-                });
-            }
+            self.console_line(Line { id, text: line.to_owned(), db: None }, node);
         }
     }
 
-    fn console_line(&self, id: u64, node: NodeId, text: String) -> Result<(), String> {
-        let mut state = self.state.borrow_mut();
-        let member = state.members.get_mut(&node).ok_or_else(|| format!("there is no node {node}"))?;
-        match member.run {
-            Run::Up => {}
-            Run::Off => return Err(format!("{node} is stopped")),
-            Run::Starting => return Err(format!("{node} is still starting")),
-            Run::Stopping => return Err(format!("{node} is stopping")),
+    /// Passes a line to the console of a node; a line that cannot be passed on is answered here.
+    fn console_line(&self, line: Line, node: NodeId) {
+        let id = line.id;
+        if let Err(why) = self.pass_line(line, node) {
+            self.recorder.record(Event::ConsoleReply {
+                id,
+                node,
+                reply: ReplyValue::ConnectionFailed(why),
+                took: Duration::ZERO,
+                db: 0,
+                in_multi: false,
+            });
         }
+    }
+
+    fn pass_line(&self, line: Line, node: NodeId) -> Result<(), String> {
+        let mut state = self.state.borrow_mut();
+        let member = running(&mut state, node)?;
         let addr = member.addr();
         let lines = member.console.get_or_insert_with(|| {
             let (lines, typed) = mpsc::channel(console::LINES_MAX);
             spawn_local(console::serve(node, addr, Rc::clone(&self.recorder), typed));
             lines
         });
-        lines
-            .try_send(Line { id, text })
-            .map_err(|_| format!("{} lines wait for {node} already", console::LINES_MAX))
+        lines.try_send(line).map_err(|_| format!("{} lines wait for {node} already", console::LINES_MAX))
+    }
+
+    /// Passes a question to the browser of a node.
+    fn browse(&self, node: NodeId, ask: Ask) -> Result<(), String> {
+        let mut state = self.state.borrow_mut();
+        let member = running(&mut state, node)?;
+        let addr = member.addr();
+        let asks = member.browser.get_or_insert_with(|| {
+            let (asks, asked) = mpsc::channel(browser::ASKS_MAX);
+            spawn_local(browser::serve(node, addr, Rc::clone(&self.recorder), asked));
+            asks
+        });
+        asks.try_send(ask).map_err(|_| format!("{} looks wait for {node} already", browser::ASKS_MAX))
     }
 
     fn set_workload(&self, wanted: WorkloadSettings) -> Done {
@@ -240,5 +264,16 @@ impl Lab {
                 }
             }
         });
+    }
+}
+
+/// The node, if it can be talked to now.
+fn running(state: &mut State, node: NodeId) -> Result<&mut Member, String> {
+    let member = state.members.get_mut(&node).ok_or_else(|| format!("there is no node {node}"))?;
+    match member.run {
+        Run::Up => Ok(member),
+        Run::Off => Err(format!("{node} is stopped")),
+        Run::Starting => Err(format!("{node} is still starting")),
+        Run::Stopping => Err(format!("{node} is stopping")),
     }
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use super::NodeId;
+use super::browse::Browse;
 
 /// One wish of the user.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -58,6 +59,29 @@ pub enum LabCommand {
         target: ConsoleTarget,
         /// The line, in redis-cli's syntax.
         line: String,
+    },
+    /// Run a command of the key browser on the console's connection of a node, in this database; the console's own
+    /// database stays selected.
+    Edit {
+        /// Which answer belongs to it.
+        id: u64,
+        /// Where it runs.
+        node: NodeId,
+        /// In which database.
+        db: u16,
+        /// The line, in redis-cli's syntax.
+        line: String,
+    },
+    /// Look at the keys of a node.
+    Browse {
+        /// Which answers belong to it: all pages of one listing or value share it.
+        id: u64,
+        /// Whose keys.
+        node: NodeId,
+        /// In which database.
+        db: u16,
+        /// What to look at.
+        what: Browse,
     },
     /// Switch the workload on, off, or change it.
     Workload(WorkloadSettings),

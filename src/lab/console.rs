@@ -33,6 +33,8 @@ const LIMITS: FrameLimits =
 pub(super) struct Line {
     pub(super) id: u64,
     pub(super) text: String,
+    /// The database it has to run in; `None` for the one that is selected.
+    pub(super) db: Option<u16>,
 }
 
 /// Serves the console of one node until `lines` ends. When the node is gone its connection fails by itself, so
@@ -46,7 +48,7 @@ pub(super) async fn serve(
     let mut console = Console { addr, client: None, session: Session::default() };
     while let Some(line) = lines.recv().await {
         let asked = Instant::now();
-        let reply = console.run(&line.text).await;
+        let reply = console.run(&line.text, line.db).await;
         recorder.record(Event::ConsoleReply {
             id: line.id,
             node,
@@ -65,7 +67,7 @@ struct Console {
 }
 
 impl Console {
-    async fn run(&mut self, line: &str) -> ReplyValue {
+    async fn run(&mut self, line: &str, db: Option<u16>) -> ReplyValue {
         if line.len() > LINE_MAX {
             return ReplyValue::Error(format!("ERR a line has at most {LINE_MAX} bytes; nothing was sent"));
         }
@@ -76,7 +78,11 @@ impl Console {
         if let Some(refusal) = refusal(&args, self.addr.port()) {
             return ReplyValue::Error(refusal);
         }
-        match self.exchange(&args).await {
+        let exchanged = match db {
+            Some(db) => self.exchange_in(db, &args).await,
+            None => self.exchange(&args).await,
+        };
+        match exchanged {
             Ok(frame) => {
                 if args[0].eq_ignore_ascii_case(b"QUIT") {
                     self.client = None;
@@ -92,16 +98,42 @@ impl Console {
         }
     }
 
-    async fn exchange(&mut self, args: &[Vec<u8>]) -> Result<Frame, ClientError> {
+    /// Runs a command of the key browser in its database, and goes back to the one that was typed.
+    async fn exchange_in(&mut self, db: u16, args: &[Vec<u8>]) -> Result<Frame, ClientError> {
+        self.connect().await?;
+        if self.session.in_multi {
+            let text =
+                "ERR the console of this node is inside MULTI, so nothing was sent; EXEC or DISCARD it first";
+            return Ok(Frame::Error(text.into()));
+        }
+        let typed = self.session.db;
+        if db == typed {
+            return self.exchange(args).await;
+        }
+        let select = |db: u16| [b"SELECT".to_vec(), db.to_string().into_bytes()];
+        let selected = self.exchange(&select(db)).await?;
+        if matches!(selected, Frame::Error(_)) {
+            return Ok(selected);
+        }
+        let reply = self.exchange(args).await?;
+        self.exchange(&select(typed)).await?;
+        Ok(reply)
+    }
+
+    async fn connect(&mut self) -> Result<&mut RespClient, ClientError> {
         if self.client.as_mut().is_some_and(|client| !client.is_open()) {
             // Closed since the last line (QUIT, CLIENT KILL, a time-out): begin anew, as redis-cli does.
             self.client = None;
             self.session = Session::default();
         }
-        let client = match &mut self.client {
-            Some(client) => client,
-            empty => empty.insert(RespClient::connect(self.addr, LIMITS, CONNECT).await?),
-        };
+        match &mut self.client {
+            Some(client) => Ok(client),
+            empty => Ok(empty.insert(RespClient::connect(self.addr, LIMITS, CONNECT).await?)),
+        }
+    }
+
+    async fn exchange(&mut self, args: &[Vec<u8>]) -> Result<Frame, ClientError> {
+        let client = self.connect().await?;
         client.push(args);
         client.flush().await?;
         loop {

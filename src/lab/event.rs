@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::browse::Browsed;
 use super::{LabCommand, Preset, WorkloadSettings};
 use crate::node::{NodeEvent, TimeGap};
 use crate::replication::{ReplId, ReplOffset};
@@ -125,6 +126,17 @@ pub enum Event {
         db: u16,
         /// The connection is inside MULTI.
         in_multi: bool,
+    },
+    /// A look at the keys of a node was answered.
+    Browsed {
+        /// The id of the look.
+        id: u64,
+        /// Whose keys.
+        node: NodeId,
+        /// What came back.
+        answer: Browsed,
+        /// From the first command to the last reply.
+        took: Duration,
     },
     /// The workload was changed.
     WorkloadChanged(WorkloadSettings),

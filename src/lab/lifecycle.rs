@@ -334,6 +334,7 @@ impl Lab {
         member.frozen = false;
         member.watch.cancel();
         member.console = None;
+        member.browser = None;
         let restart = std::mem::take(&mut member.restart);
         if let Some(mut handle) = member.handle.take() {
             // Its thread may need a moment to unwind; the lab does not wait for it.

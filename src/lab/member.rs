@@ -11,6 +11,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::browser::Ask;
 use super::console::Line;
 use super::runner::RunningNode;
 use super::workload::Targets;
@@ -52,6 +53,7 @@ pub(super) struct Member {
     /// Ends its observer.
     pub(super) watch: CancellationToken,
     pub(super) console: Option<mpsc::Sender<Line>>,
+    pub(super) browser: Option<mpsc::Sender<Ask>>,
     /// Makes its observer look at once.
     pub(super) poke: Rc<Notify>,
 }
@@ -73,6 +75,7 @@ impl Member {
             deposed: false,
             watch: CancellationToken::new(),
             console: None,
+            browser: None,
             poke: Rc::default(),
         }
     }

@@ -3,6 +3,8 @@
 //! The user's wishes come in as [`LabCommand`], everything that happens goes out as [`Entry`] of the journal,
 //! and what is shown is a fold of that journal. Must not know egui.
 
+pub mod browse;
+mod browser;
 mod client;
 mod cluster;
 mod command;
@@ -37,3 +39,4 @@ pub use event::{
     WorkloadSample,
 };
 pub use thread::{LabClientParts, LabHandle, LabOptions, start};
+pub use words::{escape, line_of, unescape};

@@ -7,6 +7,7 @@
 
 mod console;
 mod fold;
+pub mod keys;
 mod node;
 mod sync;
 #[cfg(test)]
@@ -59,6 +60,8 @@ pub struct LabModel {
     pub wall: Option<String>,
     /// Version of Repliscope that wrote the journal.
     pub version: Option<String>,
+    /// Clusters that were planned so far.
+    pub clusters: u64,
     /// Shape of the cluster, `None` while there is none.
     pub preset: Option<Preset>,
     /// Its nodes, by identity.
@@ -73,6 +76,8 @@ pub struct LabModel {
     pub console_all: Transcript,
     /// What each node's console connection has selected.
     pub console_state: BTreeMap<NodeId, ConsoleState>,
+    /// What was seen of the nodes' keys.
+    pub keys: keys::Keys,
     /// The workload.
     pub workload: WorkloadModel,
     /// Promotions, oldest first.

@@ -1,4 +1,4 @@
-//! Splits a console line into arguments as redis-cli does. Must not know commands.
+//! Splits a console line into arguments as redis-cli does, and makes one of arguments. Must not know commands.
 
 /// The arguments of `line`, or `None` where redis-cli says `Invalid argument(s)`: a quote is not closed, or
 /// something follows a closing quote without a space.
@@ -14,6 +14,55 @@ pub(super) fn split(line: &[u8]) -> Option<Vec<Vec<u8>>> {
         rest = after.trim_ascii_start();
     }
     Some(words)
+}
+
+/// The line that is split into exactly these words, whatever bytes they have.
+pub fn line_of(words: &[&[u8]]) -> String {
+    let parts: Vec<String> = words.iter().map(|word| quoted_if_needed(word)).collect();
+    parts.join(" ")
+}
+
+/// The bytes that `text` stands for between double quotes, `None` if it could not stand there.
+pub fn unescape(text: &str) -> Option<Vec<u8>> {
+    let mut words = split(format!("\"{text}\"").as_bytes())?;
+    let word = words.pop()?;
+    words.is_empty().then_some(word)
+}
+
+/// `bytes` as they are written between double quotes: what cannot be seen, and what is no UTF-8, as `\xHH`.
+pub fn escape(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+    let mut out = String::with_capacity(bytes.len());
+    for chunk in bytes.utf8_chunks() {
+        for letter in chunk.valid().chars() {
+            match letter {
+                '"' => out.push_str("\\\""),
+                '\\' => out.push_str("\\\\"),
+                '\n' => out.push_str("\\n"),
+                '\r' => out.push_str("\\r"),
+                '\t' => out.push_str("\\t"),
+                letter if letter.is_control() => {
+                    for byte in letter.encode_utf8(&mut [0; 4]).bytes() {
+                        // Writing to a String cannot fail.
+                        let _ = write!(out, "\\x{byte:02x}");
+                    }
+                }
+                letter => out.push(letter),
+            }
+        }
+        for byte in chunk.invalid() {
+            let _ = write!(out, "\\x{byte:02x}");
+        }
+    }
+    out
+}
+
+fn quoted_if_needed(word: &[u8]) -> String {
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-:.*+/@,;=%{}()[]<>!?".contains(byte);
+    match std::str::from_utf8(word) {
+        Ok(text) if !word.is_empty() && word.iter().all(plain) => text.to_owned(),
+        _ => format!("\"{}\"", escape(word)),
+    }
 }
 
 /// One word, which may mix plain and quoted parts as long as a closing quote ends it.
@@ -107,6 +156,19 @@ mod tests {
             let words = split(line);
             let words = words.as_ref().map(|words| words.iter().map(Vec::as_slice).collect::<Vec<_>>());
             assert_eq!(words, expected, "{}", String::from_utf8_lossy(line));
+        }
+    }
+
+    #[test]
+    fn a_line_made_of_words_is_split_into_them_again() {
+        let all: Vec<u8> = (0..=255).collect();
+        let words: [&[u8]; 7] = [b"SET", b"", b"a b", b"\\", b"\"'", "h\u{e9}\u{85}".as_bytes(), &all];
+        assert_eq!(split(line_of(&words).as_bytes()).unwrap(), words.map(<[u8]>::to_vec));
+        for word in words {
+            assert_eq!(unescape(&escape(word)).as_deref(), Some(word));
+        }
+        for wrong in ["a\"", "\\", "a\" \"b"] {
+            assert_eq!(unescape(wrong), None, "{wrong}");
         }
     }
 }

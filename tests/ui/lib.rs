@@ -7,6 +7,7 @@ mod cluster;
 mod console;
 mod frames;
 mod icon;
+mod keys;
 mod nodes;
 mod screens;
 mod start;

@@ -202,3 +202,49 @@ fn huge() {
     let mut bench = Bench::sized(&story, [3_840.0, 2_160.0], Theme::Dark);
     save(&mut bench, "huge-dark");
 }
+
+#[test]
+#[ignore = "makes pictures for people"]
+fn keys() {
+    use crate::keys::{answers, of_all_types, page, value_of};
+    use repliscope::lab::browse::{Browse, Browsed, Digest};
+    for key in ["greeting string", "user:1 hash", "scores zset", "log stream"] {
+        let name = format!("keys-{}", key.split(' ').next().unwrap().replace(':', ""));
+        both_themes_and_sizes(&streaming(4.0), &name, |bench| {
+            let mut story = streaming(4.0);
+            bench.show_keys();
+            bench.answer(&mut story, answers);
+            bench.click(&format!("Key {key}"));
+            bench.answer(&mut story, answers);
+            bench.window.remove_cursor();
+        });
+    }
+    both_themes_and_sizes(&streaming(4.0), "keys-compare", |bench| {
+        let mut story = streaming(4.0);
+        bench.show_keys();
+        bench.answer(&mut story, answers);
+        bench.click("Compare keys with");
+        bench.click("Compare with 7002");
+        let differing = |port: u16, _: u16, what: &Browse| match what {
+            Browse::Keys { .. } => {
+                let mut keys = of_all_types();
+                for (index, key) in keys.iter_mut().enumerate() {
+                    let same = port == 7001 || index != 3;
+                    key.digest = Some(Digest::Node(if same { "aa" } else { "bb" }.to_owned()));
+                }
+                if port == 7002 {
+                    keys.remove(1);
+                }
+                Browsed::Keys(page(keys, 0))
+            }
+            Browse::Value { key, .. } => {
+                let info = of_all_types().into_iter().find(|info| info.key == *key).unwrap();
+                Browsed::Value(Box::new(value_of(info)))
+            }
+        };
+        bench.answer(&mut story, differing);
+        bench.click("Key user:1 hash, value");
+        bench.answer(&mut story, differing);
+        bench.window.remove_cursor();
+    });
+}

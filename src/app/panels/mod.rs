@@ -1,5 +1,6 @@
 //! One file per pane. A panel reads the model, pushes actions, and changes nothing but its own view state.
 
+use std::cell::Cell;
 use std::time::Duration;
 
 use super::actions::Action;
@@ -9,6 +10,7 @@ use crate::lab::model::LabModel;
 pub(crate) mod console;
 pub(crate) mod home;
 pub(crate) mod inspector;
+pub(crate) mod keys;
 pub(crate) mod node_actions;
 pub(crate) mod offsets;
 pub(crate) mod syncs;
@@ -28,12 +30,24 @@ pub(crate) struct Cx<'a> {
     pub(crate) selected: Option<NodeId>,
     /// Where wishes go.
     pub(crate) actions: &'a mut Vec<Action>,
+    /// The last id that was given to a console line, an edit or a look.
+    pub(crate) last_id: &'a Cell<u64>,
 }
 
 impl Cx<'_> {
     /// Wishes for this.
     pub(crate) fn push(&mut self, action: Action) {
         self.actions.push(action);
+    }
+
+    /// An id that no console line, edit or look has had.
+    pub(crate) fn new_id(&self) -> u64 {
+        let model = self.model;
+        let transcripts = model.consoles.values().chain([&model.console_all]);
+        let seen = transcripts.filter_map(|transcript| transcript.lines.back()).map(|line| line.id).max();
+        let id = self.last_id.get().max(seen.unwrap_or(0)).saturating_add(1);
+        self.last_id.set(id);
+        id
     }
 
     /// Position of a node among the nodes: chooses its colour.

@@ -25,7 +25,7 @@ impl Typist {
 
     async fn send(&mut self, line: &str) {
         self.next += 1;
-        self.lines.send(Line { id: self.next, text: line.to_owned() }).await.unwrap();
+        self.lines.send(Line { id: self.next, text: line.to_owned(), db: None }).await.unwrap();
     }
 
     /// Reply, database and MULTI after the line sent last.

@@ -35,7 +35,10 @@ pub(super) fn fold(model: &mut LabModel, entry: &Entry) {
 /// Figures and progress within a phase are counted, not listed: they would bury everything else.
 fn is_figure(model: &LabModel, event: &Event) -> bool {
     match event {
-        Event::Sample { .. } | Event::Workload(_) => true,
+        Event::Sample { .. }
+        | Event::Workload(_)
+        | Event::Browsed { .. }
+        | Event::Asked(LabCommand::Browse { .. }) => true,
         Event::Node { node, event: NodeEvent::Link(phase) } => model
             .nodes
             .get(node)
@@ -78,6 +81,7 @@ fn apply(model: &mut LabModel, at: Duration, event: &Event) {
         Event::ClusterPlanned { preset, nodes } => {
             forget_cluster(model);
             model.preset = Some(*preset);
+            model.clusters += 1;
             for plan in nodes {
                 let master_port = plan
                     .master
@@ -95,6 +99,7 @@ fn apply(model: &mut LabModel, at: Duration, event: &Event) {
             model.nodes.remove(node);
             model.consoles.remove(node);
             model.console_state.remove(node);
+            model.keys.forget(*node);
         }
         Event::ClusterStopped => forget_cluster(model),
         Event::Node { node, event } => node_event(model, at, *node, event),
@@ -123,6 +128,7 @@ fn apply(model: &mut LabModel, at: Duration, event: &Event) {
                 || model.consoles.values_mut().any(|transcript| transcript.answered(*id, &answer));
             model.console_state.insert(*node, ConsoleState { db: *db, in_multi: *in_multi });
         }
+        Event::Browsed { id, node, answer, .. } => model.keys.answered(*id, at, *node, answer),
         Event::WorkloadChanged(settings) => model.workload.settings = *settings,
         Event::Workload(sample) => {
             sum(&mut model.workload.total, sample);
@@ -139,6 +145,7 @@ fn forget_cluster(model: &mut LabModel) {
     model.consoles.clear();
     model.console_all.lines.clear();
     model.console_state.clear();
+    model.keys = super::keys::Keys::default();
     model.ports_taken = None;
     model.workload = WorkloadModel::default();
 }
@@ -169,6 +176,13 @@ fn asked(model: &mut LabModel, at: Duration, command: &LabCommand) {
             }
             ConsoleTarget::Node(_) => {}
         },
+        LabCommand::Edit { id, node, db, line } if model.nodes.contains_key(node) => {
+            let prompt = if *db == 0 { line.clone() } else { format!("{line}  (database {db})") };
+            model.consoles.entry(*node).or_default().typed(*id, at, prompt);
+        }
+        LabCommand::Browse { id, node, db, what } if model.nodes.contains_key(node) => {
+            model.keys.asked(*id, at, *node, *db, what);
+        }
         _ => {}
     }
 }

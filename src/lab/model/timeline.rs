@@ -65,7 +65,7 @@ impl EntryKind {
             | Event::TimeGap(_)
             | Event::Sample { .. } => Self::Life,
             Event::Promotion { .. } => Self::Role,
-            Event::ConsoleReply { .. } => Self::Console,
+            Event::ConsoleReply { .. } | Event::Browsed { .. } => Self::Console,
             Event::WorkloadChanged(_) | Event::Workload(_) => Self::Workload,
             Event::Node { event, .. } => match event {
                 NodeEvent::Ready { .. } | NodeEvent::Stopped(_) | NodeEvent::Frozen | NodeEvent::Thawed => {
@@ -147,6 +147,7 @@ pub fn node_of(event: &Event) -> Option<NodeId> {
         | Event::Sample { node, .. }
         | Event::Promotion { node, .. }
         | Event::ConsoleReply { node, .. }
+        | Event::Browsed { node, .. }
         | Event::NodeRemoved(node)
         | Event::Asked(
             Ask::RemoveNode(node)
@@ -160,6 +161,8 @@ pub fn node_of(event: &Event) -> Option<NodeId> {
             | Ask::ReplicaOf { node, .. }
             | Ask::CutLink(node)
             | Ask::HealLink(node)
+            | Ask::Edit { node, .. }
+            | Ask::Browse { node, .. }
             | Ask::Console { target: ConsoleTarget::Node(node), .. },
         ) => Some(*node),
         Event::NodeAdded(plan) => Some(plan.node),

@@ -15,24 +15,12 @@ use input::Input;
 use output::{Output, Row};
 
 /// View state of the console.
+#[derive(Default)]
 pub(crate) struct Console {
     target: Option<ConsoleTarget>,
     input: Input,
     output: Output,
-    next_id: u64,
     wants_focus: bool,
-}
-
-impl Default for Console {
-    fn default() -> Self {
-        Self {
-            target: None,
-            input: Input::default(),
-            output: Output::default(),
-            next_id: 1,
-            wants_focus: false,
-        }
-    }
 }
 
 impl Console {
@@ -133,13 +121,7 @@ impl Console {
             self.output.clear(cx.model, target);
             return;
         }
-        let seen = cx
-            .model
-            .transcript(target)
-            .and_then(|transcript| transcript.lines.back())
-            .map_or(0, |line| line.id);
-        let id = self.next_id.max(seen.saturating_add(1));
-        self.next_id = id.saturating_add(1);
+        let id = cx.new_id();
         cx.push(Action::Lab(LabCommand::Console { id, target, line }));
     }
 }
