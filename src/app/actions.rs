@@ -146,6 +146,7 @@ fn lab_label(command: &LabCommand) -> String {
         LabCommand::CutLink(_) => "Cut link".to_owned(),
         LabCommand::HealLink(_) => "Heal link".to_owned(),
         LabCommand::Console { line, .. } | LabCommand::Edit { line, .. } => format!("Run {line}"),
+        LabCommand::StopConsole(_) => "Stop stream".to_owned(),
         LabCommand::Browse { .. } => "Look at keys".to_owned(),
         LabCommand::Workload(settings) if settings.on => "Start workload".to_owned(),
         LabCommand::Workload(_) => "Stop workload".to_owned(),

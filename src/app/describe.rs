@@ -3,7 +3,7 @@
 use super::actions::preset_label;
 use super::format;
 use crate::lab::model::LabModel;
-use crate::lab::{ConsoleTarget, Event, LabCommand, NodeId, PromotionStep, ReplyValue};
+use crate::lab::{ConsoleMode, ConsoleTarget, Event, LabCommand, NodeId, PromotionStep, ReplyValue};
 use crate::node::{FeedPhase, NodeEvent, NodeRole, SnapshotTarget, StopReason, SyncOutcome, TimeGap};
 use crate::replication::explain;
 
@@ -71,6 +71,14 @@ fn in_words(model: &LabModel, event: &Event) -> String {
         Event::ConsoleReply { reply: value, took, .. } => {
             format!("Replied {} after {}", reply(value), format::duration(*took))
         }
+        Event::ConsoleMessages { messages, dropped, .. } => {
+            format!("{} messages on its console", messages.len() as u64 + dropped)
+        }
+        Event::ConsoleMode { mode, .. } => match mode {
+            ConsoleMode::Lines => "Its console takes lines again".to_owned(),
+            ConsoleMode::Subscribed(count) => format!("Its console has {count} subscriptions"),
+            ConsoleMode::Monitor => "Its console shows MONITOR".to_owned(),
+        },
         Event::Browsed { took, .. } => format!("Told of its keys after {}", format::duration(*took)),
         Event::WorkloadChanged(settings) if settings.on => format!(
             "Workload on: {} writes/s of {}, {} reads/s",
@@ -107,6 +115,7 @@ fn asked(model: &LabModel, command: &LabCommand) -> String {
         LabCommand::HealLink(node) => format!("Asked to heal the link of {}", name(node)),
         LabCommand::Console { target: ConsoleTarget::All, line, .. } => format!("Typed on all nodes: {line}"),
         LabCommand::Console { line, .. } => format!("Typed: {line}"),
+        LabCommand::StopConsole(_) => "Asked to stop what its console shows".to_owned(),
         LabCommand::Edit { db: 0, line, .. } => format!("Edited keys: {line}"),
         LabCommand::Edit { db, line, .. } => format!("Edited keys of database {db}: {line}"),
         LabCommand::Browse { .. } => "Looked at keys".to_owned(),

@@ -106,6 +106,14 @@ impl Lab {
                 self.console(id, target, &line);
                 Ok(())
             }
+            LabCommand::StopConsole(node) => {
+                // Without a console there is nothing to end.
+                let state = self.state.borrow();
+                if let Some(console) = state.members.get(&node).and_then(|member| member.console.as_ref()) {
+                    console.stop.notify_waiters();
+                }
+                Ok(())
+            }
             LabCommand::Edit { id, node, db, line } => {
                 self.console_line(Line { id, text: line, db: Some(db) }, node);
                 Ok(())
@@ -203,12 +211,12 @@ impl Lab {
         let mut state = self.state.borrow_mut();
         let member = running(&mut state, node)?;
         let addr = member.addr();
-        let lines = member.console.get_or_insert_with(|| {
-            let (lines, typed) = mpsc::channel(console::LINES_MAX);
-            spawn_local(console::serve(node, addr, Rc::clone(&self.recorder), typed));
-            lines
-        });
-        lines.try_send(line).map_err(|_| format!("{} lines wait for {node} already", console::LINES_MAX))
+        let console =
+            member.console.get_or_insert_with(|| console::start(node, addr, Rc::clone(&self.recorder)));
+        console
+            .lines
+            .try_send(line)
+            .map_err(|_| format!("{} lines wait for {node} already", console::LINES_MAX))
     }
 
     /// Passes a question to the browser of a node.

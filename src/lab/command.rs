@@ -60,6 +60,8 @@ pub enum LabCommand {
         /// The line, in redis-cli's syntax.
         line: String,
     },
+    /// End what the console of a node streams, or the line that blocks it.
+    StopConsole(NodeId),
     /// Run a command of the key browser on the console's connection of a node, in this database; the console's own
     /// database stays selected.
     Edit {

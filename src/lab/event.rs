@@ -127,6 +127,24 @@ pub enum Event {
         /// The connection is inside MULTI.
         in_multi: bool,
     },
+    /// What came on a console's connection without being the answer to a line.
+    ConsoleMessages {
+        /// The line that ran last.
+        id: u64,
+        /// Whose console.
+        node: NodeId,
+        /// Messages, lines of MONITOR, invalidations, in their order.
+        messages: Vec<ReplyValue>,
+        /// Messages after them that were too many to keep.
+        dropped: u64,
+    },
+    /// A console's connection began or ended to stream.
+    ConsoleMode {
+        /// Whose console.
+        node: NodeId,
+        /// What it does now.
+        mode: ConsoleMode,
+    },
     /// A look at the keys of a node was answered.
     Browsed {
         /// The id of the look.
@@ -249,6 +267,18 @@ pub struct ReplicaSample {
     pub offset: ReplOffset,
     /// Seconds since the last ACK (Redis calls this `lag`).
     pub ack_age: u64,
+}
+
+/// What a console's connection is used for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub enum ConsoleMode {
+    /// Lines and their answers.
+    #[default]
+    Lines,
+    /// Subscribed to this many channels and patterns.
+    Subscribed(u64),
+    /// MONITOR.
+    Monitor,
 }
 
 /// A reply, by RESP type. Bytes that are not UTF-8 are kept as they are.

@@ -169,6 +169,7 @@ fn shapes_the_cluster(event: &Event) -> bool {
 fn reply_size(event: &Event) -> usize {
     match event {
         Event::ConsoleReply { reply, .. } => value_size(reply),
+        Event::ConsoleMessages { messages, .. } => messages.iter().map(value_size).sum(),
         Event::Browsed { answer, .. } => answer.size(),
         _ => 0,
     }

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::browser::Ask;
-use super::console::Line;
+use super::console::ConsoleHandle;
 use super::runner::RunningNode;
 use super::workload::Targets;
 use super::{NodeId, Preset};
@@ -52,7 +52,7 @@ pub(super) struct Member {
     pub(super) deposed: bool,
     /// Ends its observer.
     pub(super) watch: CancellationToken,
-    pub(super) console: Option<mpsc::Sender<Line>>,
+    pub(super) console: Option<ConsoleHandle>,
     pub(super) browser: Option<mpsc::Sender<Ask>>,
     /// Makes its observer look at once.
     pub(super) poke: Rc<Notify>,

@@ -35,8 +35,8 @@ mod tests;
 
 pub use command::{ConsoleTarget, LabCommand, Preset, WorkloadSettings};
 pub use event::{
-    Entry, Event, NodeId, NodePlan, NodeSample, NoticeLevel, PromotionStep, ReplicaSample, ReplyValue,
-    WorkloadSample,
+    ConsoleMode, Entry, Event, NodeId, NodePlan, NodeSample, NoticeLevel, PromotionStep, ReplicaSample,
+    ReplyValue, WorkloadSample,
 };
 pub use thread::{LabClientParts, LabHandle, LabOptions, start};
 pub use words::{escape, line_of, unescape};

@@ -17,7 +17,7 @@ mod timeline;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-pub use console::{ConsoleAnswer, ConsoleLine, ConsoleState, Transcript};
+pub use console::{ConsoleAnswer, ConsoleLine, ConsoleMessage, ConsoleState, Transcript};
 pub use node::{Feed, History, Life, Link, NodeModel, Point};
 pub use sync::{PhaseSpan, SyncEnd, SyncRecord, SyncStep};
 pub use timeline::{EntryKind, Timeline, node_of};

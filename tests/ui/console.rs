@@ -2,10 +2,10 @@
 
 use eframe::egui::{Key, Modifiers, Theme};
 use egui_kittest::kittest::Queryable;
-use repliscope::lab::{ConsoleTarget, LabCommand, ReplyValue};
+use repliscope::lab::{ConsoleMode, ConsoleTarget, Event, LabCommand, ReplyValue};
 
 use crate::bench::Bench;
-use crate::story::{node, streaming};
+use crate::story::{Story, node, streaming};
 
 impl Bench {
     fn type_line(&mut self, text: &str) {
@@ -166,4 +166,58 @@ fn its_key_brings_the_console_to_the_front_ready_to_type() {
     bench.settle();
     bench.key(Key::Enter);
     assert_eq!(bench.typed(), [(ConsoleTarget::Node(node(7001)), "PING".to_owned())]);
+}
+
+fn streams(mode: ConsoleMode) -> Story {
+    let mut story = streaming(2.0);
+    let text = |text: &str| ReplyValue::Bulk(text.as_bytes().to_vec());
+    let confirmed = vec![text("subscribe"), text("news"), ReplyValue::Integer(1)];
+    story.console(1, 7001, "SUBSCRIBE news", ReplyValue::Push(confirmed));
+    story.push(Event::ConsoleMode { node: node(7001), mode });
+    let message = ReplyValue::Push(vec![text("message"), text("news"), text("hello")]);
+    story.push(Event::ConsoleMessages { id: 1, node: node(7001), messages: vec![message], dropped: 3 });
+    story
+}
+
+#[test]
+fn messages_are_shown_as_they_come_and_the_stream_can_be_stopped_by_button_or_key() {
+    let mut bench = Bench::after(&streams(ConsoleMode::Subscribed(1)));
+    bench.window.get_by_label("message  \"news\"  \"hello\"");
+    bench.window.get_by_label("… 3 messages were not kept");
+    bench.window.get_by_label("7001(subscribed mode)>");
+    let stop = LabCommand::StopConsole(node(7001));
+    bench.click("Stop console of 7001");
+    assert_eq!(bench.wished(), [stop.clone()]);
+    bench.click("Console line");
+    bench.key(Key::Escape);
+    assert_eq!(bench.wished(), [stop.clone()]);
+    bench.click("Console line");
+    bench.window.key_press_modifiers(Modifiers::CTRL, Key::C);
+    bench.settle();
+    assert_eq!(bench.wished(), [stop]);
+}
+
+#[test]
+fn a_line_that_blocks_can_be_stopped_and_an_answered_one_not() {
+    let mut story = streaming(2.0);
+    story.console(1, 7001, "PING", ReplyValue::Simple("PONG".into()));
+    story.run(2.0);
+    let bench = Bench::after(&story);
+    assert!(bench.window.query_by_label("Stop console of 7001").is_none());
+    let target = ConsoleTarget::Node(node(7001));
+    story.push(Event::Asked(LabCommand::Console { id: 2, target, line: "BLPOP q 0".to_owned() }));
+    story.run(2.0);
+    let mut bench = Bench::after(&story);
+    bench.click("Stop console of 7001");
+    assert_eq!(bench.wished(), [LabCommand::StopConsole(node(7001))]);
+}
+
+#[test]
+fn long_help_of_many_arguments_stays_on_its_line() {
+    let mut bench = Bench::sized(&streaming(2.0), [800.0, 600.0], Theme::Dark);
+    bench.window.key_press_modifiers(Modifiers::COMMAND, Key::Num5);
+    bench.settle();
+    bench.type_line("SET key value ");
+    let help = bench.window.get_by_label_contains("SET key value").rect();
+    assert!(bench.window.ctx.content_rect().contains_rect(help), "{help:?}");
 }

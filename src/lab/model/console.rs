@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::lab::{NodeId, ReplyValue};
+use crate::lab::{ConsoleMode, NodeId, ReplyValue};
 
 /// Lines that are remembered per target.
 const LINES_MAX: usize = 500;
@@ -13,6 +13,9 @@ const ANSWERS_MAX: usize = 64;
 const TEXT_MAX: usize = 64 * 1024;
 /// Elements that are kept of an answer, in all levels.
 const ELEMENTS_MAX: usize = 2_000;
+
+/// Messages that are kept after one line, the newest ones.
+const MESSAGES_MAX: usize = 1_000;
 
 /// What was typed at one target, and what came back.
 #[derive(Debug, Clone, Default)]
@@ -32,6 +35,21 @@ pub struct ConsoleLine {
     pub line: String,
     /// Answers so far: one, or one per node.
     pub answers: Vec<ConsoleAnswer>,
+    /// What came after it without being asked for, the newest messages.
+    pub messages: VecDeque<ConsoleMessage>,
+    /// Messages that came and are not kept, before those that are.
+    pub unkept: u64,
+}
+
+/// Something that came on the console's connection without being asked for.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ConsoleMessage {
+    /// When.
+    pub at: Duration,
+    /// On whose console.
+    pub node: NodeId,
+    /// What.
+    pub value: ReplyValue,
 }
 
 /// One answer.
@@ -54,11 +72,34 @@ pub struct ConsoleState {
     pub db: u16,
     /// Inside MULTI.
     pub in_multi: bool,
+    /// Lines, or a stream.
+    pub mode: ConsoleMode,
 }
 
 impl Transcript {
     pub(super) fn typed(&mut self, id: u64, at: Duration, line: String) {
-        super::push_bounded(&mut self.lines, ConsoleLine { id, at, line, answers: Vec::new() }, LINES_MAX);
+        let (answers, messages) = (Vec::new(), VecDeque::new());
+        let line = ConsoleLine { id, at, line, answers, messages, unkept: 0 };
+        super::push_bounded(&mut self.lines, line, LINES_MAX);
+    }
+
+    /// Adds what came after the line with this id; `false` if there is none.
+    pub(super) fn streamed(
+        &mut self,
+        id: u64,
+        at: Duration,
+        node: NodeId,
+        messages: &[ReplyValue],
+        dropped: u64,
+    ) -> bool {
+        let Some(line) = self.lines.iter_mut().rev().find(|line| line.id == id) else { return false };
+        for value in messages {
+            line.messages.push_back(ConsoleMessage { at, node, value: value.clone() });
+        }
+        let surplus = line.messages.len().saturating_sub(MESSAGES_MAX);
+        line.messages.drain(..surplus);
+        line.unkept = line.unkept.saturating_add(dropped).saturating_add(surplus as u64);
+        true
     }
 
     /// Adds the answer to the line with this id; `false` if there is none.

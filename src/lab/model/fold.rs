@@ -38,6 +38,7 @@ fn is_figure(model: &LabModel, event: &Event) -> bool {
         Event::Sample { .. }
         | Event::Workload(_)
         | Event::Browsed { .. }
+        | Event::ConsoleMessages { .. }
         | Event::Asked(LabCommand::Browse { .. }) => true,
         Event::Node { node, event: NodeEvent::Link(phase) } => model
             .nodes
@@ -126,8 +127,18 @@ fn apply(model: &mut LabModel, at: Duration, event: &Event) {
             let answer = ConsoleAnswer { node: *node, reply, took: *took, clipped };
             let _found = model.console_all.answered(*id, &answer)
                 || model.consoles.values_mut().any(|transcript| transcript.answered(*id, &answer));
-            model.console_state.insert(*node, ConsoleState { db: *db, in_multi: *in_multi });
+            let state = model.console_state.entry(*node).or_default();
+            (state.db, state.in_multi) = (*db, *in_multi);
         }
+        Event::ConsoleMessages { id, node, messages, dropped } => {
+            let messages: Vec<_> = messages.iter().map(|message| clip(message).0).collect();
+            let _found = model.console_all.streamed(*id, at, *node, &messages, *dropped)
+                || model
+                    .consoles
+                    .values_mut()
+                    .any(|transcript| transcript.streamed(*id, at, *node, &messages, *dropped));
+        }
+        Event::ConsoleMode { node, mode } => model.console_state.entry(*node).or_default().mode = *mode,
         Event::Browsed { id, node, answer, .. } => model.keys.answered(*id, at, *node, answer),
         Event::WorkloadChanged(settings) => model.workload.settings = *settings,
         Event::Workload(sample) => {

@@ -65,7 +65,10 @@ impl EntryKind {
             | Event::TimeGap(_)
             | Event::Sample { .. } => Self::Life,
             Event::Promotion { .. } => Self::Role,
-            Event::ConsoleReply { .. } | Event::Browsed { .. } => Self::Console,
+            Event::ConsoleReply { .. }
+            | Event::ConsoleMessages { .. }
+            | Event::ConsoleMode { .. }
+            | Event::Browsed { .. } => Self::Console,
             Event::WorkloadChanged(_) | Event::Workload(_) => Self::Workload,
             Event::Node { event, .. } => match event {
                 NodeEvent::Ready { .. } | NodeEvent::Stopped(_) | NodeEvent::Frozen | NodeEvent::Thawed => {
@@ -147,6 +150,8 @@ pub fn node_of(event: &Event) -> Option<NodeId> {
         | Event::Sample { node, .. }
         | Event::Promotion { node, .. }
         | Event::ConsoleReply { node, .. }
+        | Event::ConsoleMessages { node, .. }
+        | Event::ConsoleMode { node, .. }
         | Event::Browsed { node, .. }
         | Event::NodeRemoved(node)
         | Event::Asked(
@@ -161,6 +166,7 @@ pub fn node_of(event: &Event) -> Option<NodeId> {
             | Ask::ReplicaOf { node, .. }
             | Ask::CutLink(node)
             | Ask::HealLink(node)
+            | Ask::StopConsole(node)
             | Ask::Edit { node, .. }
             | Ask::Browse { node, .. }
             | Ask::Console { target: ConsoleTarget::Node(node), .. },

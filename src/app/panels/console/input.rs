@@ -9,7 +9,7 @@ use eframe::egui::{
 use crate::app::help::{self, CommandHelp};
 use crate::app::panels::Cx;
 use crate::app::theme::{self, Tokens};
-use crate::lab::ConsoleTarget;
+use crate::lab::{ConsoleMode, ConsoleTarget};
 
 /// Lines that Up can bring back.
 const HISTORY_MAX: usize = 200;
@@ -38,6 +38,16 @@ impl Input {
     pub(super) fn height(ui: &Ui) -> f32 {
         let small = ui.text_style_height(&TextStyle::Small);
         ui.spacing().interact_size.y + small + 3.0 * ui.spacing().item_spacing.y + theme::GAP
+    }
+
+    /// Whether the line has the focus and neither offers nor selected text want Esc and Ctrl+C.
+    pub(super) fn is_idle(&self, ui: &Ui) -> bool {
+        let id = ui.scope_id().with("console line");
+        let selected = TextEdit::load_state(ui, id)
+            .and_then(|state| state.cursor.char_range())
+            .is_some_and(|range| range.primary != range.secondary);
+        let offered = !self.offered().is_empty() && !self.dismissed;
+        ui.memory(|memory| memory.has_focus(id)) && !offered && !selected
     }
 
     /// Draws the line; returns it when Enter was pressed.
@@ -242,7 +252,12 @@ fn prompt(cx: &Cx<'_>, target: ConsoleTarget) -> String {
             let state = cx.model.console_state.get(&node).copied().unwrap_or_default();
             let db = if state.db == 0 { String::new() } else { format!("[{}]", state.db) };
             let multi = if state.in_multi { "(TX)" } else { "" };
-            format!("{}{db}{multi}>", cx.model.port(node))
+            let mode = match state.mode {
+                ConsoleMode::Lines => "",
+                ConsoleMode::Subscribed(_) => "(subscribed mode)",
+                ConsoleMode::Monitor => "(monitor)",
+            };
+            format!("{}{db}{multi}{mode}>", cx.model.port(node))
         }
     }
 }

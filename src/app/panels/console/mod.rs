@@ -3,16 +3,21 @@
 mod input;
 mod output;
 
-use eframe::egui::{Button, FontId, Label, RichText, ScrollArea, TextStyle, Ui};
+use std::time::Duration;
+
+use eframe::egui::{Button, Event, FontId, Key, Label, Modifiers, RichText, ScrollArea, TextStyle, Ui};
 
 use super::Cx;
 use crate::app::actions::Action;
 use crate::app::theme::{self, Tokens};
 use crate::app::widgets::empty_state;
 use crate::lab::model::LabModel;
-use crate::lab::{ConsoleTarget, LabCommand, NodeId};
+use crate::lab::{ConsoleMode, ConsoleTarget, LabCommand, NodeId};
 use input::Input;
 use output::{Output, Row};
+
+/// A line that waits this long can be stopped.
+const WAITS_FROM: Duration = Duration::from_millis(500);
 
 /// View state of the console.
 #[derive(Default)]
@@ -42,6 +47,7 @@ impl Console {
         }
         let target = self.target_now(cx.model);
         self.targets(ui, cx, target);
+        self.stream(ui, cx, target);
         let row = ui.text_style_height(&TextStyle::Monospace) + 3.0;
         let below = Input::height(ui);
         let height = (ui.available_height() - below).max(row * 2.0);
@@ -86,6 +92,38 @@ impl Console {
         });
     }
 
+    /// What streams or blocks on the consoles that are shown, with what ends it.
+    fn stream(&mut self, ui: &mut Ui, cx: &mut Cx<'_>, target: ConsoleTarget) {
+        let tokens = Tokens::of(ui);
+        let busy: Vec<(NodeId, String)> = cx
+            .model
+            .nodes
+            .keys()
+            .filter(|node| target == ConsoleTarget::All || target == ConsoleTarget::Node(**node))
+            .filter_map(|node| Some((*node, busy(cx.model, *node, target)?)))
+            .collect();
+        if busy.is_empty() || !cx.live {
+            return;
+        }
+        let escape = self.input.is_idle(ui)
+            && ui.input_mut(|input| {
+                // The system's own Ctrl+C comes as a wish to copy; nothing is selected, so it is free.
+                let copy = input.events.iter().any(|event| matches!(event, Event::Copy));
+                copy || input.consume_key(Modifiers::NONE, Key::Escape)
+                    || input.consume_key(Modifiers::CTRL, Key::C)
+            });
+        ui.horizontal_wrapped(|ui| {
+            for (node, what) in busy {
+                let port = cx.model.port(node);
+                ui.label(RichText::new(format!("● {port} {what}")).color(tokens.accent));
+                let stop = ui.small_button("Stop").on_hover_text("Esc or Ctrl+C in the line does it too");
+                if stop.accessible_name(format!("Stop console of {port}")).clicked() || escape {
+                    cx.push(Action::Lab(LabCommand::StopConsole(node)));
+                }
+            }
+        });
+    }
+
     fn transcript(&mut self, ui: &mut Ui, cx: &Cx<'_>, target: ConsoleTarget, row: f32, height: f32) {
         let tokens = Tokens::of(ui);
         self.output.follow(cx.model, target);
@@ -123,6 +161,22 @@ impl Console {
         }
         let id = cx.new_id();
         cx.push(Action::Lab(LabCommand::Console { id, target, line }));
+    }
+}
+
+/// What the console of a node does besides waiting for a line.
+fn busy(model: &LabModel, node: NodeId, target: ConsoleTarget) -> Option<String> {
+    let mode = model.console_state.get(&node).map_or(ConsoleMode::Lines, |state| state.mode);
+    match mode {
+        ConsoleMode::Monitor => Some("shows MONITOR".to_owned()),
+        ConsoleMode::Subscribed(1) => Some("has 1 subscription".to_owned()),
+        ConsoleMode::Subscribed(count) => Some(format!("has {count} subscriptions")),
+        ConsoleMode::Lines => {
+            let line = model.transcript(target)?.lines.back()?;
+            let waits = !line.answers.iter().any(|answer| answer.node == node);
+            let late = model.now.saturating_sub(line.at) >= WAITS_FROM;
+            (waits && late).then(|| "waits for the reply".to_owned())
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Changes to a key: small forms that make one line for the console of its node, and the answer said in place.
 
-use eframe::egui::{Button, ComboBox, Key, RichText, TextEdit, Ui};
+use eframe::egui::{Button, ComboBox, Key, RichText, TextEdit, Ui, vec2};
 
 use crate::app::actions::Action;
 use crate::app::describe::reply;
@@ -115,7 +115,8 @@ impl Editor {
         let row = element.and_then(|at| value.rows.get(at));
         ui.add_enabled_ui(cx.live, |ui| {
             ui.horizontal_wrapped(|ui| {
-                ui.spacing_mut().item_spacing.x = theme::TIGHT;
+                ui.spacing_mut().item_spacing = vec2(theme::TIGHT, 2.0);
+                ui.spacing_mut().interact_size.y = 20.0;
                 let button = |ui: &mut Ui, word: &str, enabled: bool, tip: &str| {
                     let button = ui.add_enabled(enabled, Button::new(word).small());
                     button.on_hover_text(tip).accessible_name(format!("{word} on {port}")).clicked()
@@ -170,9 +171,6 @@ impl Editor {
                 }
                 if button(ui, "Delete", true, "DEL, after a question") {
                     self.send(cx, node, value.db, line_of(&[b"DEL", &value.key]), None);
-                }
-                if button(ui, "Reread", true, "Reads the value again") {
-                    super::ask_value(cx, node, value.db, &value.key, None);
                 }
             });
         });

@@ -34,6 +34,9 @@ const COMPARED_PAGE: u32 = 500;
 /// From this width on the value stands beside the list.
 const SIDE_BY_SIDE_FROM: f32 = 520.0;
 
+/// From this height on the values of two nodes stand one above the other.
+const STACKED_FROM: f32 = 300.0;
+
 /// View state of the browser.
 #[derive(Default)]
 pub(crate) struct KeysPanel {
@@ -49,6 +52,8 @@ pub(crate) struct KeysPanel {
     /// Nodes that did not answer: they are asked again when they do.
     away: BTreeSet<NodeId>,
     view: ValueView,
+    /// Where there is room for one value of two, it is that of the second node.
+    second: bool,
     editor: Editor,
 }
 
@@ -82,8 +87,8 @@ impl KeysPanel {
         };
         let beside =
             other.and_then(|other| cx.model.keys.listings.get(&other).map(|listing| (other, listing)));
-        self.status(ui, cx, node, listing, beside);
         self.list.follow(node, listing, beside, self.filter.only_differences);
+        self.status(ui, cx, node, listing, beside);
         let area = ui.available_rect_before_wrap();
         let wide = area.width() >= SIDE_BY_SIDE_FROM;
         let (mut left, mut right) = (area, area);
@@ -260,6 +265,20 @@ impl KeysPanel {
         self.editor.close();
     }
 
+    /// Keeps one of two nodes, where there is no room for both values.
+    fn choose_side(&mut self, ui: &mut Ui, cx: &Cx<'_>, shown: &mut Vec<NodeId>) {
+        ui.horizontal(|ui| {
+            for (second, node) in shown.iter().enumerate() {
+                let port = cx.model.port(*node);
+                let button = ui.add(Button::selectable(self.second == (second == 1), format!("On {port}")));
+                if button.accessible_name(format!("Value on {port}")).clicked() {
+                    self.second = second == 1;
+                }
+            }
+        });
+        shown.remove(usize::from(!self.second));
+    }
+
     fn values(&mut self, ui: &mut Ui, cx: &mut Cx<'_>, node: NodeId, other: Option<NodeId>) {
         let db = self.filter.db;
         if self.editor.is_new() {
@@ -272,19 +291,24 @@ impl KeysPanel {
             empty_state(ui, "No key chosen", "Choose one on the list to see its value");
             return;
         };
-        let both = [Some(node), other];
-        let count = both.iter().flatten().count() as f32;
-        let height = (ui.available_height() - theme::TIGHT * (count - 1.0)) / count;
-        for it in both.into_iter().flatten() {
-            if cx.live && self.opened.get(&it) != Some(&(db, key.clone())) {
-                self.opened.insert(it, (db, key.clone()));
-                ask_value(cx, it, db, &key, None);
+        let mut shown: Vec<NodeId> = [Some(node), other].into_iter().flatten().collect();
+        let comparing = shown.len() > 1;
+        for it in &shown {
+            if cx.live && self.opened.get(it) != Some(&(db, key.clone())) {
+                self.opened.insert(*it, (db, key.clone()));
+                ask_value(cx, *it, db, &key, None);
             }
-            let size = vec2(ui.available_width(), height);
+        }
+        if comparing && ui.available_height() < STACKED_FROM {
+            self.choose_side(ui, cx, &mut shown);
+        }
+        let count = shown.len() as f32;
+        let size = vec2(ui.available_width(), (ui.available_height() - theme::TIGHT * (count - 1.0)) / count);
+        for it in shown {
             ui.allocate_ui(size, |ui| {
                 ui.set_min_size(size);
                 ui.push_id(it, |ui| {
-                    if let Some(key) = self.view.ui(ui, cx, it, db, &key, &mut self.editor, count > 1.0) {
+                    if let Some(key) = self.view.ui(ui, cx, it, db, &key, &mut self.editor, comparing) {
                         self.chosen = Some(key);
                         self.opened.clear();
                     }

@@ -125,7 +125,7 @@ impl ValueView {
         let shown = ScrollArea::vertical().id_salt("text").auto_shrink(false).show(ui, |ui| {
             ui.add(Label::new(RichText::new(text).font(font)).wrap().selectable(true));
         });
-        let left = shown.content_size.y - shown.state.offset().y - shown.inner_rect.height();
+        let left = shown.content_size.y - shown.state.clamped_offset().y - shown.inner_rect.height();
         mark_end(ui, left < 200.0);
     }
 }
