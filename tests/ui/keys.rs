@@ -240,8 +240,6 @@ fn a_change_is_a_line_of_the_console_and_its_error_is_shown_in_place() {
     bench.window.get_by_label("Value").type_text("\\xff");
     bench.settle();
     bench.settle();
-    println!("{:?}", bench.window.get_by_label("Apply").rect());
-    bench.window.render().unwrap().save("/tmp/app-screens/debug.png").unwrap();
     bench.click("Apply");
     let wishes = bench.wished();
     assert_eq!(edits(&wishes), ["HSET user:1 \"a b\" \"\\xff\""]);

@@ -31,6 +31,8 @@ pub(super) struct Input {
     dismissed: bool,
     /// The pointer is over the offers: a press there takes the focus from the line and is no reason to close.
     offers_hovered: bool,
+    /// It had the focus in the last frame: Esc takes that away before anybody sees the key.
+    had_focus: bool,
 }
 
 impl Input {
@@ -40,14 +42,13 @@ impl Input {
         ui.spacing().interact_size.y + small + 3.0 * ui.spacing().item_spacing.y + theme::GAP
     }
 
-    /// Whether the line has the focus and neither offers nor selected text want Esc and Ctrl+C.
+    /// Whether the line is typed into, and neither offers nor selected text want Esc and Ctrl+C.
     pub(super) fn is_idle(&self, ui: &Ui) -> bool {
-        let id = ui.scope_id().with("console line");
-        let selected = TextEdit::load_state(ui, id)
+        let selected = TextEdit::load_state(ui, ui.scope_id().with("console line"))
             .and_then(|state| state.cursor.char_range())
             .is_some_and(|range| range.primary != range.secondary);
         let offered = !self.offered().is_empty() && !self.dismissed;
-        ui.memory(|memory| memory.has_focus(id)) && !offered && !selected
+        self.had_focus && !offered && !selected
     }
 
     /// Draws the line; returns it when Enter was pressed.
@@ -94,6 +95,7 @@ impl Input {
             entered = self.take();
             field.request_focus();
         }
+        self.had_focus = field.has_focus();
         self.offers(ui, &field);
         self.help_line(ui, tokens);
         entered

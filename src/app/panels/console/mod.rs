@@ -112,6 +112,8 @@ impl Console {
                 copy || input.consume_key(Modifiers::NONE, Key::Escape)
                     || input.consume_key(Modifiers::CTRL, Key::C)
             });
+        // Esc took the focus from the line.
+        self.wants_focus |= escape;
         ui.horizontal_wrapped(|ui| {
             for (node, what) in busy {
                 let port = cx.model.port(node);

@@ -229,7 +229,8 @@ impl KeysPanel {
     fn ask_page(&self, cx: &mut Cx<'_>, node: NodeId, id: u64, from: u64, wish: &Wish) {
         let what = Browse::Keys {
             from,
-            pattern: crate::lab::unescape(&wish.pattern).unwrap_or_else(|| wish.pattern.clone().into_bytes()),
+            // As it stands: a backslash is one of MATCH's own escapes.
+            pattern: wish.pattern.clone().into_bytes(),
             kind: wish.kind.map(str::to_owned),
             count: if wish.digests { COMPARED_PAGE } else { PAGE },
             digests: wish.digests,
@@ -316,6 +317,8 @@ impl KeysPanel {
             });
         }
         if self.editor.took_effect(cx) {
+            // What is asked again is asked in the next frame.
+            ui.request_repaint();
             self.opened.clear();
             if other.is_some() {
                 self.wished.clear();
