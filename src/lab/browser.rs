@@ -147,7 +147,7 @@ impl Browser {
         let before = [words(&[b"INFO", b"replication"]), words(&[b"DBSIZE"])];
         let mut before = self.pipeline(&before).await?.into_iter();
         let offset = before.next().and_then(|info| repl_offset(&info));
-        let dbsize = before.next().map(refused).transpose()?.and_then(integer).unwrap_or(0);
+        let dbsize = before.next().map(refused).transpose()?.and_then(|frame| integer(&frame)).unwrap_or(0);
 
         let wanted = scan.count.clamp(1, COUNT_MAX);
         let (mut cursor, mut found) = (scan.from, Vec::new());
@@ -184,7 +184,7 @@ impl Browser {
         let lengths: Vec<Words> = keys.iter().filter_map(|key| length(&key.kind, &key.key)).collect();
         let mut frames = self.pipeline(&lengths).await?.into_iter();
         for key in keys.iter_mut().filter(|key| length_command(&key.kind).is_some()) {
-            key.len = frames.next().and_then(integer);
+            key.len = frames.next().and_then(|frame| integer(&frame));
         }
         Ok(keys)
     }
@@ -227,9 +227,9 @@ fn strange() -> Failure {
     Failure::Node("the answer has a form that was not expected".to_owned())
 }
 
-fn integer(frame: Frame) -> Option<u64> {
+fn integer(frame: &Frame) -> Option<u64> {
     match frame {
-        Frame::Integer(value) => u64::try_from(value).ok(),
+        Frame::Integer(value) => u64::try_from(*value).ok(),
         _ => None,
     }
 }
@@ -280,8 +280,8 @@ fn info(key: Vec<u8>, figures: &[Frame]) -> Option<KeyInfo> {
     Some(KeyInfo {
         key,
         kind: text(kind),
-        ttl_ms: integer(ttl.clone()),
-        memory: integer(memory.clone()),
+        ttl_ms: integer(ttl),
+        memory: integer(memory),
         len: None,
         encoding,
         digest: None,

@@ -3,6 +3,8 @@
 //! The node's own DEBUG DIGEST-VALUE where it may be asked; else the value is read whole, within bounds, and hashed
 //! here in an order that does not depend on how the node stores it.
 
+use std::fmt::Write as _;
+
 use sha1::{Digest as _, Sha1};
 
 use super::{Browser, Failure, Words, bytes, items, words};
@@ -71,7 +73,11 @@ fn of_elements(kind: &str, frame: Frame) -> Option<Digest> {
         hash.update((cell.len() as u64).to_be_bytes());
         hash.update(cell);
     }
-    let hex: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    let mut hex = String::new();
+    for byte in hash.finalize() {
+        // Writing to a String cannot fail.
+        let _ = write!(hex, "{byte:02x}");
+    }
     Some(Digest::Elements(hex))
 }
 

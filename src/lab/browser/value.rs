@@ -123,10 +123,10 @@ fn group(frame: Frame) -> Option<Group> {
     while let (Some(name), Some(value)) = (fields.next(), fields.next()) {
         match bytes(name)?.as_slice() {
             b"name" => group.name = Cell::new(bytes(value)?),
-            b"consumers" => group.consumers = integer(value)?,
-            b"pending" => group.pending = integer(value)?,
+            b"consumers" => group.consumers = integer(&value)?,
+            b"pending" => group.pending = integer(&value)?,
             b"last-delivered-id" => group.last_id = text(&bytes(value)?),
-            b"lag" => group.lag = integer(value),
+            b"lag" => group.lag = integer(&value),
             _ => {}
         }
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::console::{ConsoleAnswer, ConsoleState, clip};
+use super::console::{ConsoleAnswer, clip};
 use super::node::{Feed, Life, Link, NodeModel};
 use super::sync::{SyncEnd, SyncRecord};
 use super::{
