@@ -6,6 +6,7 @@ use crate::app::actions::Action;
 use crate::app::describe::reply;
 use crate::app::panels::Cx;
 use crate::app::theme::{self, Tokens};
+use crate::lab::browse::Cell;
 use crate::lab::model::keys::OpenValue;
 use crate::lab::{LabCommand, NodeId, ReplyValue, escape, line_of, unescape};
 
@@ -133,7 +134,7 @@ impl Editor {
                 }
                 if matches!(kind, "list" | "hash" | "zset") {
                     let tip = "Changes the chosen element";
-                    let whole = row.is_some_and(|row| row.iter().all(|cell| cell.is_whole()));
+                    let whole = row.is_some_and(|row| row.iter().all(Cell::is_whole));
                     if button(ui, "Change", whole, tip) {
                         let row = row.map(Vec::as_slice).unwrap_or_default();
                         let last = row.last().map(|cell| escape(&cell.bytes)).unwrap_or_default();
@@ -326,7 +327,7 @@ fn line(
     kind: &str,
     key: &[u8],
     fields: &[Vec<u8>],
-    row: Option<(usize, &Vec<crate::lab::browse::Cell>)>,
+    row: Option<(usize, &Vec<Cell>)>,
 ) -> Option<String> {
     let field = |index: usize| fields.get(index).map(Vec::as_slice);
     let first = field(0)?;

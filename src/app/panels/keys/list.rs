@@ -111,7 +111,7 @@ impl List {
         if !whole {
             verdict.push_str(" so far");
         } else if self.unknown > 0 {
-            verdict.push_str(&format!(", {} were too large to compare", count(self.unknown)));
+            verdict = format!("{verdict}, {} were too large to compare", count(self.unknown));
         }
         let at = |node: NodeId, listing: &Listing| {
             let port = name(cx.model, node);

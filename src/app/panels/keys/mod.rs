@@ -169,21 +169,18 @@ impl KeysPanel {
         let tokens = Tokens::of(ui);
         ui.horizontal_wrapped(|ui| {
             ui.spacing_mut().item_spacing.x = theme::GAP;
-            match beside {
-                Some((other, second)) => {
-                    let text = self.list.summary(cx, (node, listing), (other, second));
-                    let colour = if self.list.differing() == 0 { tokens.good } else { tokens.warn };
-                    ui.label(RichText::new(text.verdict).color(if text.known { colour } else { tokens.dim }));
-                    ui.label(RichText::new(text.offsets).color(tokens.dim)).on_hover_text(
-                        "master_repl_offset of each node while its keys were read\n\
+            if let Some((other, second)) = beside {
+                let text = self.list.summary(cx, (node, listing), (other, second));
+                let colour = if self.list.differing() == 0 { tokens.good } else { tokens.warn };
+                ui.label(RichText::new(text.verdict).color(if text.known { colour } else { tokens.dim }));
+                ui.label(RichText::new(text.offsets).color(tokens.dim)).on_hover_text(
+                    "master_repl_offset of each node while its keys were read\n\
                          A replica that is behind differs in what it has not applied yet",
-                    );
-                }
-                None => {
-                    let text = loaded(listing);
-                    ui.label(RichText::new(text).color(tokens.dim))
-                        .on_hover_text("Keys seen by SCAN, of those that DBSIZE counts in this database");
-                }
+                );
+            } else {
+                let text = loaded(listing);
+                ui.label(RichText::new(text).color(tokens.dim))
+                    .on_hover_text("Keys seen by SCAN, of those that DBSIZE counts in this database");
             }
             for away in [Some(node), beside.map(|(other, _)| other)].into_iter().flatten() {
                 if cx.live && self.away.contains(&away) {
@@ -222,11 +219,11 @@ impl KeysPanel {
             }
             self.wished.insert(node, wish.clone());
             self.opened.clear();
-            self.ask_page(cx, node, cx.new_id(), 0, &wish);
+            Self::ask_page(cx, node, cx.new_id(), 0, &wish);
         }
     }
 
-    fn ask_page(&self, cx: &mut Cx<'_>, node: NodeId, id: u64, from: u64, wish: &Wish) {
+    fn ask_page(cx: &mut Cx<'_>, node: NodeId, id: u64, from: u64, wish: &Wish) {
         let what = Browse::Keys {
             from,
             // As it stands: a backslash is one of MATCH's own escapes.
@@ -256,7 +253,7 @@ impl KeysPanel {
         for (node, id, next, loading, failed) in wants {
             let Some(from) = next.filter(|_| !loading && !failed && (near || comparing)) else { continue };
             let Some(wish) = self.wished.get(&node).cloned() else { continue };
-            self.ask_page(cx, node, id, from, &wish);
+            Self::ask_page(cx, node, id, from, &wish);
         }
     }
 
@@ -309,7 +306,7 @@ impl KeysPanel {
             ui.allocate_ui(size, |ui| {
                 ui.set_min_size(size);
                 ui.push_id(it, |ui| {
-                    if let Some(key) = self.view.ui(ui, cx, it, db, &key, &mut self.editor, comparing) {
+                    if let Some(key) = self.view.ui(ui, cx, it, (db, &key), &mut self.editor, comparing) {
                         self.chosen = Some(key);
                         self.opened.clear();
                     }

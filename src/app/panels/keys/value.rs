@@ -46,8 +46,7 @@ impl ValueView {
         ui: &mut Ui,
         cx: &mut Cx<'_>,
         node: NodeId,
-        db: u16,
-        key: &[u8],
+        (db, key): (u16, &[u8]),
         editor: &mut Editor,
         comparing: bool,
     ) -> Option<Vec<u8>> {
