@@ -70,6 +70,14 @@ impl Redis {
         }
     }
 
+    /// Sends one command whose answer, of whatever shape, is of no concern.
+    fn send(&mut self, command: &[&str]) {
+        let mut client = Command::new("redis-cli");
+        let port = self.connection.get_ref().peer_addr().unwrap().port().to_string();
+        let status = client.args(["-p", &port]).args(command).stdout(Stdio::null()).status();
+        assert!(status.unwrap().success());
+    }
+
     /// Sends one command; a bulk string comes back as text, anything else as its line without the type.
     fn ask(&mut self, command: &[&str]) -> String {
         let mut request = Vec::new();
@@ -270,4 +278,40 @@ fn function_libraries_of_a_real_server_are_counted_and_left_out() {
     redis.ask(&["SAVE"]);
     let loaded = read(&fs::read(&path).unwrap(), &LoadOptions::default()).unwrap();
     assert_eq!((loaded.functions_skipped, loaded.keys_loaded), (1, 1));
+}
+
+#[test]
+fn a_stream_of_a_real_server_is_written_back_byte_for_byte() {
+    if redis_is_missing() {
+        return;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("dump.rdb");
+    let mut redis =
+        Redis::start(directory.path(), &["--rdbcompression", "no", "--stream-node-max-entries", "7"]);
+    for n in 1..=50 {
+        let (id, value) = (format!("{n}-{}", n % 3), "x".repeat(n * 3));
+        let field = if n % 5 == 0 { "other" } else { "field" };
+        redis.ask(&["XADD", "stream", &id, field, &value, "number", &(n * 1000).to_string()]);
+    }
+    redis.ask(&["XGROUP", "CREATE", "stream", "group", "0"]);
+    redis.ask(&["XGROUP", "CREATE", "stream", "idle", "$"]);
+    redis.ask(&["XGROUP", "CREATECONSUMER", "stream", "group", "nothing pending"]);
+    for (consumer, count) in [("one", "10"), ("two", "20")] {
+        let line = ["XREADGROUP", "GROUP", "group", consumer, "COUNT", count, "STREAMS", "stream", ">"];
+        redis.send(&line);
+    }
+    redis.ask(&["XDEL", "stream", "3-0", "20-2", "49-1"]);
+    redis.ask(&["XACK", "stream", "group", "2-2", "15-0"]);
+    redis.ask(&["XTRIM", "stream", "MAXLEN", "40"]);
+    let digest = redis.ask(&["DEBUG", "DIGEST"]);
+    redis.ask(&["SAVE"]);
+
+    let theirs = fs::read(&path).unwrap();
+    let mut loaded = read(&theirs, &LoadOptions::default()).unwrap();
+    assert_eq!(dataset_digest(&loaded.store), parse_digest(&digest));
+    let ours = written(&mut loaded.store, &WriteOptions::default());
+    let from = ours.windows(8).position(|bytes| bytes == b"\x13\x06stream").unwrap();
+    let value = &ours[from..ours.len() - 9];
+    assert!(value.len() > 2000 && theirs.windows(value.len()).any(|bytes| bytes == value));
 }

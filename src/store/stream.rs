@@ -16,6 +16,9 @@ mod node;
 mod pieces;
 mod radix;
 
+#[cfg(test)]
+mod tests;
+
 use std::ops::{Deref, DerefMut};
 
 use triomphe::Arc;

@@ -176,3 +176,91 @@ fn read_raw_id(from: &mut impl Fields) -> Result<StreamId, Reason> {
 fn read_time(from: &mut impl Fields) -> Result<Millis, Reason> {
     Ok(Millis::from_le_bytes(from.eight()?))
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use crate::persistence::rdb_tests::{read, written};
+    use crate::persistence::{LoadOptions, WriteOptions};
+    use crate::store::stream::{Group, Log, StreamId};
+    use crate::store::{Encodings, Object, Store, Stream};
+
+    const KEY: &[u8] = b"stream";
+
+    fn id(ms: u64) -> StreamId {
+        StreamId { ms, seq: 1 }
+    }
+
+    fn sample() -> Stream {
+        let mut log = Log::default();
+        let encodings = Encodings { stream_node_max_entries: 3, ..Encodings::REDIS };
+        for ms in 1..=8 {
+            let fields: &[&[u8]] =
+                if ms % 3 == 0 { &[b"a", b"1", b"b", b"2"] } else { &[b"field", b"a value"] };
+            log.append(id(ms), fields, &encodings);
+        }
+        log.delete(&[id(2), id(5)]);
+        let mut stream = Stream::with_log(log);
+        stream.add_group(b"group", Group::new(StreamId::MIN, 0));
+        let (log, mut group) = stream.edit_group(b"group").unwrap();
+        for (ms, consumer) in [(1, &b"one"[..]), (3, b"two"), (4, b"one")] {
+            group.see_consumer(consumer, 1_700_000_000_000);
+            group.advance(id(ms), log);
+            group.assign(id(ms), consumer, 1_700_000_000_001, 2);
+        }
+        drop(group);
+        stream
+    }
+
+    fn file(stream: &Stream) -> Vec<u8> {
+        let mut store = Store::new(1, 5);
+        let hash = store.db(0).hash(KEY);
+        store.db_mut(0).put_object(hash, KEY, Object::Stream(Box::new(stream.clone())), None, 0);
+        written(&mut store, &WriteOptions::default())
+    }
+
+    #[test]
+    fn a_stream_comes_back_with_its_groups() {
+        let file = file(&sample());
+        let store = read(&file, &LoadOptions::default()).unwrap().store;
+        let mut store = store;
+        assert_eq!(written(&mut store, &WriteOptions::default()), file);
+    }
+
+    #[test]
+    fn whatever_a_file_says_nothing_panics_and_what_is_let_through_can_be_walked() {
+        let good = file(&sample());
+        let mut refused = 0;
+        for at in 9..good.len() {
+            for bit in 0..8 {
+                let mut bad = good.clone();
+                bad[at] ^= 1 << bit;
+                let Ok(loaded) = read(&bad, &LoadOptions::default()) else {
+                    refused += 1;
+                    continue;
+                };
+                for entry in loaded.store.db(0).iter() {
+                    let crate::store::ValueRef::Stream(stream) = entry.value() else { continue };
+                    let count = stream.log().iter().map(|entry| entry.fields().count()).count();
+                    assert_eq!(count, stream.len());
+                    assert_eq!(stream.log().range_back(StreamId::MIN, StreamId::MAX).count(), count);
+                }
+            }
+        }
+        assert!(refused > good.len() * 2, "{refused} of {}", good.len() * 8);
+    }
+
+    #[test]
+    fn counts_inside_a_node_that_lie_are_refused() {
+        let good = file(&sample());
+        // The first node: two entries left, one deleted, one field in the master entry.
+        let at = good.windows(6).position(|bytes| bytes == [2, 1, 1, 1, 1, 1]).unwrap();
+        for (at, lie) in [(at, 3), (at + 2, 0), (at + 4, 2)] {
+            let mut bad = good.clone();
+            bad[at] = lie;
+            let error = read(&bad, &LoadOptions::default()).unwrap_err().to_string();
+            assert!(error.contains("damaged stream"), "{error}");
+        }
+    }
+}
