@@ -96,8 +96,10 @@ impl Stream {
 
     /// A group to change it, and the entries that it reads.
     pub fn edit_group(&mut self, name: &[u8]) -> Option<(&Log, EditGroup<'_>)> {
-        let group = Arc::make_mut(self.groups.get_mut(name)?);
-        let edit = EditGroup { before: group.memory(), group, total: &mut self.group_bytes };
+        let shared = self.groups.get_mut(name)?;
+        // Before a snapshot's share is left to it: a copy need not be of the same size.
+        let before = shared.memory();
+        let edit = EditGroup { before, group: Arc::make_mut(shared), total: &mut self.group_bytes };
         Some((&self.log, edit))
     }
 

@@ -126,7 +126,7 @@ pub(super) const COMMANDS: &[Command] = &[
         .tips(UNPREDICTABLE)
         .takes(
             "key group consumer min-idle-time id [id ...] [IDLE ms] [TIME unix-time-milliseconds] \
-             [RETRYCOUNT count] [FORCE] [JUSTID] [LASTID lastid]",
+             [RETRYCOUNT count] [FORCE] [JUSTID] [LASTID id]",
         )
         .does("Gives pending entries to another consumer of the group."),
     Command::new("xautoclaim", -6, Run::Data(claim::xautoclaim))
@@ -156,7 +156,7 @@ const XGROUP: &[Command] = &[
         .keys(&[second(RW_INSERT)])
         .group(Group::Stream, STREAM)
         .since("5.0.0")
-        .takes("key groupname <id | $> [MKSTREAM] [ENTRIESREAD entries-read]")
+        .takes("key groupname <id | $> [MKSTREAM] [ENTRIESREAD entries_read]")
         .does("Creates a group that reads from an id on."),
     Command::new("xgroup|createconsumer", 5, Run::Data(group::createconsumer))
         .flags(GROW)
@@ -190,7 +190,7 @@ const XGROUP: &[Command] = &[
         .keys(&[second(RW_UPDATE)])
         .group(Group::Stream, STREAM)
         .since("5.0.0")
-        .takes("key groupname <id | $> [ENTRIESREAD entries-read]")
+        .takes("key groupname <id | $> [ENTRIESREAD entries_read]")
         .does("Moves a group to an id."),
 ];
 

@@ -132,7 +132,7 @@ mod beside_a_real_server {
     /// Notes on keys are sentences, and ours are our own.
     /// Of a key behind STORE, only the handlers know.
     const OWN_NOTES: &[&str] =
-        &["set", "getex", "bitfield", "pfcount", "sort", "sort_ro", "georadius", "georadiusbymember"];
+        &["set", "getex", "bitfield", "pfcount", "sort", "sort_ro", "georadius", "georadiusbymember", "xadd"];
     /// Redis nests `ID client-id` and `GET encoding offset` once more, and says nothing of what GETKEYS takes.
     const OWN_ARGUMENTS: &[&str] =
         &["client|list", "command|getkeys", "command|getkeysandflags", "bitfield_ro"];

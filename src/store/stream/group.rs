@@ -124,11 +124,11 @@ impl Group {
 
     /// A member asks for something; `true` if it became one by that.
     pub fn see_consumer(&mut self, name: &[u8], now: Millis) -> bool {
-        if let Some(consumer) = self.consumers.get_mut(name) {
-            Arc::make_mut(consumer).seen = now;
-            return false;
+        if self.consumers.get(name).is_none() {
+            return self.add_consumer(name, now);
         }
-        self.add_consumer(name, now)
+        self.edit_consumer(name, |consumer| consumer.seen = now);
+        false
     }
 
     /// Removes a member with what it has not acknowledged; returns how much that was.
@@ -143,11 +143,12 @@ impl Group {
         Some(consumer.pending.len())
     }
 
-    fn edit_consumer(&mut self, name: &[u8], change: impl FnOnce(&mut Pieces<StreamId, ()>)) {
+    fn edit_consumer(&mut self, name: &[u8], change: impl FnOnce(&mut Consumer)) {
         if let Some(consumer) = self.consumers.get_mut(name) {
-            let consumer = Arc::make_mut(consumer);
+            // Before a snapshot's share is left to it: a copy need not be of the same size.
             self.consumer_bytes -= consumer.pending.memory();
-            change(&mut consumer.pending);
+            let consumer = Arc::make_mut(consumer);
+            change(consumer);
             self.consumer_bytes += consumer.pending.memory();
         }
     }
@@ -159,13 +160,13 @@ impl Group {
         let before = self.pending.insert(id, Pending { time, count, consumer: name });
         match before {
             Some(before) if before.consumer.as_bytes() == consumer => return true,
-            Some(before) => self.edit_consumer(before.consumer.as_bytes(), |ids| {
-                ids.remove(&id);
+            Some(before) => self.edit_consumer(before.consumer.as_bytes(), |before| {
+                before.pending.remove(&id);
             }),
             None => {}
         }
-        self.edit_consumer(consumer, |ids| {
-            ids.insert(id, ());
+        self.edit_consumer(consumer, |consumer| {
+            consumer.pending.insert(id, ());
         });
         true
     }
@@ -181,8 +182,8 @@ impl Group {
     /// An entry is acknowledged, or gone; returns what was known of it.
     pub fn acknowledge(&mut self, id: StreamId) -> Option<Pending> {
         let pending = self.pending.remove(&id)?;
-        self.edit_consumer(pending.consumer.as_bytes(), |ids| {
-            ids.remove(&id);
+        self.edit_consumer(pending.consumer.as_bytes(), |consumer| {
+            consumer.pending.remove(&id);
         });
         Some(pending)
     }

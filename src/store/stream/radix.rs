@@ -51,5 +51,5 @@ fn the_tree_has_as_many_nodes_as_that_of_a_real_server() {
     assert_eq!(nodes(&[1]), 2, "a chain and its end");
     assert_eq!(nodes(&[1, 2]), 6, "a chain, a branch, and a chain with an end below each");
     assert_eq!(nodes(&[1, 2, 3]), 8);
-    assert_eq!(nodes(&[1, 2, 256]), 10);
+    assert_eq!(nodes(&[1, 2, 256]), 9, "a branch right below another");
 }
