@@ -198,8 +198,9 @@ pub(in crate::commands) fn xadd(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CmdResult
     if added.trimmed > 0 {
         ctx.notify(KeyspaceEvents::STREAM, "xtrim", key);
     }
-    let id = (!matches!(options.id, AddId::Exact(_))).then(|| (options.id_at, added.id.to_string()));
-    propagate_outcome(ctx, args, &options, added.threshold, id);
+    let id = (!matches!(options.id, AddId::Exact(_))).then(|| added.id.to_string());
+    let id = id.as_deref().map(|id| (options.id_at, id));
+    propagate_outcome(ctx, args, &options, added.threshold.as_deref(), id);
     ctx.effects.signal_ready(ctx.db, key);
     Ok(())
 }
@@ -219,7 +220,7 @@ pub(in crate::commands) fn xtrim(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CmdResul
     drop(stream);
     if trimmed > 0 {
         ctx.notify(KeyspaceEvents::STREAM, "xtrim", key);
-        propagate_outcome(ctx, args, &options, threshold, None);
+        propagate_outcome(ctx, args, &options, threshold.as_deref(), None);
         changed_by(ctx, key, trimmed);
     }
     Ok(())
@@ -240,19 +241,19 @@ fn propagate_outcome(
     ctx: &mut Ctx<'_>,
     args: &Args<'_>,
     options: &Options,
-    threshold: Option<String>,
-    id: Option<(usize, String)>,
+    threshold: Option<&str>,
+    id: Option<(usize, &str)>,
 ) {
     if threshold.is_none() && id.is_none() {
         return;
     }
     let mut parts: Vec<&[u8]> = args.from(0).collect();
-    if let Some(threshold) = &threshold {
+    if let Some(threshold) = threshold {
         parts[options.threshold_at - 1] = b"=";
         parts[options.threshold_at] = threshold.as_bytes();
     }
-    if let Some((at, id)) = &id {
-        parts[*at] = id.as_bytes();
+    if let Some((at, id)) = id {
+        parts[at] = id.as_bytes();
     }
     ctx.propagate(&parts);
 }

@@ -275,6 +275,15 @@ impl Log {
     }
 }
 
+impl<'a> IntoIterator for &'a Log {
+    type Item = Entry<'a>;
+    type IntoIter = Entries<'a>;
+
+    fn into_iter(self) -> Entries<'a> {
+        self.iter()
+    }
+}
+
 /// Whether a node takes another entry with `more` bytes of names and values.
 fn has_room(pack: &Listpack, more: usize, encodings: &Encodings) -> bool {
     let bytes_max = match encodings.stream_node_max_bytes {

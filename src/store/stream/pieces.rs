@@ -23,6 +23,7 @@ struct Piece<K, V> {
 
 /// Values by key, in the order of the keys.
 #[derive(Debug, Clone)]
+#[allow(clippy::struct_field_names)] // the pieces of it are what it is named after
 pub struct Pieces<K, V> {
     /// None of them is empty.
     pieces: Vec<Piece<K, V>>,
@@ -252,6 +253,15 @@ pub struct Iter<'a, K, V> {
     front: (usize, usize),
     /// Piece and place behind the last entry.
     back: (usize, usize),
+}
+
+impl<'a, K: Ord + Clone, V: Clone> IntoIterator for &'a Pieces<K, V> {
+    type Item = (&'a K, &'a V);
+    type IntoIter = Iter<'a, K, V>;
+
+    fn into_iter(self) -> Iter<'a, K, V> {
+        self.iter()
+    }
 }
 
 impl<K, V> Iter<'_, K, V> {
