@@ -75,7 +75,7 @@ fn mix_value(digest: &mut Digest, value: ValueRef<'_>, expire: Option<Millis>) {
         ValueRef::Stream(stream) => {
             mix(digest, &TYPE_STREAM.to_be_bytes());
             // Entries alone: neither the counters nor the groups are part of Redis' figure.
-            for entry in stream.log().iter() {
+            for entry in stream.log() {
                 mix(digest, format!("{}.{}", entry.id.ms, entry.id.seq).as_bytes());
                 for (field, value) in entry.fields() {
                     field.with(|field| mix(digest, field));

@@ -58,7 +58,7 @@ fn put_id<S: FnMut(Bytes) -> io::Result<()>>(id: StreamId, to: &mut RdbWriter<S>
 
 fn write_members<S: FnMut(Bytes) -> io::Result<()>>(group: &Group, to: &mut RdbWriter<S>) -> io::Result<()> {
     to.put_length(group.pending().len() as u64)?;
-    for (id, pending) in group.pending().iter() {
+    for (id, pending) in group.pending() {
         to.put(&id.to_bytes())?;
         to.put(&pending.time.to_le_bytes())?;
         to.put_length(pending.count)?;
@@ -68,7 +68,7 @@ fn write_members<S: FnMut(Bytes) -> io::Result<()>>(group: &Group, to: &mut RdbW
         to.put_string(name.as_bytes())?;
         to.put(&consumer.seen.to_le_bytes())?;
         to.put_length(consumer.pending().len() as u64)?;
-        for (id, ()) in consumer.pending().iter() {
+        for (id, ()) in consumer.pending() {
             to.put(&id.to_bytes())?;
         }
     }

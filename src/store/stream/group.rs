@@ -137,7 +137,7 @@ impl Group {
         let consumer = self.consumers.remove(name)?;
         self.consumer_bytes -=
             stored + allocated(size_of::<Consumer>() + size_of::<usize>()) + consumer.pending.memory();
-        for (id, ()) in consumer.pending.iter() {
+        for (id, ()) in &consumer.pending {
             self.pending.remove(id);
         }
         Some(consumer.pending.len())
