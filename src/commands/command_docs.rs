@@ -135,6 +135,10 @@ fn token_name(command: &Command, token: &str) -> String {
     match (command.group, token) {
         (Group::SortedSet | Group::Geo, "CH") => "change".to_owned(),
         (Group::SortedSet, "INCR") => "increment".to_owned(),
+        (_, "=") => "equal".to_owned(),
+        (_, "~") => "approximately".to_owned(),
+        (_, "*") => "auto_id".to_owned(),
+        (_, "$") => "new_id".to_owned(),
         _ => token.to_ascii_lowercase(),
     }
 }
@@ -159,16 +163,19 @@ fn value_type(command: &Command, name: &str) -> &'static str {
         "increment" if matches!(command.name, "incrbyfloat" | "hincrbyfloat") => "double",
         "value" if matches!(command.name, "setbit" | "bitfield") => "integer",
         "start" | "stop" if matches!(command.name, "zrange") => "string",
+        "start" | "end" if command.group == Group::Stream => "string",
+        "min-idle-time" if command.name == "xpending" => "integer",
         "min" | "max" if matches!(command.name, "zcount" | "zremrangebyscore") => "double",
         "min" | "max" if command.name.ends_with("rangebyscore") => "double",
         "score" | "longitude" | "latitude" | "radius" | "width" | "height" => "double",
         "timeout" if command.flags.has(Flags::BLOCKING) && command.group != Group::Stream => "double",
         "key" | "key1" | "key2" | "newkey" | "source" | "destination" | "destkey" | "sourcekey" | "src"
         | "dst" => "key",
-        "seconds" | "milliseconds" | "start" | "stop" | "end" | "offset" | "increment" | "decrement"
-        | "len" | "db" | "destination-db" | "index" | "index1" | "index2" | "cursor" | "count"
-        | "protover" | "port" | "numreplicas" | "timeout" | "client-id" | "numkeys" | "limit" | "weight"
-        | "rank" | "num-matches" | "bit" => "integer",
+        "ms" | "entries_read" | "entries_added" | "ttl" | "frequency" | "version" | "seconds"
+        | "milliseconds" | "start" | "stop" | "end" | "offset" | "increment" | "decrement" | "len" | "db"
+        | "destination-db" | "index" | "index1" | "index2" | "cursor" | "count" | "protover" | "port"
+        | "numreplicas" | "timeout" | "client-id" | "numkeys" | "limit" | "weight" | "rank"
+        | "num-matches" | "bit" => "integer",
         "unix-time-seconds" | "unix-time-milliseconds" => "unix-time",
         "pattern" => "pattern",
         _ => "string",
@@ -218,7 +225,7 @@ fn parse_alternatives(words: &[&str], at: &mut usize) -> Vec<Vec<Node>> {
 }
 
 fn is_token(word: &str) -> bool {
-    word.bytes().all(|byte| byte.is_ascii_uppercase())
+    word.bytes().all(|byte| byte.is_ascii_uppercase()) || ["=", "~", "*", "$"].contains(&word)
 }
 
 /// A value belongs to the token before it, if there is one that has none yet.

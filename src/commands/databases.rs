@@ -62,7 +62,9 @@ pub(super) fn swapdb(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CmdResult {
     };
     ctx.store.swap(first, second);
     ctx.effects.dirty += 1;
-    ctx.effects.whole_dbs.push(WholeDb::Swapped(first, second));
+    if first != second {
+        ctx.effects.whole_dbs.push(WholeDb::Swapped(first, second));
+    }
     ctx.out.ok();
     Ok(())
 }

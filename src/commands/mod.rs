@@ -6,6 +6,7 @@
 #![allow(clippy::unnecessary_wraps)] // the table wants one signature for all commands
 
 mod collection_scan;
+mod access;
 mod bitfield;
 mod bitmaps;
 mod command_docs;
@@ -14,6 +15,7 @@ mod context;
 mod counters;
 mod databases;
 mod dispatch;
+mod effects;
 mod error;
 mod expire;
 mod float;
@@ -47,9 +49,12 @@ mod table;
 mod tests;
 mod timeout;
 
-pub use context::{Access, AtTimeout, Ctx, Effects, ExpiryMode, Garbage, KeyWait, LfuTuning, Stats, WholeDb};
-pub(crate) use context::{lfu_counter, lru_clock, minutes, next_random};
+pub use access::{Access, LfuTuning};
+pub(crate) use access::{lfu_counter, lru_clock, minutes};
+pub(crate) use context::next_random;
+pub use context::{Ctx, ExpiryMode, Garbage, Stats};
 pub use dispatch::check;
+pub use effects::{AtTimeout, Effects, KeyWait, WholeDb};
 pub use error::{CmdError, CmdResult};
 pub use glob::{Case, matches as glob_matches};
 pub use keyspace_event::KeyspaceEvents;

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use super::context::{lfu_counter, lru_clock};
+use super::access::{lfu_counter, lru_clock};
 use super::{Access, CmdError, CmdResult, Ctx, numbers};
 use crate::protocol::Args;
 use crate::store::{StringEncoding, ValueRef};

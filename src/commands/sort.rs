@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use super::{CmdError, CmdResult, Ctx, KeyspaceEvents, numbers};
 use crate::protocol::Args;
-use crate::store::{Direction, End, Item, List, ValueRef, parse_score};
+use crate::store::{Direction, End, Item, List, ValueRef, Zset, parse_score};
 
 /// What to do with the elements.
 #[derive(Debug, Default)]
@@ -92,7 +92,7 @@ struct Elements {
 fn read_elements(ctx: &mut Ctx<'_>, key: &[u8], backwards: bool) -> CmdResult<Elements> {
     let bytes = |item: Item<'_>| item.bytes().into_owned();
     let Some(entry) = ctx.read(key) else { return Ok(Elements { items: Vec::new(), is_set: false }) };
-    Ok(match entry.value() {
+    let elements = match entry.value() {
         ValueRef::List(list) => {
             let items = if backwards {
                 list.iter_back().map(bytes).collect()
@@ -105,10 +105,17 @@ fn read_elements(ctx: &mut Ctx<'_>, key: &[u8], backwards: bool) -> CmdResult<El
         ValueRef::Zset(zset) => {
             let direction = if backwards { Direction::Backward } else { Direction::Forward };
             let members = zset.range(0..zset.len(), direction);
-            Elements { items: members.map(|(member, _)| bytes(member)).collect(), is_set: false }
+            let elements =
+                Elements { items: members.map(|(member, _)| bytes(member)).collect(), is_set: false };
+            // Redis walks the large form, and leaves the set in it: OBJECT ENCODING and DUMP show that.
+            if let Some((mut zset, _)) = ctx.edit::<Zset>(key)? {
+                zset.expand();
+            }
+            elements
         }
         _ => return Err(CmdError::WrongType),
-    })
+    };
+    Ok(elements)
 }
 
 /// What a pattern of BY or GET means for an element: `#` the element itself, `weight_*` the string at another key,

@@ -1,4 +1,5 @@
 //! The command table: COMMAND, the dispatch, the checks before a command and the console's help read it.
+// Long because what a command is and the list of those that the node runs are read together.
 
 use std::ops::Range;
 use std::sync::LazyLock;

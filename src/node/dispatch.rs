@@ -1,4 +1,5 @@
 //! From a read buffer to replies: parse a group of requests, touch their keys, check and execute each.
+// Long because a request goes through it from its first byte to its effects.
 
 use std::rc::Rc;
 use std::time::{Duration, Instant};

@@ -167,7 +167,9 @@ impl Node {
     fn mark_watchers_of(&self, db: usize, is_touched: impl Fn(&[u8]) -> bool) {
         for ((_, key), clients) in self.watched.range((db, Vec::new())..(db + 1, Vec::new())) {
             if is_touched(key) {
-                clients.iter().for_each(|client| client.dirty_cas.set(true));
+                for client in clients {
+                    client.dirty_cas.set(true);
+                }
             }
         }
     }

@@ -305,11 +305,8 @@ impl<'a, R: Read, P: FnMut(&Progress) -> ControlFlow<()>> Loader<'a, R, P> {
         let keyspace = self.store.db_mut(self.db);
         let hash = keyspace.hash(&self.key);
         let access = attributes.access.unwrap_or(self.fresh);
-        if keyspace.insert_new_object(hash, &self.key, object, attributes.expire, access) {
-            Ok(())
-        } else {
-            Err(Reason::Duplicate)
-        }
+        let is_new = keyspace.insert_new_object(hash, &self.key, object, attributes.expire, access);
+        if is_new { Ok(()) } else { Err(Reason::Duplicate) }
     }
 
     fn read_selected(&mut self) -> Result<(), Reason> {

@@ -289,13 +289,10 @@ fn what_cannot_be_served_is_named_with_its_place() {
         (file_of("00x0", b""), "at byte 0: this is no RDB file: it begins with \"REDIS00x0\""),
         (file_of("0000", b""), "at byte 0: RDB version 0 is not supported, only 1 to 11 are"),
         (file_of("9999", b""), "at byte 0: RDB version 9999 is not supported, only 1 to 11 are"),
+        (with(&[1], &[0]), "at byte 9, key \"key\": it holds a damaged list: it is empty"),
         (
-            with(&[1], &[0]),
-            "at byte 9, key \"key\": it holds a list (RDB type 1), which this version does not load",
-        ),
-        (
-            with(&[19], &[0]),
-            "at byte 9, key \"key\": it holds a stream (RDB type 19), which this version does not load",
+            with(&[6], &[0]),
+            "at byte 9, key \"key\": it holds a module value (RDB type 6), which this version does not load",
         ),
         (with(&[99], &[0]), "at byte 9: unknown type 99"),
         (with(&[0], &[0xC4]), "at byte 14, key \"key\": 0xc4 is no valid encoding here"),

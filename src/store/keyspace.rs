@@ -2,6 +2,7 @@
 //!
 //! Each segment covers a contiguous range of hashes, so growing never moves more than one segment, a SCAN
 //! cursor is the start of the next range, and the order is the same for the same seed and history.
+// Long because its counters and its segments change together in every method.
 
 use std::borrow::Cow;
 use std::hash::BuildHasher;

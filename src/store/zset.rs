@@ -321,6 +321,11 @@ impl Zset {
         }
     }
 
+    /// Leaves the compact encoding, for good.
+    pub fn expand(&mut self) {
+        self.make_large();
+    }
+
     fn make_large(&mut self) -> &mut Large {
         if let Form::Pack(_) = &self.0 {
             let mut large = Box::<Large>::default();

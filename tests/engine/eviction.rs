@@ -22,7 +22,7 @@ fn overfill(server: &Server, room: u64, command: &str) -> usize {
 #[test]
 fn every_policy_keeps_the_limit_and_replicas_follow() {
     for policy in ["allkeys-lru", "allkeys-lfu", "allkeys-random"] {
-        let master = Server::node(&[&format!("maxmemory-policy {policy}")]);
+        let master = Server::node(&[&format!("maxmemory-policy {policy}"), "repl-backlog-size 16kb"]);
         let replica = Server::replica_of(Kind::Node, &master, &[]);
         until_equal(&master, &replica);
         assert_eq!(overfill(&master, 64 * 1024, "SET key:# value"), 0, "{policy}");
@@ -36,7 +36,7 @@ fn every_policy_keeps_the_limit_and_replicas_follow() {
 #[test]
 fn volatile_policies_spare_what_lives_for_ever() {
     for policy in ["volatile-lru", "volatile-lfu", "volatile-random", "volatile-ttl"] {
-        let node = Server::node(&[&format!("maxmemory-policy {policy}")]);
+        let node = Server::node(&[&format!("maxmemory-policy {policy}"), "repl-backlog-size 16kb"]);
         for nth in 0..50 {
             node.ask(&format!("SET kept:{nth} x"));
         }

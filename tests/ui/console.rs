@@ -187,10 +187,10 @@ fn messages_are_shown_as_they_come_and_the_stream_can_be_stopped_by_button_or_ke
     bench.window.get_by_label("7001(subscribed mode)>");
     let stop = LabCommand::StopConsole(node(7001));
     bench.click("Stop console of 7001");
-    assert_eq!(bench.wished(), [stop.clone()]);
+    assert_eq!(bench.wished(), std::slice::from_ref(&stop));
     bench.click("Console line");
     bench.key(Key::Escape);
-    assert_eq!(bench.wished(), [stop.clone()]);
+    assert_eq!(bench.wished(), std::slice::from_ref(&stop));
     bench.click("Console line");
     bench.window.key_press_modifiers(Modifiers::CTRL, Key::C);
     bench.settle();

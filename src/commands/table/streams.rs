@@ -80,7 +80,7 @@ pub(super) const COMMANDS: &[Command] = &[
         .keys(&[KeySpec::first(RW_UPDATE)])
         .group(Group::Stream, STREAM)
         .since("5.0.0")
-        .takes("key last-id [ENTRIESADDED entries-added] [MAXDELETEDID max-deleted-id]")
+        .takes("key last-id [ENTRIESADDED entries_added] [MAXDELETEDID max_deleted_entry_id]")
         .does("Sets the id that new entries must exceed."),
     Command::new("xread", -4, Run::Data(read::xread))
         .flags(Flags::READONLY.or(Flags::BLOCKING).or(Flags::MOVABLEKEYS))

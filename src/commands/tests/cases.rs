@@ -13,11 +13,10 @@ const TABLES: &[&str] = &[
     include_str!("lists.cases"),
     include_str!("sets.cases"),
     include_str!("sort.cases"),
+    include_str!("streams.cases"),
     include_str!("strings.cases"),
     include_str!("zsets.cases"),
 ];
-const TABLES: [&str; 3] =
-    [include_str!("strings.cases"), include_str!("keys.cases"), include_str!("streams.cases")];
 
 /// One request with what must come of it.
 pub(super) struct Case {

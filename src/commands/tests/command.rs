@@ -133,9 +133,19 @@ mod beside_a_real_server {
     /// Of a key behind STORE, only the handlers know.
     const OWN_NOTES: &[&str] =
         &["set", "getex", "bitfield", "pfcount", "sort", "sort_ro", "georadius", "georadiusbymember", "xadd"];
-    /// Redis nests `ID client-id` and `GET encoding offset` once more, and says nothing of what GETKEYS takes.
-    const OWN_ARGUMENTS: &[&str] =
-        &["client|list", "command|getkeys", "command|getkeysandflags", "bitfield_ro"];
+    /// Redis nests `ID client-id` and `GET encoding offset` once more, and says nothing of what GETKEYS takes. The words
+    /// STREAMS, GROUP and FULL belong to a group of arguments there, and ALPHA is called sorting.
+    const OWN_ARGUMENTS: &[&str] = &[
+        "client|list",
+        "command|getkeys",
+        "command|getkeysandflags",
+        "bitfield_ro",
+        "sort",
+        "sort_ro",
+        "xinfo|stream",
+        "xread",
+        "xreadgroup",
+    ];
     const KEY_SPECS: usize = 8;
     const SUBCOMMANDS: usize = 9;
 

@@ -66,7 +66,7 @@ impl Fixture {
         if self.effects.sends_itself() {
             let mut itself = Vec::new();
             let parts: Vec<&[u8]> = request.args().from(0).collect();
-            crate::commands::context::encode_command(&mut itself, &parts);
+            crate::commands::effects::encode_command(&mut itself, &parts);
             self.stream.push(stream_line(self.db, &itself));
         }
         self.out.take()

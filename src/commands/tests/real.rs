@@ -10,7 +10,7 @@ use std::time::{Duration, Instant, SystemTime};
 use tempfile::TempDir;
 
 use super::harness::{shown, stream_line};
-use crate::commands::context::encode_command;
+use crate::commands::effects::encode_command;
 use crate::protocol::split_inline;
 
 /// A redis-server of our own, with a client and a replica's ear at its stream.

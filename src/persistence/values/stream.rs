@@ -242,7 +242,11 @@ mod tests {
                 };
                 for entry in loaded.store.db(0).iter() {
                     let crate::store::ValueRef::Stream(stream) = entry.value() else { continue };
-                    let count = stream.log().iter().map(|entry| entry.fields().count()).count();
+                    let count = stream
+                        .log()
+                        .iter()
+                        .inspect(|entry| assert!(entry.fields().count() < 1 << 20))
+                        .count();
                     assert_eq!(count, stream.len());
                     assert_eq!(stream.log().range_back(StreamId::MIN, StreamId::MAX).count(), count);
                 }

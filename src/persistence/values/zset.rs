@@ -179,7 +179,9 @@ mod tests {
         assert!(shown(5, vec![Field::Count(u64::MAX), text("a"), Field::Double(1.0)]).is_none());
 
         let mut pack = Listpack::new();
-        ["b", "2", "a", "1"].iter().for_each(|element| pack.push(element.as_bytes()));
+        for element in ["b", "2", "a", "1"] {
+            pack.push(element.as_bytes());
+        }
         assert_eq!(shown(17, vec![Field::Text(pack.as_bytes().to_vec())]).unwrap(), ["a=1", "b=2"]);
         assert!(shown(17, vec![text("junk")]).is_none());
 

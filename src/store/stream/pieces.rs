@@ -366,7 +366,8 @@ mod tests {
         map.insert(5_000, 1);
         map.remove(&9_999);
         let shared = map.pieces.iter().zip(&copy.pieces);
-        let copied = shared.filter(|(ours, theirs)| !std::ptr::eq(&*ours.entries, &*theirs.entries)).count();
+        let copied =
+            shared.filter(|(ours, theirs)| !triomphe::Arc::ptr_eq(&ours.entries, &theirs.entries)).count();
         assert_eq!(copied, 2);
     }
 }

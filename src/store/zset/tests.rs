@@ -163,7 +163,9 @@ proptest! {
 fn a_listpack_from_outside_is_sorted_and_checked() {
     let pack = |elements: &[&str]| {
         let mut pack = Listpack::new();
-        elements.iter().for_each(|element| pack.push(element.as_bytes()));
+        for element in elements {
+            pack.push(element.as_bytes());
+        }
         pack
     };
     let good = Zset::from_listpack(pack(&["b", "2.5", "a", "1"]), &encodings()).unwrap();

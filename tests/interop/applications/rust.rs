@@ -47,7 +47,9 @@ fn queue(here: &mut Connection, port: u16) {
         here.rpush::<_, _, ()>("jobs", job).unwrap();
     }
     here.rpush::<_, _, ()>("jobs", &[-1, -1]).unwrap();
-    workers.into_iter().for_each(|worker| worker.join().unwrap());
+    for worker in workers {
+        worker.join().unwrap();
+    }
     let sum: i64 = here.lrange::<_, Vec<i64>>("results", 0, -1).unwrap().iter().sum();
     assert_eq!(sum, (0..100).map(|job| job * job).sum::<i64>());
 }
@@ -58,7 +60,7 @@ fn leaderboard(here: &mut Connection) {
         pipe.zadd("board", format!("player{n}"), n % 50);
     }
     pipe.query::<()>(here).unwrap();
-    assert_eq!(here.zincr::<_, _, _, f64>("board", "player1", 99.5).unwrap(), 100.5);
+    assert_eq!(here.zincr::<_, _, _, String>("board", "player1", 99.5).unwrap(), "100.5");
     let first: Vec<(String, f64)> = here.zrevrange_withscores("board", 0, 0).unwrap();
     assert_eq!(first, [("player1".to_owned(), 100.5)]);
     assert_eq!(here.zcount::<_, _, _, u64>("board", 10, "(20").unwrap(), 40);

@@ -15,7 +15,7 @@ use std::fmt::Write as _;
 use super::support::client::encode;
 use super::support::server::Kind;
 use super::support::storm::seed;
-use super::support::{Server, missing, until_equal};
+use super::support::{Server, missing, until, until_equal};
 use grammar::{Generator, Request};
 use raw::Wire;
 
@@ -32,7 +32,8 @@ fn commands() -> usize {
 
 /// One side: a server and the connection that everything goes through.
 struct Side {
-    server: Server,
+    /// `None` for a further connection to a server that is held elsewhere.
+    server: Option<Server>,
     wire: Wire,
 }
 
@@ -40,11 +41,15 @@ impl Side {
     fn start(kind: Kind) -> Self {
         let server = Server::start(
             kind,
-            // Compressed dumps may differ and mean the same.
-            &["repl-backlog-size 64mb", "proto-max-bulk-len 1mb", "rdbcompression no"],
+            // Compressed dumps may differ and mean the same. Redis looks `hz` times a second whose wait is over.
+            &["repl-backlog-size 64mb", "proto-max-bulk-len 1mb", "rdbcompression no", "hz 500"],
         );
         let wire = Wire::connect(server.port);
-        Self { server, wire }
+        Self { server: Some(server), wire }
+    }
+
+    fn server(&self) -> &Server {
+        self.server.as_ref().unwrap()
     }
 
     fn ask(&mut self, words: &[&str]) -> String {
@@ -71,12 +76,17 @@ fn shown_reply(reply: &[u8]) -> String {
 fn report(request: &Request, mine: &[u8], real: &[u8], before: &[Request]) -> String {
     let mut text =
         format!("{}\n  ours: {}\n  real: {}\n", shown(request), shown_reply(mine), shown_reply(real));
-    let keys: Vec<&Vec<u8>> = request.iter().skip(1).collect();
-    let related =
-        before.iter().rev().filter(|earlier| earlier.iter().skip(1).any(|word| keys.contains(&word)));
-    let is_exec = request[0].eq_ignore_ascii_case(b"exec");
-    let mut related: Vec<_> =
-        if is_exec { before.iter().rev().take(2 * SHOWN).collect() } else { related.take(SHOWN).collect() };
+    let is = |request: &Request, name: &[u8]| request[0].eq_ignore_ascii_case(name);
+    // What EXEC answers is decided by all that has happened since WATCH.
+    let watch =
+        if is(request, b"exec") { before.iter().rposition(|earlier| is(earlier, b"watch")) } else { None };
+    let about = watch.map_or(request, |index| &before[index]);
+    let related = before[watch.unwrap_or(0)..].iter().rev().filter(|earlier| {
+        is(earlier, b"swapdb")
+            || is(earlier, b"select")
+            || earlier[1..].iter().any(|word| about[1..].contains(word))
+    });
+    let mut related: Vec<_> = related.take(SHOWN).collect();
     related.reverse();
     for earlier in related {
         let _ = writeln!(text, "    after {}", shown(earlier));
@@ -107,10 +117,10 @@ fn every_command_answers_as_the_real_server_and_leaves_the_same_data_everywhere(
     }
     let (seed, total, surveying) = (seed(), commands(), Survey::is_on());
     let (mut ours, mut real) = (Side::start(Kind::Node), Side::start(Kind::Redis));
-    let ours_below = Server::replica_of(Kind::Redis, &ours.server, &[]);
-    let real_below = Server::replica_of(Kind::Node, &real.server, &[]);
+    let ours_below = Server::replica_of(Kind::Redis, ours.server(), &[]);
+    let real_below = Server::replica_of(Kind::Node, real.server(), &[]);
     let mut generator = Generator::new(seed, &templates::all());
-    let mut history: Vec<Request> = Vec::new();
+    let (mut history, mut queued) = (Vec::<Request>::new(), Vec::<Request>::new());
     let (mut survey, mut sent, mut stage) = (Survey::default(), 0, 0);
     if seed % 2 == 1 {
         assert_eq!(ours.ask(&["HELLO", "3"]).is_empty(), real.ask(&["HELLO", "3"]).is_empty());
@@ -126,7 +136,17 @@ fn every_command_answers_as_the_real_server_and_leaves_the_same_data_everywhere(
         let mut differed = false;
         for request in requests {
             let (mine, theirs) = (ours.wire.reply(), real.wire.reply());
-            if !differed && !allowed::equal(&request, &mine, &theirs) {
+            let same = if request[0].eq_ignore_ascii_case(b"exec") {
+                allowed::equal_all(&std::mem::take(&mut queued), &mine, &theirs)
+            } else {
+                allowed::equal(&request, &mine, &theirs)
+            };
+            match &mine[..] {
+                b"+QUEUED\r\n" => queued.push(request.clone()),
+                _ if request[0].eq_ignore_ascii_case(b"discard") => queued.clear(),
+                _ => {}
+            }
+            if !differed && !same {
                 let text = report(&request, &mine, &theirs, &history);
                 assert!(surveying, "REPLISCOPE_SEED={seed}, no. {}: {text}", history.len());
                 survey.note(&request, text);
@@ -143,12 +163,14 @@ fn every_command_answers_as_the_real_server_and_leaves_the_same_data_everywhere(
                 side.ask(&["FLUSHALL"]);
             }
             history.clear();
+            queued.clear();
         } else if sent / STAGE > stage {
             stage = sent / STAGE;
             for side in [&mut ours, &mut real] {
                 // An open transaction would hold back what is about to be compared.
                 side.ask(&["DISCARD"]);
             }
+            queued.clear();
             let differing = differing_keys(&mut ours, &mut real);
             assert!(
                 differing.is_empty() || surveying,
@@ -157,10 +179,18 @@ fn every_command_answers_as_the_real_server_and_leaves_the_same_data_everywhere(
             if !differing.is_empty() {
                 survey.note(&vec![b"(data)".to_vec()], differing[..differing.len().min(SHOWN)].join("\n"));
             }
-            until_equal(&ours.server, &ours_below);
-            until_equal(&real.server, &real_below);
+            for (master, replica) in [(&mut ours, &ours_below), (&mut real, &real_below)] {
+                let mut below = Side { wire: Wire::connect(replica.port), server: None };
+                until_applied(master.server(), replica);
+                let differing = differing_keys(master, &mut below);
+                assert!(
+                    differing.is_empty(),
+                    "REPLISCOPE_SEED={seed}, after {sent}, replica: {differing:#?}"
+                );
+                until_equal(master.server(), replica);
+            }
             assert!(
-                surveying || ours.server.digest() == real.server.digest(),
+                surveying || ours.server().digest() == real.server().digest(),
                 "REPLISCOPE_SEED={seed}, after {sent}"
             );
             if !surveying {
@@ -176,7 +206,14 @@ fn every_command_answers_as_the_real_server_and_leaves_the_same_data_everywhere(
     assert!(used * 10 >= generator.templates() * 9 || total < 10_000, "only {used} templates were used");
 }
 
-/// Keys whose value, time to live or dump is not the same.
+/// Waits until a replica has applied what its master wrote.
+fn until_applied(master: &Server, replica: &Server) {
+    until("the replica is at its master's offset", &[master, replica], || {
+        master.offset() == replica.offset()
+    });
+}
+
+/// Keys whose value, type or time to live is not the same.
 fn differing_keys(ours: &mut Side, real: &mut Side) -> Vec<String> {
     let mut differing = Vec::new();
     for db in ["0", "1"] {

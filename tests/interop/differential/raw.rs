@@ -34,7 +34,7 @@ impl Wire {
             }
             self.buffer.drain(..self.at);
             self.at = 0;
-            let mut chunk = [0; 64 * 1024];
+            let mut chunk = vec![0; 64 * 1024];
             let count = self.stream.read(&mut chunk).unwrap();
             assert!(count > 0, "the server has closed, after {}", self.buffer.escape_ascii());
             self.buffer.extend_from_slice(&chunk[..count]);
