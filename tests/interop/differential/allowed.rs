@@ -47,15 +47,26 @@ pub(super) fn equal(request: &Request, ours: &[u8], real: &[u8]) -> bool {
     }
 }
 
-/// Whether two replies to EXEC say the same, command by command.
-pub(super) fn equal_all(queued: &[Request], ours: &[u8], real: &[u8]) -> bool {
+/// The first command of a transaction whose replies do not say the same, with both; the EXEC itself where the
+/// transaction was executed on one side only.
+pub(super) fn first_difference<'a>(
+    exec: &'a Request,
+    queued: &'a [Request],
+    ours: &'a [u8],
+    real: &'a [u8],
+) -> Option<(&'a Request, &'a [u8], &'a [u8])> {
     if ours == real {
-        return true;
+        return None;
     }
-    let (Some(ours), Some(real)) = (parts(ours), parts(real)) else { return false };
-    ours.len() == queued.len()
-        && real.len() == queued.len()
-        && queued.iter().zip(ours.iter().zip(real)).all(|(request, (ours, real))| equal(request, ours, real))
+    let (Some(our_parts), Some(real_parts)) = (parts(ours), parts(real)) else {
+        return Some((exec, ours, real));
+    };
+    if our_parts.len() != queued.len() || real_parts.len() != queued.len() {
+        return Some((exec, ours, real));
+    }
+    let each = queued.iter().zip(our_parts.into_iter().zip(real_parts));
+    each.map(|(request, (ours, real))| (request, ours, real))
+        .find(|(request, ours, real)| !equal(request, ours, real))
 }
 
 /// Whether both are aggregates of the same kind with the same elements, in whatever order.

@@ -136,20 +136,25 @@ fn every_command_answers_as_the_real_server_and_leaves_the_same_data_everywhere(
         let mut differed = false;
         for request in requests {
             let (mine, theirs) = (ours.wire.reply(), real.wire.reply());
-            let same = if request[0].eq_ignore_ascii_case(b"exec") {
-                allowed::equal_all(&std::mem::take(&mut queued), &mine, &theirs)
+            let transaction = if request[0].eq_ignore_ascii_case(b"exec") {
+                std::mem::take(&mut queued)
             } else {
-                allowed::equal(&request, &mine, &theirs)
+                Vec::new()
+            };
+            let difference = if transaction.is_empty() {
+                (!allowed::equal(&request, &mine, &theirs)).then_some((&request, &mine[..], &theirs[..]))
+            } else {
+                allowed::first_difference(&request, &transaction, &mine, &theirs)
             };
             match &mine[..] {
                 b"+QUEUED\r\n" => queued.push(request.clone()),
                 _ if request[0].eq_ignore_ascii_case(b"discard") => queued.clear(),
                 _ => {}
             }
-            if !differed && !same {
-                let text = report(&request, &mine, &theirs, &history);
+            if let Some((request, mine, theirs)) = difference.filter(|_| !differed) {
+                let text = report(request, mine, theirs, &history);
                 assert!(surveying, "REPLISCOPE_SEED={seed}, no. {}: {text}", history.len());
-                survey.note(&request, text);
+                survey.note(request, text);
                 differed = true;
             }
             history.push(request);
