@@ -208,6 +208,11 @@ fn write(ctx: &mut Ctx<'_>, key: &[u8], operations: &[Operation]) -> CmdResult {
                 continue;
             }
             // Redis reads a number for an unsigned field as one of 64 bits without a sign.
+            // The room above the lowest numbers has no 64 bits, so Redis takes them for too large.
+            Action::Set(number) if of.signed && overflow == Overflow::Saturate => {
+                let is_lowest = of.bits < 64 && i128::from(number) < of.max() - i128::from(i64::MAX);
+                if is_lowest { of.max() } else { i128::from(number) }
+            }
             Action::Set(number) if of.signed => i128::from(number),
             Action::Set(number) => i128::from(number as u64),
             Action::Add(increment) => i128::from(before) + i128::from(increment),
