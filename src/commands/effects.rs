@@ -45,7 +45,7 @@ pub struct Effects {
 /// What became of a database as a whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum WholeDb {
-    /// It was emptied; what it held is in [`Ctx::garbage`] under this index, unless it was empty.
+    /// It was emptied; what it held is in [`Ctx::garbage`](super::Ctx::garbage) under this index, unless it was empty.
     Flushed {
         /// The database.
         db: usize,
