@@ -2,20 +2,17 @@
 
 use std::process::Command;
 
-use super::support::{Server, skip};
+use super::support::{Server, finished, skip};
 
 fn run(program: &str, server: &Server, probe: &str, script: &str) {
-    let has =
-        |args: &[&str]| Command::new(program).args(args).output().is_ok_and(|output| output.status.success());
     let flag = if program == "node" { "-e" } else { "-c" };
-    if !has(&[flag, probe]) {
+    if !Command::new(program).args([flag, probe]).output().is_ok_and(|output| output.status.success()) {
         skip(&format!("{program} cannot run: {probe}"));
         return;
     }
-    let output =
-        Command::new(program).args([flag, script]).env("PORT", server.port.to_string()).output().unwrap();
-    let text = [output.stdout, output.stderr].concat();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&text));
+    let (ok, text) =
+        finished(Command::new(program).args([flag, script]).env("PORT", server.port.to_string()));
+    assert!(ok, "{text}");
 }
 
 #[test]

@@ -1,28 +1,18 @@
 //! redis-benchmark and redis-cli against ours.
 
-use std::io::Write as _;
-use std::process::{Command, Stdio};
+use std::io::{Seek as _, Write as _};
+use std::process::Command;
 
 use super::support::client::encode;
-use super::support::{Server, missing};
+use super::support::{Server, finished, missing};
 
 /// Runs a program against `server`; what it printed on stdout and stderr.
 fn run(program: &str, server: &Server, args: &[&str], input: &[u8]) -> (bool, String) {
-    let mut child = Command::new(program)
-        .args(["-h", "127.0.0.1", "-p", &server.port.to_string()])
-        .args(args)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    std::thread::scope(|scope| {
-        scope.spawn(move || stdin.write_all(input));
-        let output = child.wait_with_output().unwrap();
-        let text = [output.stdout, output.stderr].concat();
-        (output.status.success(), String::from_utf8_lossy(&text).into_owned())
-    })
+    let mut file = tempfile::tempfile().unwrap();
+    file.write_all(input).unwrap();
+    file.rewind().unwrap();
+    let port = server.port.to_string();
+    finished(Command::new(program).args(["-h", "127.0.0.1", "-p", &port]).args(args).stdin(file))
 }
 
 #[test]
@@ -114,8 +104,8 @@ fn redis_cli_takes_a_snapshot_as_a_replica_would() {
     let path = node.dir().join("copy.rdb");
     let (ok, text) = run("redis-cli", &node, &["--rdb", path.to_str().unwrap()], b"");
     assert!(ok, "{text}");
-    let output = Command::new("redis-check-rdb").arg(&path).output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    let (ok, text) = finished(Command::new("redis-check-rdb").arg(&path));
+    assert!(ok, "{text}");
 }
 
 #[test]

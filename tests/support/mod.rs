@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 pub use client::Client;
 #[allow(unused_imports)] // each test binary uses its own part
-pub use program::Program;
+pub use program::{Program, finished};
 #[allow(unused_imports)] // each test binary uses its own part
 pub use server::{Kind, Server};
 

@@ -3,7 +3,7 @@
 const assert = require("assert");
 const Redis = require("ioredis");
 
-const open = (port) => new Redis(Number(port), "127.0.0.1");
+const open = (port, options) => new Redis(Number(port), "127.0.0.1", options);
 const master = open(process.env.MASTER);
 const replica = open(process.env.REPLICA);
 
@@ -46,7 +46,8 @@ async function leaderboard() {
 }
 
 async function cache() {
-  const listener = open(process.env.MASTER);
+  // With the third version of the protocol an invalidation is no message, but a push of its own.
+  const listener = open(process.env.MASTER, { protocol: 2 });
   const id = await listener.client("ID");
   const heard = new Promise((resolve) => listener.on("message", (channel, keys) => resolve([channel, keys])));
   await listener.subscribe("__redis__:invalidate");

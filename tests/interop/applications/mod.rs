@@ -5,7 +5,7 @@ mod rust;
 use std::process::Command;
 
 use super::support::server::Kind;
-use super::support::{Server, skip, until_equal};
+use super::support::{Server, finished, skip, until_equal};
 
 fn cluster() -> (Server, Server) {
     let master = Server::node(&[]);
@@ -20,13 +20,10 @@ fn run(program: &str, probe: &[&str], file: &str) {
         return;
     }
     let (master, replica) = cluster();
-    let output = Command::new(program)
-        .arg(format!("{}/tests/interop/applications/{file}", env!("CARGO_MANIFEST_DIR")))
-        .envs([("MASTER", master.port.to_string()), ("REPLICA", replica.port.to_string())])
-        .output()
-        .unwrap();
-    let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
-    assert!(output.status.success() && text.trim_end().ends_with("done"), "{text}");
+    let file = format!("{}/tests/interop/applications/{file}", env!("CARGO_MANIFEST_DIR"));
+    let ports = [("MASTER", master.port.to_string()), ("REPLICA", replica.port.to_string())];
+    let (ok, text) = finished(Command::new(program).arg(file).envs(ports));
+    assert!(ok && text.trim_end().ends_with("done"), "{text}");
     until_equal(&master, &replica);
 }
 
