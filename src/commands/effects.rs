@@ -34,8 +34,6 @@ pub struct Effects {
     pub serving: bool,
     /// Somebody waits for what may also be lost: every changed key is noted as ready.
     pub changes_serve: bool,
-    /// The command has waited and runs again.
-    pub resuming: bool,
     /// Keys that may have what somebody waits for.
     ready: Vec<(usize, Vec<u8>)>,
     /// The command has found nothing and waits.

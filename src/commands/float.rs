@@ -7,6 +7,7 @@ use rustc_apfloat::ieee::X87DoubleExtended;
 use rustc_apfloat::{Float, Round, Status, StatusAnd};
 
 use super::{CmdError, CmdResult};
+use crate::protocol::exponent as exponent_of;
 
 /// Texts from this length on are no numbers for Redis.
 const TEXT_MAX: usize = 5 * 1024;
@@ -73,7 +74,7 @@ fn parse_digits(unsigned: &[u8]) -> Option<X87DoubleExtended> {
     }
     let exponent = match exponent {
         [] => 0,
-        [_, exponent @ ..] => parse_exponent(exponent)?,
+        [_, exponent @ ..] => exponent_of(exponent, EXPONENT_MAX)?,
     };
     if whole.iter().chain(fraction).all(|digit| *digit == b'0') {
         return Some(X87DoubleExtended::ZERO);
@@ -84,19 +85,6 @@ fn parse_digits(unsigned: &[u8]) -> Option<X87DoubleExtended> {
     let StatusAnd { value, .. } = X87DoubleExtended::from_str_r(&spelled, Round::NearestTiesToEven).ok()?;
     // Digits that were not all zero, and yet the value is: C calls that out of range, too.
     (value.is_finite() && !value.is_zero()).then_some(value)
-}
-
-fn parse_exponent(text: &[u8]) -> Option<i64> {
-    let (negative, digits) = match text {
-        [b'-', digits @ ..] => (true, digits),
-        [b'+', digits @ ..] | digits => (false, digits),
-    };
-    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
-        return None;
-    }
-    let fold = |sum: i64, digit: &u8| (sum * 10 + i64::from(digit - b'0')).min(EXPONENT_MAX);
-    let exponent = digits.iter().fold(0, fold);
-    Some(if negative { -exponent } else { exponent })
 }
 
 /// A finite number like C's `%.17Lf`, without the zeros at the end.

@@ -16,7 +16,6 @@ pub(super) fn seconds(text: &[u8]) -> CmdResult<Millis> {
 ///
 /// # Errors
 /// It is no integer, or negative.
-#[allow(dead_code)] // for XREAD
 pub(super) fn millis(text: &[u8]) -> CmdResult<Millis> {
     let no_integer = CmdError::text("ERR timeout is not an integer or out of range");
     not_negative(crate::protocol::strict_i64(text).ok_or(no_integer)?)

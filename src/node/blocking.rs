@@ -201,9 +201,7 @@ impl Node {
             session.db = db;
             session.out.set_resp3(waiting.resp3);
             self.blocking.ready_key = Some(key.to_vec());
-            self.effects.resuming = true;
             let result = self.call(&mut session, command, &request.args());
-            self.effects.resuming = false;
             self.blocking.ready_key = None;
             self.effects.wait = None;
             match result {

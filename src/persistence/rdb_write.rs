@@ -11,6 +11,7 @@ use super::format::{Aux, TYPE_STRING, VERSION_WRITTEN, length, opcode};
 use super::lzf::Compressor;
 use super::values;
 use crate::commands::{Access, LfuTuning, lfu_counter, lru_clock};
+use crate::protocol::strict_i64;
 use crate::store::{EntryRef, Millis, SnapshotPart, SnapshotReader, ValueRef};
 
 /// Bytes of a chunk; only the last one of a snapshot is clearly smaller, none is larger.
@@ -298,23 +299,7 @@ fn touch(entry: &EntryRef<'_>) {
 /// The number that `bytes` are the one decimal spelling of, if it has 32 bits.
 #[inline]
 fn canonical_i32(bytes: &[u8]) -> Option<i32> {
-    let (negative, digits) = match bytes {
-        [b'-', digits @ ..] => (true, digits),
-        digits => (false, digits),
-    };
-    match digits {
-        [b'0'] if !negative => return Some(0),
-        [] | [b'0', ..] => return None,
-        _ => {}
-    }
-    let mut number: i64 = 0;
-    for digit in digits {
-        if !digit.is_ascii_digit() {
-            return None;
-        }
-        number = number * 10 + i64::from(digit - b'0');
-    }
-    i32::try_from(if negative { -number } else { number }).ok()
+    strict_i64(bytes).and_then(|number| i32::try_from(number).ok())
 }
 
 #[cfg(test)]

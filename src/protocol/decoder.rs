@@ -2,6 +2,7 @@
 
 use memchr::memchr;
 
+use super::number::strict_i64;
 use super::request::{OwnedArgs, Span, split_inline};
 
 /// Longest inline request and longest length line, in bytes (Redis: `PROTO_INLINE_MAX_SIZE`).
@@ -329,20 +330,6 @@ fn expected_dollar(got: u8) -> ProtocolError {
         other => other.escape_ascii().to_string(),
     };
     ProtocolError::ExpectedDollar(shown)
-}
-
-/// A decimal number as Redis' own parser takes it: no plus, no leading zero, no space.
-pub(crate) fn strict_i64(digits: &[u8]) -> Option<i64> {
-    let unsigned = digits.strip_prefix(b"-").unwrap_or(digits);
-    let canonical = match unsigned {
-        [b'0'] => digits.len() == 1,
-        [b'1'..=b'9', rest @ ..] => rest.len() < 19 && rest.iter().all(u8::is_ascii_digit),
-        _ => false,
-    };
-    if !canonical {
-        return None;
-    }
-    std::str::from_utf8(digits).ok()?.parse().ok()
 }
 
 #[cfg(test)]

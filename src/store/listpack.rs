@@ -9,14 +9,13 @@ mod coding;
 use std::borrow::Cow;
 
 use super::memory::allocated;
+use crate::protocol::strict_i64;
 use coding::{Element, backlen_size, checked_data_len, data_len, item, write_backlen};
 
 const HEADER: usize = 6;
 const END: u8 = 0xFF;
 /// The count is not known: more elements than 16 bits can count.
 const COUNT_UNKNOWN: u16 = u16::MAX;
-/// No text that is longer can be an integer.
-const INTEGER_LEN: usize = 20;
 
 /// A list of small elements in one allocation. Every operation is O(bytes) at most.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -52,32 +51,8 @@ impl<'a> Item<'a> {
     /// What an element with these bytes would be stored as.
     #[inline]
     pub fn of(bytes: &'a [u8]) -> Self {
-        canonical_i64(bytes).map_or(Self::Str(bytes), Self::Int)
+        strict_i64(bytes).map_or(Self::Str(bytes), Self::Int)
     }
-}
-
-/// The number that `bytes` are the one decimal spelling of.
-#[inline]
-pub fn canonical_i64(bytes: &[u8]) -> Option<i64> {
-    let (negative, digits) = match bytes {
-        [b'-', digits @ ..] => (true, digits),
-        digits => (false, digits),
-    };
-    match digits {
-        [b'0'] if !negative => return Some(0),
-        [b'1'..=b'9', ..] if bytes.len() <= INTEGER_LEN => {}
-        _ => return None,
-    }
-    let mut number: i64 = 0;
-    for digit in digits {
-        let digit = digit.wrapping_sub(b'0');
-        if digit > 9 {
-            return None;
-        }
-        // Downwards, because the smallest number has no positive counterpart.
-        number = number.checked_mul(10)?.checked_sub(i64::from(digit))?;
-    }
-    if negative { Some(number) } else { number.checked_neg() }
 }
 
 impl Default for Listpack {

@@ -42,7 +42,7 @@ pub use hash::Hash;
 pub use intset::Intset;
 pub use keyspace::{Edit, KeyHash, Keyspace, Ttl};
 pub use list::{End, List, Side};
-pub use listpack::{Item, Listpack, canonical_i64};
+pub use listpack::{Item, Listpack};
 pub use memory::allocated;
 pub use record::Millis;
 pub use segment::{EntryRef, Segment};

@@ -6,6 +6,7 @@ use triomphe::{Arc, ThinArc};
 
 use super::memory::allocated;
 use super::value::{Object, StringEncoding};
+use crate::protocol::strict_i64;
 
 /// Unix time in milliseconds.
 pub type Millis = i64;
@@ -150,19 +151,11 @@ impl ObjectEntry {
 
 /// How OBJECT ENCODING calls these bytes.
 pub(super) fn string_encoding(bytes: &[u8], raw: bool) -> StringEncoding {
-    if !raw && is_canonical_i64(bytes) {
+    if !raw && strict_i64(bytes).is_some() {
         StringEncoding::Int
     } else if !raw && bytes.len() <= 44 {
         StringEncoding::EmbStr
     } else {
         StringEncoding::Raw
     }
-}
-
-fn is_canonical_i64(bytes: &[u8]) -> bool {
-    if bytes.is_empty() || bytes.len() > 20 {
-        return false;
-    }
-    let parsed = std::str::from_utf8(bytes).ok().and_then(|text| text.parse::<i64>().ok());
-    parsed.is_some_and(|number| itoa::Buffer::new().format(number).as_bytes() == bytes)
 }

@@ -3,7 +3,8 @@
 use triomphe::ThinArc;
 
 use super::dict::{Dict, Keyed};
-use super::{Encodings, Intset, Item, allocated, canonical_i64};
+use super::{Encodings, Intset, Item, allocated};
+use crate::protocol::strict_i64;
 
 /// Reference count and length that stand before the bytes of a [`Member`].
 const MEMBER_OVERHEAD: usize = 16;
@@ -100,7 +101,7 @@ impl Set {
     #[inline]
     pub fn contains(&self, member: &[u8]) -> bool {
         match &self.0 {
-            Members::Ints(ints) => canonical_i64(member).is_some_and(|number| ints.contains(number)),
+            Members::Ints(ints) => strict_i64(member).is_some_and(|number| ints.contains(number)),
             Members::Table(table) => table.get(member).is_some(),
         }
     }
@@ -116,7 +117,7 @@ impl Set {
     /// Adds a member. Returns whether it is new. O(1), and O(members) in an intset.
     pub fn insert(&mut self, member: &[u8], encodings: &Encodings) -> bool {
         if let Members::Ints(_) = &self.0 {
-            if let Some(number) = canonical_i64(member) {
+            if let Some(number) = strict_i64(member) {
                 return self.insert_int(number, encodings);
             }
             self.convert();
@@ -149,7 +150,7 @@ impl Set {
     /// Removes a member. Returns whether it was there. O(1), and O(members) in an intset.
     pub fn remove(&mut self, member: &[u8]) -> bool {
         match &mut self.0 {
-            Members::Ints(ints) => canonical_i64(member).is_some_and(|number| ints.remove(number)),
+            Members::Ints(ints) => strict_i64(member).is_some_and(|number| ints.remove(number)),
             Members::Table(table) => table.remove(member).is_some(),
         }
     }

@@ -1,9 +1,9 @@
 //! ZPOPMIN and its kin, those that wait included: they try, and wait if there is nothing.
 
-use super::{number, write_score};
-use crate::commands::{AtTimeout, CmdError, CmdResult, Ctx, KeyspaceEvents, numbers};
+use super::write_score;
+use crate::commands::{AtTimeout, CmdError, CmdResult, Ctx, KeyspaceEvents, numbers, timeout};
 use crate::protocol::Args;
-use crate::store::{Direction, Millis, Zset, parse_bound};
+use crate::store::{Direction, Zset};
 
 /// Which end of a sorted set members are taken from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -168,7 +168,7 @@ pub(in crate::commands) fn zmpop(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CmdResul
 /// members.
 pub(in crate::commands) fn bzmpop(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CmdResult {
     let several = Several::parse(args, 2)?;
-    let timeout = timeout(args.get(1))?;
+    let timeout = timeout::seconds(args.get(1))?;
     if !several.try_pop(ctx, args)? {
         ctx.wait_for(args.from(several.first).take(several.keys), timeout, AtTimeout::NullArray);
     }
@@ -187,7 +187,7 @@ pub(in crate::commands) fn bzpopmax(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CmdRe
 
 fn pop_or_wait(ctx: &mut Ctx<'_>, args: &Args<'_>, end: End) -> CmdResult {
     let keys = args.len() - 2;
-    let timeout = timeout(args.get(args.len() - 1))?;
+    let timeout = timeout::seconds(args.get(args.len() - 1))?;
     for key in args.from(1).take(keys) {
         if pop(ctx, key, end, 1, Shape::Keyed)?.is_some() {
             ctx.propagate(&[end.verb(), key]);
@@ -196,23 +196,4 @@ fn pop_or_wait(ctx: &mut Ctx<'_>, args: &Args<'_>, end: End) -> CmdResult {
     }
     ctx.wait_for(args.from(1).take(keys), timeout, AtTimeout::NullArray);
     Ok(())
-}
-
-/// A time to wait, given in seconds.
-fn timeout(text: &[u8]) -> CmdResult<Millis> {
-    let not_a_float = CmdError::text("ERR timeout is not a float or out of range");
-    let seconds = match number(text) {
-        Ok(seconds) => seconds,
-        // Redis reads it as 80 bits, which hold more than 64 do.
-        Err(_) if text.first().is_some_and(|byte| !byte.is_ascii_whitespace()) && !text.contains(&0) => {
-            parse_bound(text).ok_or(not_a_float)?
-        }
-        Err(_) => return Err(not_a_float),
-    };
-    let millis = (seconds * 1000.0).ceil();
-    // What 64 bits do not hold becomes negative in Redis.
-    if !(0.0..9_223_372_036_854_775_808.0).contains(&millis) {
-        return Err(CmdError::text("ERR timeout is negative"));
-    }
-    Ok(millis as Millis)
 }

@@ -4,7 +4,7 @@ use super::claim::send_claim;
 use super::group::{note_consumer, send_group_id};
 use super::ids::exact_id;
 use super::{no_group, write_entries, write_entry, write_id};
-use crate::commands::{AtTimeout, CmdError, CmdResult, Ctx, numbers};
+use crate::commands::{AtTimeout, CmdError, CmdResult, Ctx, numbers, timeout};
 use crate::protocol::{Args, Replies};
 use crate::store::stream::{Group, Log, Name, Pending, StreamId};
 use crate::store::{Collection as _, Millis, Stream};
@@ -54,7 +54,7 @@ impl Request<'_> {
 /// `XREAD [COUNT count] [BLOCK milliseconds] STREAMS key [key ...] id [id ...]`. O(entries returned).
 pub(in crate::commands) fn xread(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CmdResult {
     let request = parse(args, false)?;
-    let resuming = ctx.effects.resuming;
+    let resuming = ctx.ready_key.is_some();
     let mut from = Vec::with_capacity(request.keys.len());
     for (key, id) in request.keys.iter().zip(&request.ids) {
         let stream = match ctx.read_as::<Stream>(key) {
@@ -131,7 +131,7 @@ pub(in crate::commands) fn xreadgroup(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Cmd
 
 /// Key and group must be there; a client that waits for them hears what became of them.
 fn check_group(ctx: &mut Ctx<'_>, key: &[u8], group: &[u8]) -> CmdResult {
-    let resuming = ctx.effects.resuming;
+    let resuming = ctx.ready_key.is_some();
     match ctx.read_as::<Stream>(key) {
         Ok((None, _)) | Err(CmdError::WrongType) if resuming => Err(STREAM_GONE),
         Err(error) => Err(error),
@@ -263,7 +263,7 @@ fn parse<'a>(args: &Args<'a>, in_group: bool) -> CmdResult<Request<'a>> {
     while at < args.len() {
         let more = args.len() - at - 1;
         if args.is(at, "BLOCK") && more > 0 {
-            request.timeout = Some(timeout(args.get(at + 1))?);
+            request.timeout = Some(timeout::millis(args.get(at + 1))?);
             at += 1;
         } else if args.is(at, "COUNT") && more > 0 {
             request.count = numbers::integer(args.get(at + 1))?.max(0) as usize;
@@ -298,12 +298,6 @@ fn parse<'a>(args: &Args<'a>, in_group: bool) -> CmdResult<Request<'a>> {
     request.keys = args.from(streams_at).take(count).collect();
     request.ids = args.from(streams_at + count).collect();
     Ok(request)
-}
-
-fn timeout(text: &[u8]) -> CmdResult<Millis> {
-    let time = numbers::integer(text)
-        .map_err(|_| CmdError::text("ERR timeout is not an integer or out of range"))?;
-    if time < 0 { Err(CmdError::text("ERR timeout is negative")) } else { Ok(time) }
 }
 
 /// The streams that follow: a map from RESP3 on, before that an array of pairs.

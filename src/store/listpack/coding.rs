@@ -1,6 +1,7 @@
 //! How one element of a listpack is written and read.
 
-use super::{Item, canonical_i64};
+use super::Item;
+use crate::protocol::strict_i64;
 
 /// How an element is encoded, its own length not counted.
 #[derive(Debug)]
@@ -14,7 +15,7 @@ pub(super) enum Element<'a> {
 
 impl<'a> Element<'a> {
     pub(super) fn of(bytes: &'a [u8]) -> Self {
-        canonical_i64(bytes).map_or(Self::Str(bytes), Self::int)
+        strict_i64(bytes).map_or(Self::Str(bytes), Self::int)
     }
 
     pub(super) fn int(number: i64) -> Self {

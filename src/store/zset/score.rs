@@ -5,6 +5,8 @@ use std::fmt::Write as _;
 use rustc_apfloat::ieee::Double;
 use rustc_apfloat::{Float, Round};
 
+use crate::protocol::exponent as exponent_of;
+
 /// Longest text of a score: `-1.7976931348623157e+308`.
 const TEXT_MAX: usize = 32;
 /// Integers up to this size are stored and printed as such, well inside what 64 bits hold.
@@ -187,7 +189,7 @@ fn read_hexadecimal(text: &[u8]) -> Option<(f64, Range)> {
     }
     let exponent = match exponent {
         [] => 0,
-        [_, exponent @ ..] => read_exponent(exponent)?,
+        [_, exponent @ ..] => exponent_of(exponent, EXPONENT_MAX)?,
     };
     if is_zero(significand, b'p') {
         return Some((0.0, Range::Kept));
@@ -198,19 +200,6 @@ fn read_hexadecimal(text: &[u8]) -> Option<(f64, Range)> {
     let value = f64::from_bits(value.to_bits() as u64);
     let left = value.is_infinite() || value == 0.0;
     Some((value, if left { Range::Left } else { Range::Kept }))
-}
-
-fn read_exponent(text: &[u8]) -> Option<i64> {
-    let (negative, digits) = match text {
-        [b'-', digits @ ..] => (true, digits),
-        [b'+', digits @ ..] | digits => (false, digits),
-    };
-    if digits.is_empty() || !digits.iter().all(u8::is_ascii_digit) {
-        return None;
-    }
-    let fold = |sum: i64, digit: &u8| (sum * 10 + i64::from(digit - b'0')).min(EXPONENT_MAX);
-    let exponent = digits.iter().fold(0, fold);
-    Some(if negative { -exponent } else { exponent })
 }
 
 #[cfg(test)]

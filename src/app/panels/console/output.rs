@@ -5,7 +5,7 @@ use eframe::egui::Color32;
 use crate::app::format;
 use crate::app::theme::Tokens;
 use crate::lab::model::{ConsoleLine, ConsoleMessage, LabModel, Transcript};
-use crate::lab::{ConsoleTarget, NodeId, ReplyValue};
+use crate::lab::{ConsoleTarget, NodeId, ReplyValue, escape};
 
 /// Rows that are kept of a transcript: the newest ones.
 const ROWS_MAX: usize = 5_000;
@@ -235,37 +235,7 @@ fn push(rows: &mut Vec<Row>, indent: usize, label: String, tag: &'static str, to
 
 /// Bytes as redis-cli prints them: in quotes, with escapes for what cannot be seen.
 pub(super) fn quoted(bytes: &[u8]) -> String {
-    let mut out = String::from("\"");
-    for chunk in bytes[..bytes.len().min(ROW_MAX * 4)].utf8_chunks() {
-        for letter in chunk.valid().chars() {
-            match letter {
-                '"' => out.push_str("\\\""),
-                '\\' => out.push_str("\\\\"),
-                '\n' => out.push_str("\\n"),
-                '\r' => out.push_str("\\r"),
-                '\t' => out.push_str("\\t"),
-                letter if letter.is_control() => {
-                    let mut buffer = [0; 4];
-                    for byte in letter.encode_utf8(&mut buffer).bytes() {
-                        escape(byte, &mut out);
-                    }
-                }
-                letter => out.push(letter),
-            }
-        }
-        for byte in chunk.invalid() {
-            escape(*byte, &mut out);
-        }
-    }
-    out.push('"');
-    out
-}
-
-/// `\x0a` and the like.
-fn escape(byte: u8, out: &mut String) {
-    use std::fmt::Write;
-    // Writing to a String cannot fail.
-    let _ = write!(out, "\\x{byte:02x}");
+    format!("\"{}\"", escape(&bytes[..bytes.len().min(ROW_MAX * 4)]))
 }
 
 #[cfg(test)]
