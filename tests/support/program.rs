@@ -4,7 +4,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// Far longer than any program of the tests takes; one that is still running then waits for ever.
-const LONGEST: Duration = Duration::from_secs(60);
+const LONGEST: Duration = Duration::from_mins(1);
 
 /// Runs a program to its end: whether it succeeded, and what it printed on stdout and stderr, in its order.
 ///
