@@ -19,6 +19,7 @@ mod effects;
 mod error;
 mod expire;
 mod float;
+mod functions;
 mod geo;
 mod glob;
 mod hash_counters;

@@ -11,6 +11,7 @@ use crate::protocol::{Args, strict_i64};
 
 mod bitmaps;
 mod connection;
+mod functions;
 mod geo;
 mod hashes;
 mod hyperloglog;
@@ -111,6 +112,8 @@ pub enum Group {
     Server,
     /// MULTI, WATCH, …
     Transactions,
+    /// Functions.
+    Scripting,
 }
 
 impl Group {
@@ -131,6 +134,7 @@ impl Group {
             Self::Connection => "connection",
             Self::Server => "server",
             Self::Transactions => "transactions",
+            Self::Scripting => "scripting",
         }
     }
 }
@@ -509,6 +513,7 @@ static COMMANDS: LazyLock<Vec<Command>> = LazyLock::new(|| {
         keys::COMMANDS,
         pubsub::COMMANDS,
         connection::COMMANDS,
+        functions::COMMANDS,
         server::COMMANDS,
     ];
     let mut all: Vec<Command> = families.into_iter().flatten().copied().collect();

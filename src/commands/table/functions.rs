@@ -1,0 +1,45 @@
+//! Functions that are kept with the data.
+
+use super::{Command, Flags, Group, Run};
+use crate::commands::{functions, help};
+
+const CHANGE: Flags = Flags::WRITE.or(Flags::NOSCRIPT);
+const CHANGE_TIPS: &[&str] = &["request_policy:all_shards", "response_policy:all_succeeded"];
+
+/// The commands of this family.
+pub(super) const COMMANDS: &[Command] = &[Command::new("function", -2, Run::Container(FUNCTION))
+    .group(Group::Scripting, &[])
+    .since("7.0.0")
+    .cost("As its subcommands")
+    .does("Manages libraries of functions.")];
+
+const FUNCTION: &[Command] = &[
+    Command::new("function|delete", 3, Run::Data(functions::delete))
+        .flags(CHANGE)
+        .group(Group::Scripting, &["@scripting"])
+        .since("7.0.0")
+        .tips(CHANGE_TIPS)
+        .takes("library-name")
+        .does("Deletes a library with its functions."),
+    Command::new("function|flush", -2, Run::Data(functions::flush))
+        .flags(CHANGE)
+        .group(Group::Scripting, &["@scripting"])
+        .since("7.0.0")
+        .cost("O(N) for N functions")
+        .tips(CHANGE_TIPS)
+        .takes("[ASYNC | SYNC]")
+        .does("Deletes all libraries."),
+    Command::new("function|help", 2, Run::Data(help::help))
+        .flags(Flags::LOADING.or(Flags::STALE))
+        .group(Group::Scripting, &["@scripting"])
+        .since("7.0.0")
+        .does("Lists the subcommands."),
+    Command::new("function|list", -2, Run::Data(functions::list))
+        .flags(Flags::NOSCRIPT)
+        .group(Group::Scripting, &["@scripting"])
+        .since("7.0.0")
+        .cost("O(N) for N functions")
+        .tips(&["nondeterministic_output_order"])
+        .takes("[LIBRARYNAME library-name-pattern] [WITHCODE]")
+        .does("Lists libraries and their functions."),
+];
