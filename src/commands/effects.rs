@@ -202,13 +202,12 @@ impl Effects {
     }
 
     pub(super) fn note_key(&mut self, db: usize, key: &[u8]) {
-        // Who waits as a member of a stream's group must hear that the stream is gone. To run once more in vain costs
-        // the others little.
-        self.signal_ready(db, key);
         if self.watching {
             self.key_bytes.extend_from_slice(key);
             self.keys.push((db, self.key_bytes.len()));
         }
+        // Who waits as a member of a stream's group must hear that the stream is gone. To run once more in vain costs
+        // the others little.
         if self.changes_serve {
             self.signal_ready(db, key);
         }

@@ -8,7 +8,7 @@ use super::dispatch::Flow;
 use super::session::Session;
 use super::state::Node;
 use crate::commands::{CmdError, CmdResult};
-use crate::protocol::{Args, strict_i64};
+use crate::protocol::{Args, Replies, strict_i64};
 use crate::store::{Ttl, dataset_digest, value_digest};
 
 impl Node {
@@ -58,6 +58,7 @@ impl Node {
             }
             // Large elements are kept as all others are, so there is nothing to set.
             b"quicklist-packed-threshold" if args.len() == 3 => session.out.ok(),
+            b"protocol" if args.len() == 3 => show_type(&mut session.out, args.get(2))?,
             b"populate" if (3..=5).contains(&args.len()) => return self.populate(session, args),
             b"log" if args.len() == 3 => {
                 let text = String::from_utf8_lossy(args.get(2)).into_owned();
@@ -104,7 +105,7 @@ impl Node {
             _ => None,
         };
         let size = size.and_then(|size| usize::try_from(size).ok());
-        let access = self.ctx(0, &mut crate::protocol::Replies::new()).fresh_access();
+        let access = self.ctx(0, &mut Replies::new()).fresh_access();
         let keyspace = self.store.db_mut(session.db);
         let mut digits = itoa::Buffer::new();
         for index in 0..count {
@@ -125,12 +126,70 @@ impl Node {
     }
 }
 
-const HELP: [&str; 8] = [
+/// `DEBUG PROTOCOL type`: a sample of every type that a reply can have.
+fn show_type(out: &mut Replies, name: &[u8]) -> CmdResult {
+    match name.to_ascii_lowercase().as_slice() {
+        b"string" => out.bulk(b"Hello World"),
+        b"integer" => out.integer(12345),
+        b"double" => out.double("3.141"),
+        b"bignum" => out.big_number("1234567999999999999999999999999999999"),
+        b"null" => out.null(),
+        b"array" => {
+            out.array(3);
+            (0..3).for_each(|number| out.integer(number));
+        }
+        b"set" => {
+            out.set(3);
+            (0..3).for_each(|number| out.integer(number));
+        }
+        b"map" => {
+            out.map(3);
+            for number in 0..3 {
+                out.integer(number);
+                out.boolean(number == 1);
+            }
+        }
+        b"attrib" => {
+            // RESP2 knows no attributes, so it gets the reply alone.
+            if out.is_resp3() {
+                out.attribute(1);
+                out.bulk(b"key-popularity");
+                out.array(2);
+                out.bulk(b"key:123");
+                out.integer(90);
+            }
+            out.bulk(b"Some real reply following the attribute");
+        }
+        b"push" if !out.is_resp3() => {
+            return Err(CmdError::text("ERR RESP2 is not supported by this command"));
+        }
+        b"push" => {
+            out.push(2);
+            out.bulk(b"server-cpu-usage");
+            out.integer(42);
+            // A push answers nothing.
+            out.bulk(b"Some real reply following the push reply");
+        }
+        b"verbatim" => out.verbatim("txt", b"This is a verbatim\nstring"),
+        b"true" => out.boolean(true),
+        b"false" => out.boolean(false),
+        _ => {
+            return Err(CmdError::text(
+                "ERR Wrong protocol type name. Please use one of the following: \
+                 string|integer|double|bignum|null|array|set|map|attrib|push|verbatim|true|false",
+            ));
+        }
+    }
+    Ok(())
+}
+
+const HELP: [&str; 9] = [
     "DIGEST -- a digest of the whole data set, equal to Redis' own",
     "DIGEST-VALUE <key> … -- a digest of each value",
     "LOG <text> -- write a line to the log",
     "OBJECT <key> -- encoding and size of a value",
     "POPULATE <count> [<prefix>] [<size>] -- make keys, without propagating them",
+    "PROTOCOL <type> -- a reply of this type",
     "RELOAD -- save, empty and load the data set",
     "SET-ACTIVE-EXPIRE 0|1 -- whether expired keys are collected in the background",
     "SLEEP <seconds> -- let the node stand still",

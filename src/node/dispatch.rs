@@ -268,7 +268,7 @@ impl Node {
         if is_exec {
             self.discard(session);
             let text = error.to_string();
-            let reason = text.split_once(' ').map_or(text.as_str(), |(_, rest)| rest);
+            let reason = text.strip_prefix("ERR ").unwrap_or(&text);
             let abort = CmdError::from(format!("EXECABORT Transaction discarded because of: {reason}"));
             return self.reply_error(session, &abort);
         }
@@ -304,7 +304,7 @@ impl Node {
             )));
         }
         let link_down = self.upstream.as_ref().is_some_and(|upstream| !upstream.is_up());
-        if link_down && !self.config.replica_serve_stale_data && !command.flags.has(Flags::STALE) {
+        if link_down && !self.config.replica_serve_stale_data && needs_fresh_data(session, command) {
             return Err(CmdError::text(
                 "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
             ));
@@ -502,6 +502,14 @@ fn may_use_memory(session: &Session, command: &Command) -> bool {
         Run::Node(N::Discard | N::Quit | N::Reset) => false,
         _ => session.transaction.is_some() || command.flags.has(Flags::DENYOOM),
     }
+}
+
+/// Whether a command, or one of the transaction that it executes, may not run on data that may be old.
+fn needs_fresh_data(session: &Session, command: &Command) -> bool {
+    let queued = session.transaction.iter().flat_map(|transaction| &transaction.commands);
+    let executes = matches!(command.run, Run::Node(NodeCommand::Exec));
+    !command.flags.has(Flags::STALE)
+        || (executes && queued.into_iter().any(|(command, _)| !command.flags.has(Flags::STALE)))
 }
 
 fn transaction_writes(session: &Session) -> bool {

@@ -137,6 +137,8 @@ impl Node {
         let begun = Instant::now();
         let time_limit = time_limit(self.config.maxmemory_eviction_tenacity);
         let mut evicted = 0;
+        // It is nobody's own change: the client whose command needs the room hears of it before the reply.
+        let current = self.current.take();
         self.effects.clear();
         let mut room = Room::Enough;
         while self.memory_to_limit() > limit {
@@ -154,6 +156,7 @@ impl Node {
             }
         }
         self.send_own_effects();
+        self.current = current;
         if !self.garbage.is_empty() {
             self.free_garbage();
         }

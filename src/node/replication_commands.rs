@@ -134,6 +134,17 @@ impl Node {
         self.emit_role();
     }
 
+    /// A transaction has written and made its node a replica: Redis sends none of it into the stream, so no history
+    /// has these writes, and none may be continued with them.
+    pub(super) fn leave_own_history(&mut self) {
+        let Some((host, port)) = self.config.replicaof.clone() else { return };
+        self.end_upstream();
+        let id = self.random_replid();
+        self.history.reset(id);
+        self.start_upstream(host, port, None);
+        self.emit_role();
+    }
+
     /// Where a link to a master may go on with what this node has.
     pub(super) fn own_history(&self) -> Continued {
         let (replid, offset) = (self.history.replid(), self.history.offset());

@@ -115,7 +115,7 @@ pub(super) struct Node {
     pub(super) latency_events: super::latency::LatencyEvents,
     /// Every command is timed by itself.
     pub(super) times_each: bool,
-    pub(super) watched: BTreeMap<(usize, Vec<u8>), Vec<Rc<Client>>>,
+    pub(super) watched: BTreeMap<(usize, Vec<u8>), Vec<super::transaction::Watcher>>,
     pub(super) pause: Option<Pause>,
     pub(super) unpause: Rc<Notify>,
     pub(super) save: SaveState,

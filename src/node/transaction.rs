@@ -1,13 +1,15 @@
 //! MULTI, EXEC, DISCARD, WATCH.
 
+use std::cell::Cell;
 use std::rc::Rc;
 
+use super::client::Client;
 use super::dispatch::Flow;
 use super::session::{Session, Transaction};
 use super::state::Node;
-use crate::commands::{CmdError, CmdResult, Command, Flags, Garbage, NodeCommand, Run, WholeDb};
+use crate::commands::{CmdError, CmdResult, Flags, Garbage, WholeDb};
 use crate::protocol::Args;
-use crate::store::Keyspace;
+use crate::store::{Keyspace, Millis};
 
 /// Most bytes of replies to one transaction, unless `client-output-buffer-limit` says otherwise: nothing can be
 /// sent before its end, so all of them are held.
@@ -41,14 +43,6 @@ impl Node {
         if transaction.failed {
             return Err(CmdError::text("EXECABORT Transaction discarded because of previous errors."));
         }
-        let has =
-            |wanted: fn(&Command) -> bool| transaction.commands.iter().any(|(command, _)| wanted(command));
-        if has(|command| matches!(command.run, Run::Node(NodeCommand::Replicaof)))
-            && has(|command| command.flags.has(Flags::WRITE))
-        {
-            // Its writes would belong to neither the old history nor the new one.
-            return Err(CmdError::text("EXECABORT REPLICAOF and writes cannot be in one transaction."));
-        }
         if spoilt {
             session.out.null_array();
             return Ok(Flow::Next);
@@ -59,6 +53,7 @@ impl Node {
         };
         session.out.array(transaction.commands.len());
         self.collected = Some(Vec::new());
+        let was_master = self.upstream.is_none();
         let mut flow = Flow::Next;
         for (command, args) in &transaction.commands {
             let begun = std::time::Instant::now();
@@ -79,11 +74,15 @@ impl Node {
                 flow = Flow::Drop;
             }
         }
-        if let Some(commands) = self.collected.take() {
-            self.propagate_collected(&commands);
-            if !commands.is_empty() {
-                session.last_write = self.history.offset();
+        let commands = self.collected.take().unwrap_or_default();
+        let writes = transaction.commands.iter().any(|(command, _)| command.flags.has(Flags::WRITE));
+        if was_master && self.upstream.is_some() {
+            if writes {
+                self.leave_own_history();
             }
+        } else if !commands.is_empty() {
+            self.propagate_collected(&commands);
+            session.last_write = self.history.offset();
         }
         if self.save.scheduled && !self.writes_file() {
             self.save.scheduled = false;
@@ -102,12 +101,11 @@ impl Node {
             if session.watched.iter().any(|watched| watched.key == entry) {
                 continue;
             }
-            let now = self.clock.millis();
-            let keyspace = self.store.db(session.db);
-            let expire = keyspace.get(keyspace.hash(key), key).and_then(|found| found.expire());
-            let expired = expire.is_some_and(|at| at <= now);
-            self.watched.entry(entry.clone()).or_default().push(Rc::clone(&session.client));
-            session.watched.push(Watched { key: entry, expired });
+            let stale = State::of(self.store.db(session.db), key, self.clock.millis()) == State::Stale;
+            let stale = Rc::new(Cell::new(stale));
+            let watcher = Watcher { client: Rc::clone(&session.client), stale: Rc::clone(&stale) };
+            self.watched.entry(entry.clone()).or_default().push(watcher);
+            session.watched.push(Watched { key: entry, stale });
         }
         session.client.watching.set(session.watched.len());
         self.update_watching();
@@ -117,9 +115,9 @@ impl Node {
 
     pub(super) fn unwatch(&mut self, session: &mut Session) {
         for watched in session.watched.drain(..) {
-            if let Some(clients) = self.watched.get_mut(&watched.key) {
-                clients.retain(|client| client.id != session.client.id);
-                if clients.is_empty() {
+            if let Some(watchers) = self.watched.get_mut(&watched.key) {
+                watchers.retain(|watcher| watcher.client.id != session.client.id);
+                if watchers.is_empty() {
                     self.watched.remove(&watched.key);
                 }
             }
@@ -131,44 +129,54 @@ impl Node {
 
     /// A key that was there at WATCH and has expired since, without anybody noticing yet.
     fn watched_key_expired(&self, session: &Session) -> bool {
+        let now = self.clock.millis();
         session.watched.iter().any(|watched| {
             let (db, key) = &watched.key;
-            let keyspace = self.store.db(*db);
-            let expire = keyspace.get(keyspace.hash(key), key).and_then(|found| found.expire());
-            !watched.expired && expire.is_some_and(|at| at <= self.clock.millis())
+            !watched.stale.get() && State::of(self.store.db(*db), key, now) == State::Stale
         })
     }
 
     /// Spoils the transactions of those who watch what the last command changed.
     pub(super) fn mark_watchers(&mut self) {
+        let now = self.clock.millis();
         for (db, key) in self.effects.changed_keys() {
-            for client in self.watched.get(&(db, key.to_vec())).into_iter().flatten() {
-                client.dirty_cas.set(true);
+            for watcher in self.watched.get(&(db, key.to_vec())).into_iter().flatten() {
+                let gone = State::of(self.store.db(db), key, now) == State::Missing;
+                // What had expired before the WATCH is removed now: nothing has changed for its client.
+                if !(gone && watcher.stale.take()) {
+                    watcher.client.dirty_cas.set(true);
+                }
             }
         }
         for whole in &self.effects.whole_dbs {
             match *whole {
                 WholeDb::Flushed { db, garbage } => {
                     let lost = garbage.and_then(|index| self.garbage.get(index));
-                    let held = |key: &[u8]| matches!(lost, Some(Garbage::Keyspace(lost)) if holds(lost, key));
-                    self.mark_watchers_of(db, held);
+                    let Some(Garbage::Keyspace(lost)) = lost else { continue };
+                    self.mark_watchers_of(db, lost, None);
                 }
                 WholeDb::Swapped(one, other) => {
-                    let held =
-                        |key: &[u8]| holds(self.store.db(one), key) || holds(self.store.db(other), key);
-                    self.mark_watchers_of(one, held);
-                    self.mark_watchers_of(other, held);
+                    self.mark_watchers_of(one, self.store.db(other), Some(self.store.db(one)));
+                    self.mark_watchers_of(other, self.store.db(one), Some(self.store.db(other)));
                 }
             }
         }
         self.invalidate_changed();
     }
 
-    fn mark_watchers_of(&self, db: usize, is_touched: impl Fn(&[u8]) -> bool) {
-        for ((_, key), clients) in self.watched.range((db, Vec::new())..(db + 1, Vec::new())) {
-            if is_touched(key) {
-                for client in clients {
-                    client.dirty_cas.set(true);
+    /// The keys of a database were lost, or others took their place.
+    fn mark_watchers_of(&self, db: usize, lost: &Keyspace, replaced_by: Option<&Keyspace>) {
+        let now = self.clock.millis();
+        for ((_, key), watchers) in self.watched.range((db, Vec::new())..(db + 1, Vec::new())) {
+            let before = State::of(lost, key, now);
+            let after = replaced_by.map_or(State::Missing, |keyspace| State::of(keyspace, key, now));
+            for watcher in watchers {
+                // A key that had expired before the WATCH counts as missing, now as then.
+                let was_missing = before == State::Missing || watcher.stale.get();
+                if was_missing && after != State::Live {
+                    watcher.stale.set(after == State::Stale);
+                } else {
+                    watcher.client.dirty_cas.set(true);
                 }
             }
         }
@@ -176,18 +184,41 @@ impl Node {
 
     /// The whole data set was replaced by a full sync: everything watched counts as changed.
     pub(super) fn mark_all_watchers(&mut self) {
-        self.watched.values().flatten().for_each(|client| client.dirty_cas.set(true));
+        self.watched.values().flatten().for_each(|watcher| watcher.client.dirty_cas.set(true));
     }
 }
 
-fn holds(keyspace: &Keyspace, key: &[u8]) -> bool {
-    keyspace.get(keyspace.hash(key), key).is_some()
+/// How a key looks to its clients.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Missing,
+    /// Still held, although its time is over.
+    Stale,
+    Live,
 }
 
-/// One key of a WATCH.
+impl State {
+    fn of(keyspace: &Keyspace, key: &[u8], now: Millis) -> Self {
+        match keyspace.get(keyspace.hash(key), key) {
+            None => Self::Missing,
+            Some(entry) if entry.expire().is_some_and(|at| at <= now) => Self::Stale,
+            Some(_) => Self::Live,
+        }
+    }
+}
+
+/// One key of a WATCH, as its session knows it.
 #[derive(Debug)]
 pub(super) struct Watched {
     pub(super) key: (usize, Vec<u8>),
-    /// It had expired already at the WATCH.
-    pub(super) expired: bool,
+    /// See [`Watcher::stale`].
+    pub(super) stale: Rc<Cell<bool>>,
+}
+
+/// One client that watches a key.
+#[derive(Debug)]
+pub(super) struct Watcher {
+    client: Rc<Client>,
+    /// The key had expired already at the WATCH, and is still held.
+    stale: Rc<Cell<bool>>,
 }

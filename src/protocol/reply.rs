@@ -161,6 +161,21 @@ impl Replies {
         }
     }
 
+    /// An integer of any size, given in decimal: `(text`, or a bulk string in RESP2.
+    pub fn big_number(&mut self, text: &str) {
+        if self.resp3 {
+            self.line(b'(', text.as_bytes());
+        } else {
+            self.bulk(text.as_bytes());
+        }
+    }
+
+    /// An attribute of `pairs` pairs follows, in front of the reply that it is about. RESP3 only.
+    pub fn attribute(&mut self, pairs: usize) {
+        debug_assert!(self.resp3);
+        self.header(b'|', pairs as i64);
+    }
+
     /// `#t` or `#f`; `:1` or `:0` in RESP2.
     pub fn boolean(&mut self, yes: bool) {
         if self.resp3 {
@@ -226,6 +241,7 @@ mod tests {
             (|r| r.set(2), "*2\r\n", "~2\r\n"),
             (|r| r.push(2), "*2\r\n", ">2\r\n"),
             (|r| r.double("1.5"), "$3\r\n1.5\r\n", ",1.5\r\n"),
+            (|r| r.big_number("-12"), "$3\r\n-12\r\n", "(-12\r\n"),
             (|r| r.boolean(true), ":1\r\n", "#t\r\n"),
             (|r| r.verbatim("txt", b"hi"), "$2\r\nhi\r\n", "=6\r\ntxt:hi\r\n"),
             (|r| r.error(b"ERR a\r\n+OK"), "-ERR a  +OK\r\n", "-ERR a  +OK\r\n"),

@@ -207,3 +207,37 @@ fn replicas_follow_what_waiting_clients_took() {
         assert_eq!(ask(&replica, "LRANGE a 0 -1"), "3 4");
     }
 }
+
+#[test]
+fn a_member_of_a_group_hears_what_became_of_its_stream() {
+    let server = Server::node(&[]);
+    let gone = "UNBLOCKED the stream key no longer exists";
+    for (change, heard) in [
+        (&["DEL s"][..], gone),
+        (&["SET s value"], gone),
+        (&["MULTI", "DEL s", "SADD s member", "EXEC"], gone),
+        (&["FLUSHALL"], gone),
+        (&["SWAPDB 0 4"], gone),
+        (&["RENAME s t"], gone),
+        (
+            &["XGROUP DESTROY s group"],
+            "NOGROUP the consumer group this client was blocked on no longer exists",
+        ),
+    ] {
+        ask(&server, "FLUSHALL");
+        ask(&server, "XGROUP CREATE s group $ MKSTREAM");
+        let mut member = waiting(&server, "XREADGROUP GROUP group me BLOCK 0 STREAMS s >");
+        let mut reader = waiting(&server, "XREAD BLOCK 0 STREAMS s $");
+        let mut writer = Client::connect(server.port);
+        for request in change {
+            writer.send(&command(request));
+            writer.reply().unwrap();
+        }
+        assert!(answer(&mut member).contains(heard), "{change:?}");
+        // Who reads for itself waits on for what may come.
+        for request in ["DEL s", "XADD s 9-1 field value"] {
+            ask(&server, request);
+        }
+        assert!(answer(&mut reader).contains("9-1"), "{change:?}");
+    }
+}

@@ -16,4 +16,5 @@ mod gap;
 mod links;
 mod paths;
 mod pubsub;
+mod transactions;
 mod up;

@@ -253,6 +253,8 @@ fn wait(ctx: &mut Ctx<'_>, args: &Args<'_>, request: &Request<'_>, from: &[Strea
         again.push(if new { b">".to_vec() } else { id.to_string().into_bytes() });
     }
     wait.instead = Some(again);
+    // A member hears that its group is gone, or its stream.
+    wait.errors_end_it = request.member.is_some();
 }
 
 fn parse<'a>(args: &Args<'a>, in_group: bool) -> CmdResult<Request<'a>> {

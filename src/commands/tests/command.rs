@@ -21,7 +21,8 @@ fn the_table_is_complete_and_says_something_about_each_command() {
     let names: Vec<&str> = table().iter().map(|command| command.name).collect();
     assert!(names.is_sorted(), "COMMAND lists them by name");
     let containers = [
-        "client", "command", "config", "latency", "memory", "object", "pubsub", "slowlog", "xgroup", "xinfo",
+        "client", "command", "config", "function", "latency", "memory", "object", "pubsub", "slowlog",
+        "xgroup", "xinfo",
     ];
     for command in table() {
         assert_eq!(
