@@ -16,7 +16,7 @@ fn run(client: &mut Client, requests: &[&str]) -> String {
 fn what_had_expired_before_the_watch_counts_as_missing() {
     let node = Server::node(&["enable-debug-command yes"]);
     let mut client = node.client();
-    const MAKE_STALE: [&str; 3] = ["DEBUG SET-ACTIVE-EXPIRE 0", "SET x old PX 1", "DEBUG SLEEP 0.003"];
+    let make_stale = ["DEBUG SET-ACTIVE-EXPIRE 0", "SET x old PX 1", "DEBUG SLEEP 0.003"];
     // Each: what comes before the WATCH, what comes between it and the transaction, whether that is executed.
     let cases: [(&[&str], &[&str], bool); 9] = [
         (&[], &[], true),
@@ -31,7 +31,7 @@ fn what_had_expired_before_the_watch_counts_as_missing() {
     ];
     for (before, between, executed) in cases {
         run(&mut client, &["SELECT 0", "FLUSHALL"]);
-        run(&mut client, &MAKE_STALE);
+        run(&mut client, &make_stale);
         run(&mut client, before);
         run(&mut client, &["WATCH x"]);
         run(&mut client, between);
