@@ -290,6 +290,7 @@ fn create(
             scheduled: false,
             saves: 0,
         },
+        aof: super::aof::Aof::default(),
         collected: None,
         log,
         events,

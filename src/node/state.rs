@@ -119,6 +119,7 @@ pub(super) struct Node {
     pub(super) pause: Option<Pause>,
     pub(super) unpause: Rc<Notify>,
     pub(super) save: SaveState,
+    pub(super) aof: super::aof::Aof,
     /// Commands of the transaction being executed, encoded, each with its database.
     pub(super) collected: Option<Vec<(usize, Vec<u8>)>>,
     pub(super) log: Log,
@@ -262,6 +263,7 @@ impl Node {
             .values()
             .map(|client| client.query_bytes.get() + client.output_bytes.get() + 1024)
             .sum();
-        self.store.memory() + backlog + clients as u64 + super::stats::BASE_MEMORY
+        let aof = self.aof.log.as_ref().map_or(0, super::aof::Log::buffered);
+        self.store.memory() + backlog + clients as u64 + aof as u64 + super::stats::BASE_MEMORY
     }
 }

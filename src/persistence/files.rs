@@ -349,6 +349,22 @@ pub fn open(path: &Path) -> io::Result<File> {
     patiently(|| File::open(path))
 }
 
+/// Opens a file to change it in place, or makes it.
+///
+/// # Errors
+/// As the system says.
+pub fn open_to_write(path: &Path) -> io::Result<File> {
+    patiently(|| File::options().write(true).create(true).truncate(false).open(path))
+}
+
+/// Deletes a file that is not needed any more.
+///
+/// # Errors
+/// As the system says.
+pub fn remove(path: &Path) -> io::Result<()> {
+    OsDisk.remove(path)
+}
+
 /// Deletes what a process that ended in the middle of a replacement has left in `directory`. Returns what it
 /// deleted; files that someone still writes, or that cannot be deleted, stay.
 ///

@@ -1,4 +1,5 @@
-//! How a data set leaves memory and comes back: the RDB format, and files that are replaced as a whole.
+//! How a data set leaves memory and comes back: the RDB format, the append-only file, and files that are
+//! replaced as a whole.
 //!
 //! Must not know who asked for it: a snapshot comes in and chunks of bytes go out, bytes come in and a new
 //! data set goes out. Whether they travel through a file or a socket is the caller's business. The files:
@@ -14,10 +15,12 @@
 //! | `rdb_input` | the bounded window through which the decoder sees its bytes |
 //! | `rdb_error` | why a load failed, and where |
 //! | `dump` | one value by itself |
+//! | `aof` | the append-only file: manifest, commands, the data set as commands |
 //! | `channel` | bytes that another thread hands over |
 //! | `lzf` | compression of strings |
 //! | `files` | atomic replacement of a file, and patience with programs that hold one |
 
+mod aof;
 mod channel;
 mod dump;
 mod files;
@@ -35,9 +38,15 @@ mod rdb_tests;
 mod rdb_write;
 mod values;
 
+pub use aof::{
+    AofError, AppendFile, Damage, Manifest, ManifestError, Part, ReadAof, encode_dataset, read_commands,
+};
 pub use channel::{ChannelReader, Piece};
 pub use dump::{RestoreError, dump_value, restore_value};
-pub use files::{Disk, FileError, OsDisk, PendingFile, Step, move_aside, open, remove_stale, write_whole};
+pub use files::{
+    Disk, FileError, OsDisk, PendingFile, Step, move_aside, open, open_to_write, remove, remove_stale,
+    write_whole,
+};
 pub use format::{Aux, VERSION_WRITTEN};
 pub use lzf::LzfError;
 pub use rdb_error::{RdbError, Reason};
