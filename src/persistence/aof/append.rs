@@ -1,0 +1,62 @@
+//! The end of the append-only file: what is written is whole or not there.
+
+use std::fs::File;
+use std::io::{self, Seek as _, SeekFrom, Write as _};
+use std::path::Path;
+
+use crate::persistence::files::open_to_write;
+
+/// A file that whole commands are appended to.
+#[derive(Debug)]
+pub struct AppendFile {
+    file: File,
+    len: u64,
+}
+
+impl AppendFile {
+    /// Opens a file to append to it, or makes it.
+    ///
+    /// # Errors
+    /// As the system says.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        let mut file = open_to_write(path)?;
+        let len = file.seek(SeekFrom::End(0))?;
+        Ok(Self { file, len })
+    }
+
+    /// Bytes in it.
+    pub fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Whether nothing is in it.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Appends whole commands, into the system's cache.
+    ///
+    /// # Errors
+    /// As the system says. The file then ends where it ended before: half a command would hide all that follow it.
+    pub fn append(&mut self, commands: &[u8]) -> io::Result<()> {
+        match self.file.write_all(commands) {
+            Ok(()) => {
+                self.len += commands.len() as u64;
+                Ok(())
+            }
+            Err(error) => {
+                // If that fails as well, the next load finds a torn end and cuts it off.
+                let _ = self.file.set_len(self.len).and_then(|()| self.file.seek(SeekFrom::Start(self.len)));
+                Err(error)
+            }
+        }
+    }
+
+    /// The same file, for a helper thread that waits until it is on the disk.
+    ///
+    /// # Errors
+    /// As the system says.
+    pub fn for_sync(&self) -> io::Result<File> {
+        self.file.try_clone()
+    }
+}
