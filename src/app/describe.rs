@@ -224,6 +224,7 @@ fn node(event: &NodeEvent) -> String {
 fn snapshot_target(target: SnapshotTarget) -> String {
     match target {
         SnapshotTarget::File => "to the file".to_owned(),
+        SnapshotTarget::AofBase => "to the append-only file".to_owned(),
         SnapshotTarget::Replicas(1) => "to a replica".to_owned(),
         SnapshotTarget::Replicas(count) => format!("to {count} replicas"),
     }

@@ -251,6 +251,7 @@ pub enum Run {
 #[allow(missing_docs)] // the names are Redis' own
 pub enum NodeCommand {
     Auth,
+    Bgrewriteaof,
     Bgsave,
     ClientCaching,
     ClientGetname,

@@ -96,6 +96,7 @@ impl Node {
             self.free_garbage();
         }
         self.broadcast_invalidations();
+        self.flush_aof();
         self.wake_feeds();
         self.lag.record(begun);
         self.check_held()?;
@@ -128,7 +129,7 @@ impl Node {
     }
 
     /// Executes one command of the stream, or queues it inside a transaction.
-    fn apply(
+    pub(super) fn apply(
         &mut self,
         session: &mut Session,
         command: &'static Command,
@@ -151,6 +152,12 @@ impl Node {
                 ctx.expiry = ExpiryMode::Visible;
                 run(&mut ctx, args).map_err(|error| error.to_string())?;
                 session.out.truncate(0);
+                if self.effects.dirty > 0
+                    && let Some(log) = &mut self.aof.log
+                {
+                    let parts: Vec<&[u8]> = args.from(0).collect();
+                    log.command(session.db, &parts);
+                }
                 if self.effects.serving && !self.effects.whole_dbs.is_empty() {
                     self.signal_dbs();
                 }
@@ -200,7 +207,15 @@ impl Node {
             NodeCommand::Exec => {
                 let transaction = session.transaction.take().ok_or("EXEC without MULTI")?;
                 let queued = transaction.commands;
-                queued.iter().try_for_each(|(command, args)| self.apply(session, command, &args.args()))
+                if let Some(log) = &mut self.aof.log {
+                    log.multi(session.db);
+                }
+                let applied =
+                    queued.iter().try_for_each(|(command, args)| self.apply(session, command, &args.args()));
+                if let Some(log) = &mut self.aof.log {
+                    log.exec();
+                }
+                applied
             }
             other => Err(format!("{other:?} does not belong into a replication stream")),
         }

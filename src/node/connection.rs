@@ -191,6 +191,10 @@ impl Connection {
         if len == 0 {
             return true;
         }
+        let unsynced = self.shared.borrow().unsynced();
+        if let Some(unsynced) = unsynced {
+            unsynced.wait(&self.shared).await;
+        }
         let limit = self.shared.borrow().output_limit(&self.session.client);
         if limit.hard > 0 && len as u64 > limit.hard {
             return self.cut_for_output();

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use super::client::{Client, ClientKind};
 use super::event::TimeGap;
 use super::state::{Node, Shared};
+use super::streams::streams;
 
 /// The faster timer.
 const TENTH: Duration = Duration::from_millis(100);
@@ -65,6 +66,7 @@ impl Node {
         let now = self.clock.since_start();
         self.stats.sample_rates(now);
         self.note_client_memory();
+        self.tick_aof();
         self.stats.peak_memory = self.stats.peak_memory.max(self.used_memory());
         let slow = |client: &&std::rc::Rc<Client>| !client.outbox.is_empty() && self.is_too_slow(client);
         let too_slow: Vec<_> = self.clients.values().filter(slow).cloned().collect();
@@ -92,6 +94,7 @@ impl Node {
         self.tick_sync();
         self.free_old_backlog(now);
         self.save_if_due(now);
+        self.rewrite_if_due();
     }
 
     /// `timeout`: clients that have been silent for too long, but not those that wait for an answer of ours.
@@ -194,15 +197,15 @@ impl Node {
             self.mark_watchers();
         }
         self.publish_events();
-        if let Some(backlog) = &mut self.backlog
-            && self.effects.streaming
-        {
+        if self.effects.streaming {
+            let mut streams = streams!(self);
             for (db, command) in self.effects.sent() {
-                self.writer.encoded(&mut self.history, backlog, db as u16, command);
+                streams.encoded(db, command);
             }
         }
         self.effects.clear();
         self.broadcast_invalidations();
+        self.flush_aof();
         self.wake_feeds();
     }
 }

@@ -34,6 +34,7 @@ impl Node {
                 let seconds: f64 = text.and_then(|text| text.parse().ok()).ok_or(CmdError::NotAFloat)?;
                 // Like Redis the whole node stands still: that is what this is for.
                 std::thread::sleep(Duration::try_from_secs_f64(seconds).unwrap_or_default());
+                self.clock.tick(std::time::Instant::now());
                 session.out.ok();
             }
             b"digest" if args.len() == 2 => {
@@ -51,6 +52,16 @@ impl Node {
                 }
             }
             b"object" if args.len() == 3 => return self.debug_object(session, args.get(2)),
+            b"loadaof" if args.len() == 2 => {
+                if self.collected.is_some() {
+                    return Err(CmdError::text("ERR DEBUG LOADAOF is not possible inside a transaction"));
+                }
+                if let Err(error) = self.reload_aof() {
+                    self.warning(error);
+                    return Err(CmdError::text("ERR Error trying to load the AOF files, check server logs."));
+                }
+                session.out.ok();
+            }
             b"reload" => return self.debug_reload(session, args),
             b"set-active-expire" if args.len() == 3 => {
                 self.active_expire = args.get(2) != b"0";
@@ -183,9 +194,10 @@ fn show_type(out: &mut Replies, name: &[u8]) -> CmdResult {
     Ok(())
 }
 
-const HELP: [&str; 9] = [
+const HELP: [&str; 10] = [
     "DIGEST -- a digest of the whole data set, equal to Redis' own",
     "DIGEST-VALUE <key> … -- a digest of each value",
+    "LOADAOF -- write the append-only file to the disk and load it",
     "LOG <text> -- write a line to the log",
     "OBJECT <key> -- encoding and size of a value",
     "POPULATE <count> [<prefix>] [<size>] -- make keys, without propagating them",

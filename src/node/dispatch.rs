@@ -10,6 +10,7 @@ use super::pubsub::{changes_subscriptions, serves_subscribers};
 use super::session::{Pending, ReplyMode, Session};
 use super::slowlog::TimedRun;
 use super::state::Node;
+use super::streams::streams;
 use crate::commands::{CmdError, CmdResult, Command, Flags, NodeCommand, Run, check};
 use crate::protocol::{Args, Body, Decoder, Limits, ProtocolError};
 
@@ -62,6 +63,7 @@ impl Node {
         if !self.garbage.is_empty() {
             self.free_garbage();
         }
+        self.flush_aof();
         self.wake_feeds();
         self.lag.record(begun);
         flow
@@ -332,6 +334,9 @@ impl Node {
                  the Redis logs for details about the RDB error.",
             ));
         }
+        if is_master {
+            self.admit_by_aof()?;
+        }
         if is_master && !self.enough_good_replicas() {
             return Err(CmdError::text("NOREPLICAS Not enough good replicas to write."));
         }
@@ -420,12 +425,11 @@ impl Node {
             }
             return;
         }
-        let Some(backlog) = &mut self.backlog else { return };
-        let (history, writer) = (&mut self.history, &mut self.writer);
+        let mut streams = streams!(self);
         let sent = self.effects.sent();
         if sent.len() == 0 {
             if own {
-                with_parts(args, |parts| writer.command(history, backlog, db as u16, parts));
+                with_parts(args, |parts| streams.command(db, parts));
             }
             return;
         }
@@ -434,31 +438,30 @@ impl Node {
         let wrap = sent.len() + usize::from(own) > 1 && !unrelated;
         for (index, (db, command)) in sent.enumerate() {
             if wrap && index == 0 {
-                writer.multi(history, backlog, db as u16);
+                streams.multi(db);
             }
-            writer.encoded(history, backlog, db as u16, command);
+            streams.encoded(db, command);
         }
         if own {
-            with_parts(args, |parts| writer.command(history, backlog, db as u16, parts));
+            with_parts(args, |parts| streams.command(db, parts));
         }
         if wrap {
-            writer.exec(history, backlog);
+            streams.exec();
         }
     }
 
     /// Sends commands that were collected during EXEC, or made by the node itself.
     pub(super) fn propagate_collected(&mut self, commands: &[(usize, Vec<u8>)]) {
-        let Some(backlog) = &mut self.backlog else { return };
         let Some((first_db, _)) = commands.first() else { return };
-        let (history, writer) = (&mut self.history, &mut self.writer);
+        let mut streams = streams!(self);
         if commands.len() > 1 {
-            writer.multi(history, backlog, *first_db as u16);
+            streams.multi(*first_db);
         }
         for (db, command) in commands {
-            writer.encoded(history, backlog, *db as u16, command);
+            streams.encoded(*db, command);
         }
         if commands.len() > 1 {
-            writer.exec(history, backlog);
+            streams.exec();
         }
     }
 }

@@ -229,6 +229,8 @@ pub enum FeedPhase {
 pub enum SnapshotTarget {
     /// The RDB file, for SAVE, BGSAVE and disk-based syncs.
     File,
+    /// A new base of the append-only file, for BGREWRITEAOF.
+    AofBase,
     /// The sockets of this many replicas.
     Replicas(usize),
 }

@@ -172,7 +172,7 @@ impl Node {
         info.add("mem_clients_slaves", backlog - backlog_own);
         info.add("mem_clients_normal", self.clients.len() * 1024);
         info.add("mem_cluster_links", 0);
-        info.add("mem_aof_buffer", 0);
+        info.add("mem_aof_buffer", self.aof.log.as_ref().map_or(0, super::aof::Log::buffered));
         info.add("mem_allocator", "mimalloc");
         info.add("active_defrag_running", 0);
         info.add("lazyfree_pending_objects", 0);
@@ -189,7 +189,9 @@ impl Node {
         info.add("current_cow_peak", 0);
         info.add("current_cow_size", 0);
         info.add("current_cow_size_age", 0);
-        let (done, total) = self.save.running.as_ref().map_or((0, 0), |saving| saving.progress.keys());
+        let rewrite = self.rewrite_figures();
+        let saving = self.save.running.as_ref().map(|saving| saving.progress.keys());
+        let (done, total) = saving.or(rewrite.keys).unwrap_or((0, 0));
         info.add("current_fork_perc", format_args!("{:.2}", done as f64 * 100.0 / total.max(1) as f64));
         info.add("current_save_keys_processed", done);
         info.add("current_save_keys_total", total);
@@ -205,17 +207,25 @@ impl Node {
         info.add("rdb_last_cow_size", 0);
         info.add("rdb_last_load_keys_expired", self.stats.load_keys_expired);
         info.add("rdb_last_load_keys_loaded", self.stats.load_keys_loaded);
-        info.add("aof_enabled", 0);
-        info.add("aof_rewrite_in_progress", 0);
-        info.add("aof_rewrite_scheduled", 0);
-        info.add("aof_last_rewrite_time_sec", -1);
-        info.add("aof_current_rewrite_time_sec", -1);
-        info.add("aof_last_bgrewrite_status", "ok");
-        info.add("aof_rewrites", 0);
-        info.add("aof_last_write_status", "ok");
+        info.flag("aof_enabled", self.aof.log.is_some());
+        info.flag("aof_rewrite_in_progress", rewrite.in_progress);
+        info.flag("aof_rewrite_scheduled", rewrite.scheduled);
+        info.add("aof_last_rewrite_time_sec", rewrite.last_seconds);
+        info.add("aof_current_rewrite_time_sec", rewrite.current_seconds);
+        info.add("aof_last_bgrewrite_status", if rewrite.last_ok { "ok" } else { "err" });
+        info.add("aof_rewrites", rewrite.rewrites);
+        info.add("aof_last_write_status", if self.aof.failure.is_none() { "ok" } else { "err" });
         info.add("aof_last_cow_size", 0);
         info.add("module_fork_in_progress", 0);
         info.add("module_fork_last_cow_size", 0);
+        if let Some(log) = &self.aof.log {
+            info.add("aof_current_size", log.size());
+            info.add("aof_base_size", self.aof.rewrite.base_size);
+            info.flag("aof_pending_rewrite", self.aof.rewrite.is_first && !rewrite.in_progress);
+            info.add("aof_buffer_length", log.buffered());
+            info.flag("aof_pending_bio_fsync", log.is_syncing());
+            info.add("aof_delayed_fsync", self.aof.delayed);
+        }
     }
 
     fn info_stats(&self, info: &mut Section<'_>) {

@@ -10,14 +10,14 @@
 //! | `state` | everything a node owns |
 //! | `listener`, `connection`, `session`, `client` | clients, from accept to close |
 //! | `blocking` | clients that wait for keys |
-//! | `dispatch`, `transaction` | from a read buffer to replies: checks, MULTI, what goes into the stream |
-//! | `server_commands`, `client_commands`, `replication_commands`, `persistence_commands`, `debug`, `info` | commands that need the node |
+//! | `dispatch`, `transaction`, `streams` | from a read buffer to replies: checks, MULTI, what goes into the stream and the append-only file |
 //! | `pubsub`, `outbox` | messages and keyspace events, and their way into other clients' connections |
 //! | `server_commands`, `client_commands`, `replication_commands`, `persistence_commands`, `memory_commands`, `dump_commands`, `debug`, `info` | commands that need the node |
 //! | `tracking` | invalidations for clients' caches |
 //! | `monitor`, `slowlog`, `latency` | commands as others see them, and how long they took |
 //! | `feed`, `full_sync` | master side: the stream and snapshots on their way to replicas |
 //! | `snapshot`, `save` | a snapshot begins and is encoded; the RDB file |
+//! | `aof`, `aof_rewrite`, `aof_load` | the append-only file: appended to and synced, rewritten, loaded |
 //! | `upstream`, `link_driver`, `link_transfer`, `apply` | replica side: the link, its snapshot, its stream executed |
 //! | `eviction` | `maxmemory` and who has to go |
 //! | `helper` | helper threads |
@@ -26,6 +26,9 @@
 //! | `config` | redis.conf and CONFIG |
 //! | `event` | what a node tells its observer |
 
+mod aof;
+mod aof_load;
+mod aof_rewrite;
 mod apply;
 mod blocking;
 mod client;
@@ -66,6 +69,7 @@ mod snapshot;
 mod state;
 mod standalone;
 mod stats;
+mod streams;
 mod tracking;
 mod transaction;
 mod upstream;

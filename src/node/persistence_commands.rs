@@ -36,6 +36,17 @@ impl Node {
             session.out.simple("Background saving scheduled");
             return Ok(Flow::Next);
         }
+        if self.aof.rewrite.is_running() {
+            if schedule {
+                self.save.scheduled = true;
+                session.out.simple("Background saving scheduled");
+                return Ok(Flow::Next);
+            }
+            return Err(CmdError::text(
+                "ERR Another child process is active (AOF?): can't BGSAVE right now. Use BGSAVE SCHEDULE in order to \
+                 schedule a BGSAVE whenever possible.",
+            ));
+        }
         self.save_in_background()?;
         session.out.simple("Background saving started");
         Ok(Flow::Next)
@@ -86,6 +97,19 @@ impl Node {
                 return Err(error);
             }
         }
+        if self.aof.log.is_some() {
+            if self.aof.rewrite.is_first && !force {
+                self.warning("Writing initial AOF, can't exit");
+                return Err("the append-only file is not complete yet".to_owned());
+            }
+            self.notice("Calling fsync() on the AOF file.");
+            if let Err(error) = self.finish_aof()
+                && !force
+            {
+                self.warning(format!("Error writing the AOF file, can't exit: {error}"));
+                return Err(error);
+            }
+        }
         self.warning("Redis is now ready to exit, bye bye...");
         self.exit.stop(StopReason::Shutdown);
         Ok(())
@@ -125,6 +149,22 @@ impl Node {
         }
     }
 
+    /// How a file of this node's is read.
+    pub(super) fn load_options(&mut self) -> LoadOptions {
+        LoadOptions {
+            databases: self.config.databases as usize,
+            seed: self.random(),
+            now: self.clock.millis(),
+            // Also on a master: its replicas still hold them, so each needs the DEL that expiry will send.
+            keep_expired: true,
+            verify_checksum: self.config.rdbchecksum,
+            max_string: self.config.proto_max_bulk_len,
+            access: self.access(),
+            encodings: self.config.encodings,
+            ending: Ending::File,
+        }
+    }
+
     /// Loads the RDB file, if there is one.
     ///
     /// # Errors
@@ -136,18 +176,7 @@ impl Node {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(format!("{}: {error}", path.display())),
         };
-        let options = LoadOptions {
-            databases: self.config.databases as usize,
-            seed: self.random(),
-            now: self.clock.millis(),
-            // Also on a master: its replicas still hold them, so each needs the DEL that expiry will send.
-            keep_expired: true,
-            verify_checksum: self.config.rdbchecksum,
-            max_string: self.config.proto_max_bulk_len,
-            access: self.access(),
-            encodings: self.config.encodings,
-            ending: Ending::File,
-        };
+        let options = self.load_options();
         let loaded = load(file, &options, |_| ControlFlow::Continue(()))
             .map_err(|error| format!("{}: {error}", path.display()))?;
         self.stats.load_keys_loaded = loaded.keys_loaded;

@@ -39,9 +39,10 @@ impl Node {
         count_acked(self.feeds.values().map(|feed| &feed.core), offset)
     }
 
-    /// The stream is written only by a master that has a backlog.
+    /// What commands change is written down by a master that has a backlog, and by a node with an append-only file.
     pub(super) fn update_streaming(&mut self) {
-        self.effects.streaming = self.upstream.is_none() && self.backlog.is_some();
+        self.effects.streaming =
+            self.aof.log.is_some() || (self.upstream.is_none() && self.backlog.is_some());
     }
 
     pub(super) fn role_command(&mut self, session: &mut Session) {

@@ -133,7 +133,10 @@ async fn live(
         }
     };
     shared.borrow_mut().remove_stale_files();
-    let loaded = shared.borrow_mut().load_at_start();
+    let loaded = {
+        let mut node = shared.borrow_mut();
+        if node.config.appendonly { node.load_aof_at_start() } else { node.load_at_start() }
+    };
     let keys_loaded = match loaded {
         Ok(keys) => keys,
         Err(error) => {

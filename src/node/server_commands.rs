@@ -114,6 +114,7 @@ impl Node {
             N::Debug => return self.debug(session, args),
             N::Save => return self.save_command(session),
             N::Bgsave => return self.bgsave_command(session, args),
+            N::Bgrewriteaof => self.rewrite_command(&mut session.out)?,
             N::Lastsave => session.out.integer(self.save.last_save as i64),
             N::Shutdown => return self.shutdown_command(session, args),
             N::Role => self.role_command(session),
@@ -288,9 +289,28 @@ impl Node {
         let pairs: Vec<(&[u8], &[u8])> = words.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect();
         let caller = Caller { is_local: session.client.addr.ip().is_loopback(), while_loading: false };
         let changed = self.config.set_for(caller, &pairs).map_err(CmdError::from)?;
+        if changed.contains(&"appendonly") {
+            self.apply_appendonly()?;
+        }
         self.apply_config(&changed);
         session.out.ok();
         Ok(Flow::Next)
+    }
+
+    /// Turns the append-only file on or off.
+    fn apply_appendonly(&mut self) -> CmdResult {
+        if !self.config.appendonly {
+            self.stop_aof();
+        } else if let Err(error) = self.start_aof() {
+            self.warning(format!("Unable to turn on AOF: {error}"));
+            self.stop_aof();
+            self.config.appendonly = false;
+            return Err(CmdError::text(
+                "ERR CONFIG SET failed (possibly related to argument 'appendonly') - Unable to turn on AOF. Check \
+                 server logs.",
+            ));
+        }
+        Ok(())
     }
 
     /// Brings the running node in line with parameters that CONFIG SET changed.

@@ -198,6 +198,7 @@ impl Node {
         let _ = super::helper::start("lazyfree", move || drop(old));
         self.mark_all_watchers();
         self.adopt_full_sync(of.map(|(replid, _)| replid), of.map_or(0, |(_, offset)| offset));
+        self.restart_aof();
         self.serve_all();
     }
 }

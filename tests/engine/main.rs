@@ -4,6 +4,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod aof;
 mod bad_input;
 mod bad_input_auth;
 mod bad_input_limits;

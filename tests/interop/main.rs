@@ -6,6 +6,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod aof;
 mod applications;
 mod clients;
 mod differential;

@@ -1,5 +1,6 @@
-//! Data sets and writes that reach into every corner of the string type.
+//! Data sets and writes that reach into every corner of the types.
 
+use super::client::command;
 use super::{Client, Server};
 
 /// Fills a server: 16 databases, expiry times, binary keys, integers, compressible and big values.
@@ -32,6 +33,41 @@ pub fn fill(server: &Server) {
     commands.push(vec![b"SET".to_vec(), b"big".to_vec(), noise]);
     commands.push(vec![b"SET".to_vec(), b"long".to_vec(), vec![b'x'; 1_048_577]]);
     pipeline(&mut client, &commands);
+}
+
+/// Values of every type, with all that a file must bring back.
+const COLLECTIONS: [&str; 21] = [
+    "SELECT 1",
+    "RPUSH list a b 3 -4 5.5",
+    "LPUSH list first",
+    "LREM list 1 b",
+    "SADD ints 1 2 300000",
+    "SADD set x y z",
+    "SMOVE set ints y",
+    "HSET hash f v n 12",
+    "HINCRBYFLOAT hash n 0.5",
+    "PEXPIREAT hash 4000000000000",
+    "ZADD zset 1.5 a -inf b 17 c",
+    "ZINCRBY zset 0.1 a",
+    "PFADD hll a b c",
+    "XADD stream 1-1 f v",
+    "XADD stream 1-2 f v g w",
+    "XADD stream 2-1 h i",
+    "XGROUP CREATE stream group 0",
+    "XREADGROUP GROUP group alice COUNT 2 STREAMS stream >",
+    "XDEL stream 1-1",
+    "XGROUP CREATE empty group $ MKSTREAM",
+    "XGROUP CREATECONSUMER empty group nobody",
+];
+
+/// Fills database 1 with collections of every type.
+pub fn fill_collections(server: &Server) {
+    let mut client = server.client();
+    for line in COLLECTIONS {
+        client.send(&command(line));
+        let reply = client.reply().unwrap().text();
+        assert!(!reply.starts_with('-'), "{line}: {reply}");
+    }
 }
 
 /// Writes that arrive in the stream in another form than they were typed, or touch more than one key.

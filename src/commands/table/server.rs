@@ -83,6 +83,11 @@ pub(super) const COMMANDS: &[Command] = &[
         .since("1.0.0")
         .cost("O(N) for N keys")
         .does("Writes a snapshot to disk and answers when it is there."),
+    Command::new("bgrewriteaof", 1, Run::Node(NodeCommand::Bgrewriteaof))
+        .flags(Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::NO_ASYNC_LOADING))
+        .group(Group::Server, &[])
+        .since("1.0.0")
+        .does("Writes a new base of the append-only file in the background."),
     Command::new("bgsave", -1, Run::Node(NodeCommand::Bgsave))
         .flags(Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::NO_ASYNC_LOADING))
         .group(Group::Server, &[])

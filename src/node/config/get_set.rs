@@ -152,7 +152,6 @@ impl Config {
         param.set(self, &args)?;
         let after = param.show(self);
         let refusal = match (param.name, after.as_str()) {
-            ("appendonly", "yes") => "there is no append-only file yet, use save points instead",
             ("activedefrag", "yes") => NO_DEFRAGMENTATION,
             ("tls-cluster" | "tls-replication", "yes") => NO_TLS,
             ("tls-port", port) if port != "0" => NO_TLS,

@@ -273,10 +273,6 @@ impl Config {
                 notes.push(text.to_owned());
             }
         };
-        note(
-            self.appendonly,
-            "'appendonly yes': there is no append-only file yet, only snapshots persist data",
-        );
         note(self.daemonize, "'daemonize yes': the server stays in the foreground");
         note(self.is_on("cluster-enabled"), "'cluster-enabled yes': cluster mode is not supported");
         note(self.integer("tls-port") != 0, "'tls-port': TLS is not supported, the port stays closed");

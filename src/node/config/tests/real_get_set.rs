@@ -71,7 +71,7 @@ const LEFT_OUT: [&str; 9] = [
     "port",              // moves the listener
     "bind",              // moves the listener
     "maxclients",        // bounded by the limits of the machine
-    "appendonly",        // real Redis can, we cannot yet
+    "appendonly",        // makes files in the background
     "tls-port",          // needs certificates
     "maxmemory-clients", // evicts the test's own connection; overflows to a percentage in Redis
     "oom-score-adj",     // depends on the rights of the process

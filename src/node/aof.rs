@@ -1,0 +1,312 @@
+//! The append-only file of a running node: what commands are appended, when they reach the disk, and who waits for it.
+//!
+//! Writes go into the system's cache on the node's thread, before any reply leaves. A helper thread waits for the disk:
+//! every second, or (`appendfsync always`) as often as it can, while the replies of everything that was written
+//! meanwhile wait together.
+
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use tokio::sync::Notify;
+
+use super::config::AppendFsync;
+use super::event::StopReason;
+use super::state::{Node, Shared};
+use crate::commands::CmdError;
+use crate::persistence::{AppendFile, Manifest};
+use crate::protocol::write_request;
+
+/// How long a write may wait for the disk that a sync keeps busy (`everysec`), as in Redis.
+const POSTPONE_MAX: Duration = Duration::from_secs(2);
+/// Time between two syncs with `everysec`.
+const SYNC_EVERY: Duration = Duration::from_secs(1);
+
+/// The append-only file, on or off.
+#[derive(Debug, Default)]
+pub(super) struct Aof {
+    pub(super) log: Option<Log>,
+    pub(super) manifest: Manifest,
+    pub(super) rewrite: super::aof_rewrite::RewriteState,
+    /// Why the disk refused a write or a sync; commands that write are refused meanwhile.
+    pub(super) failure: Option<String>,
+    /// `aof_delayed_fsync`: writes that waited for a sync that took too long.
+    pub(super) delayed: u64,
+}
+
+/// The file that commands are appended to.
+#[derive(Debug)]
+pub(super) struct Log {
+    pub(super) file: AppendFile,
+    /// Commands that are not written yet.
+    buffer: Vec<u8>,
+    /// Database of the last command; `None` when the next one must SELECT.
+    selected: Option<usize>,
+    /// Bytes written since the node began, in all files, …
+    written: u64,
+    /// … and those of them that are on the disk.
+    synced: u64,
+    /// Bytes in the files before this one.
+    pub(super) before: u64,
+    is_syncing: bool,
+    last_sync: Instant,
+    postponed_since: Option<Instant>,
+    on_disk: Rc<Notify>,
+}
+
+impl Log {
+    pub(super) fn new(file: AppendFile, before: u64) -> Self {
+        Self {
+            file,
+            buffer: Vec::new(),
+            selected: None,
+            written: 0,
+            synced: 0,
+            before,
+            is_syncing: false,
+            last_sync: Instant::now(),
+            postponed_since: None,
+            on_disk: Rc::default(),
+        }
+    }
+
+    /// Goes on in another file; who waits for the old one goes on waiting.
+    pub(super) fn switch_to(&mut self, file: AppendFile) {
+        self.before += self.file.len();
+        self.file = file;
+        self.selected = None;
+    }
+
+    /// Goes on in an empty file: what was appended so far is kept elsewhere.
+    pub(super) fn start_over(&mut self, file: AppendFile) {
+        self.buffer.clear();
+        self.before = 0;
+        self.file = file;
+        self.selected = None;
+    }
+
+    /// Appends one command of database `db`.
+    #[inline]
+    pub(super) fn command(&mut self, db: usize, parts: &[&[u8]]) {
+        self.select(db);
+        write_request(parts, &mut |piece| self.buffer.extend_from_slice(piece));
+    }
+
+    /// Appends one command that is encoded already.
+    pub(super) fn encoded(&mut self, db: usize, command: &[u8]) {
+        self.select(db);
+        self.buffer.extend_from_slice(command);
+    }
+
+    /// Opens a transaction whose first command is for `db`.
+    pub(super) fn multi(&mut self, db: usize) {
+        self.command(db, &[b"MULTI"]);
+    }
+
+    /// Closes a transaction.
+    pub(super) fn exec(&mut self) {
+        write_request(&[b"EXEC"], &mut |piece| self.buffer.extend_from_slice(piece));
+    }
+
+    fn select(&mut self, db: usize) {
+        if self.selected.replace(db) != Some(db) {
+            let mut digits = itoa::Buffer::new();
+            let select: [&[u8]; 2] = [b"SELECT", digits.format(db).as_bytes()];
+            write_request(&select, &mut |piece| self.buffer.extend_from_slice(piece));
+        }
+    }
+
+    /// Bytes of all files, with what is not written yet.
+    pub(super) fn size(&self) -> u64 {
+        self.before + self.file.len() + self.buffer.len() as u64
+    }
+
+    pub(super) fn buffered(&self) -> usize {
+        self.buffer.len()
+    }
+
+    pub(super) fn is_syncing(&self) -> bool {
+        self.is_syncing
+    }
+}
+
+impl Node {
+    /// Where the parts of the append-only file are.
+    pub(super) fn aof_folder(&self) -> PathBuf {
+        self.config.dir.join(&self.config.appenddirname)
+    }
+
+    /// Writes what commands have appended. With `everysec` it may wait while a sync keeps the disk busy.
+    pub(super) fn flush_aof(&mut self) {
+        let policy = self.config.appendfsync;
+        let Some(log) = &mut self.aof.log else { return };
+        if log.buffer.is_empty() {
+            return;
+        }
+        if policy == AppendFsync::EverySec && log.is_syncing {
+            // The write would wait for the sync, and all clients with it.
+            let since = *log.postponed_since.get_or_insert_with(Instant::now);
+            if since.elapsed() < POSTPONE_MAX {
+                return;
+            }
+            self.aof.delayed += 1;
+        }
+        self.write_aof();
+    }
+
+    /// Writes what commands have appended, now.
+    pub(super) fn write_aof(&mut self) {
+        let policy = self.config.appendfsync;
+        let Some(log) = &mut self.aof.log else { return };
+        log.postponed_since = None;
+        match log.file.append(&log.buffer) {
+            Ok(()) => {
+                log.written += log.buffer.len() as u64;
+                log.buffer.clear();
+                log.buffer.shrink_to(1 << 20);
+                if policy == AppendFsync::No {
+                    log.synced = log.written;
+                }
+                if self.aof.failure.is_some() && !self.aof.rewrite.is_wanted() {
+                    self.aof.failure = None;
+                    self.warning("AOF write error looks solved, Redis can write again.");
+                }
+            }
+            Err(error) => return self.aof_failed(&format!("Error writing to the AOF file: {error}"), &error),
+        }
+        if policy == AppendFsync::Always {
+            self.sync_aof();
+        }
+    }
+
+    /// The disk refused. Nothing that is not on it may be acknowledged with `always`: then the node ends.
+    fn aof_failed(&mut self, line: &str, error: &std::io::Error) {
+        if self.aof.failure.is_none() {
+            self.warning(line);
+        }
+        self.aof.failure = Some(error.to_string());
+        if self.config.appendfsync == AppendFsync::Always {
+            self.warning(
+                "Can't recover from AOF write error when the AOF fsync policy is 'always'. Exiting...",
+            );
+            self.exit.stop(StopReason::Crashed(format!("{line} (appendfsync always)")));
+        }
+    }
+
+    /// Starts to wait for the disk, unless that is under way.
+    fn sync_aof(&mut self) {
+        let Some(shared) = self.me.upgrade() else { return };
+        let Some(log) = &mut self.aof.log else { return };
+        if log.is_syncing || log.synced == log.written {
+            return;
+        }
+        log.is_syncing = true;
+        let exit = Rc::clone(&self.exit);
+        tokio::task::spawn_local(super::runtime::guarded(exit, sync(shared)));
+    }
+
+    /// Ten times a second: writes what waited, and starts the sync of the second.
+    pub(super) fn tick_aof(&mut self) {
+        self.flush_aof();
+        let now_due = self.aof.log.as_ref().is_some_and(|log| log.last_sync.elapsed() >= SYNC_EVERY);
+        if now_due && self.config.appendfsync != AppendFsync::No {
+            self.sync_aof();
+        }
+    }
+
+    /// What must be on the disk before the replies of this turn may leave; `None` if they may.
+    #[inline]
+    pub(super) fn unsynced(&self) -> Option<Unsynced> {
+        let log = self.aof.log.as_ref()?;
+        let waits = self.config.appendfsync == AppendFsync::Always && log.synced < log.written;
+        waits.then(|| Unsynced { up_to: log.written, on_disk: Rc::clone(&log.on_disk) })
+    }
+
+    /// Why commands that write are refused: the append-only file cannot be written.
+    pub(super) fn admit_by_aof(&self) -> Result<(), CmdError> {
+        match &self.aof.failure {
+            None => Ok(()),
+            Some(error) => Err(CmdError::from(format!("MISCONF Errors writing to the AOF file: {error}"))),
+        }
+    }
+
+    /// Writes and syncs on this thread, at the node's end.
+    ///
+    /// # Errors
+    /// What the disk says.
+    pub(super) fn finish_aof(&mut self) -> Result<(), String> {
+        self.write_aof();
+        let Some(log) = &mut self.aof.log else { return Ok(()) };
+        if !log.buffer.is_empty() {
+            return Err(self.aof.failure.clone().unwrap_or_default());
+        }
+        let synced = log.file.for_sync().and_then(|file| file.sync_data());
+        log.synced = log.written;
+        log.on_disk.notify_waiters();
+        synced.map_err(|error| error.to_string())
+    }
+}
+
+/// Bytes that are not on the disk yet.
+#[derive(Debug)]
+pub(super) struct Unsynced {
+    up_to: u64,
+    on_disk: Rc<Notify>,
+}
+
+impl Unsynced {
+    /// Waits until they are.
+    pub(super) async fn wait(self, shared: &Shared) {
+        loop {
+            // Registered before the look, so that no call is missed.
+            let on_disk = self.on_disk.notified();
+            let is_there = match &shared.borrow().aof.log {
+                Some(log) if Rc::ptr_eq(&log.on_disk, &self.on_disk) => log.synced >= self.up_to,
+                // It was switched off, which writes and syncs all of it.
+                _ => true,
+            };
+            if is_there {
+                return;
+            }
+            on_disk.await;
+        }
+    }
+}
+
+/// Waits for the disk on a helper thread, again and again while more was written (`always`).
+async fn sync(shared: Shared) {
+    loop {
+        let (file, up_to) = {
+            let mut node = shared.borrow_mut();
+            let Some(log) = &mut node.aof.log else { return };
+            log.last_sync = Instant::now();
+            (log.file.for_sync(), log.written)
+        };
+        let outcome = match file {
+            Ok(file) => super::snapshot::on_thread("aof-fsync", move || file.sync_data()).await,
+            Err(error) => Ok(Err(error)),
+        };
+        let outcome = outcome.unwrap_or_else(|error| Err(std::io::Error::other(error)));
+        let mut node = shared.borrow_mut();
+        let always = node.config.appendfsync == AppendFsync::Always;
+        let Some(log) = &mut node.aof.log else { return };
+        match outcome {
+            Ok(()) => {
+                log.synced = log.synced.max(up_to);
+                log.on_disk.notify_waiters();
+                if !always || log.synced == log.written {
+                    log.is_syncing = false;
+                    return node.flush_aof();
+                }
+            }
+            Err(error) => {
+                // The system may have dropped what it could not write: no later sync can vouch for these bytes. A
+                // rewrite makes a new file of everything.
+                log.is_syncing = false;
+                node.aof_failed(&format!("Fail to fsync the AOF file: {error}"), &error);
+                node.aof.rewrite.want();
+                return;
+            }
+        }
+    }
+}

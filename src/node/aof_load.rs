@@ -1,0 +1,256 @@
+//! The append-only file at the node's start, and DEBUG LOADAOF.
+
+use std::io::{Read as _, Seek as _, SeekFrom};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::ops::ControlFlow;
+use std::path::Path;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::aof::Log;
+use super::client::{Client, ClientKind};
+use super::session::Session;
+use super::snapshot::{Job, Progress};
+use super::state::Node;
+use crate::commands::check;
+use crate::persistence::{
+    AofError, AppendFile, Damage, Ending, LoadOptions, Loaded, Manifest, load, move_aside, open,
+    open_to_write, read_commands,
+};
+use crate::store::Store;
+
+/// First bytes of a file in the RDB format.
+const RDB_MAGIC: &[u8] = b"REDIS";
+
+impl Node {
+    /// The manifest on the disk; `None` if there is none.
+    ///
+    /// # Errors
+    /// It cannot be read, or is none.
+    pub(super) fn read_manifest(&self) -> Result<Option<Manifest>, String> {
+        let path = self.manifest_path();
+        let text = match std::fs::read_to_string(&path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(format!("can't open the AOF manifest {}: {error}", path.display())),
+        };
+        let parsed = Manifest::parse(&text);
+        parsed.map(Some).map_err(|error| format!("\n*** FATAL AOF MANIFEST FILE ERROR ***\n{error}"))
+    }
+
+    /// With `appendonly yes`: the data of the append-only file, or of the RDB file if there is none yet, and commands
+    /// are appended from then on. Returns the keys loaded.
+    ///
+    /// # Errors
+    /// What is damaged and where; the node must not start, because it would write over it.
+    pub(super) fn load_aof_at_start(&mut self) -> Result<u64, String> {
+        let begun = Instant::now();
+        let folder = self.aof_folder();
+        let Some(manifest) = self.find_aof()? else {
+            // Redis would begin empty beside a full RDB file.
+            let keys = self.load_at_start()?;
+            std::fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+            self.make_first_base()?;
+            return Ok(keys);
+        };
+        self.load_parts(&manifest)?;
+        self.notice(format!("DB loaded from append only file: {:.3} seconds", begun.elapsed().as_secs_f64()));
+        self.aof.manifest = manifest;
+        if self.aof.manifest.base.is_none() {
+            self.make_first_base()?;
+        } else {
+            self.open_log()?;
+        }
+        self.remove_history();
+        Ok((0..self.store.databases()).map(|db| self.store.db(db).len() as u64).sum())
+    }
+
+    /// The manifest; one for a file from before there were manifests; `None` if there is no append-only file.
+    fn find_aof(&mut self) -> Result<Option<Manifest>, String> {
+        if let Some(manifest) = self.read_manifest()? {
+            return Ok(Some(manifest));
+        }
+        let (folder, name) = (self.aof_folder(), self.config.appendfilename.clone());
+        let old = self.config.dir.join(&name);
+        if old.is_file() {
+            std::fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+            move_aside(&old, &folder.join(&name)).map_err(|error| error.to_string())?;
+            let mut manifest = Manifest::default();
+            manifest.adopt(&name);
+            self.store_manifest(manifest.clone())?;
+            self.notice(format!("Successfully migrated an old-style AOF configuration ({name})."));
+            return Ok(Some(manifest));
+        }
+        let prefix = format!("{name}.");
+        let parts = std::fs::read_dir(&folder).into_iter().flatten().flatten();
+        let left =
+            parts.map(|entry| entry.file_name()).find(|file| file.to_string_lossy().starts_with(&prefix));
+        match left {
+            None => Ok(None),
+            Some(file) => Err(format!(
+                "{} is missing, but {} is there: the data would be lost. Put the manifest back, or move the folder \
+                 away to begin empty",
+                self.manifest_path().display(),
+                folder.join(file).display()
+            )),
+        }
+    }
+
+    /// What is in memory becomes the base; an increment follows it.
+    fn make_first_base(&mut self) -> Result<(), String> {
+        let reader = self.store.begin_snapshot();
+        self.store.capture(usize::MAX);
+        let mut options = self.write_options(true);
+        options.aux.aof_base = true;
+        let job = Job { progress: Progress::new(reader.keys()), reader, options, abandoned: Arc::default() };
+        let mut manifest = self.aof.manifest.clone();
+        let base = manifest.next_base(&self.config.appendfilename, true);
+        let path = self.aof_folder().join(&base.name);
+        job.write_file(&path)?;
+        self.notice(format!("Creating AOF base file {} on server start", base.name));
+        // Commands of increments without a base are in the new one.
+        manifest.replace_base(base, 0);
+        self.store_manifest(manifest)?;
+        self.open_log()
+    }
+
+    /// Opens the last increment, or makes the first one.
+    fn open_log(&mut self) -> Result<(), String> {
+        let folder = self.aof_folder();
+        let mut manifest = self.aof.manifest.clone();
+        if manifest.increments.is_empty() {
+            let part = manifest.add_increment(&self.config.appendfilename);
+            self.notice(format!("Creating AOF incr file {} on server start", part.name));
+            self.store_manifest(manifest.clone())?;
+        }
+        let mut before = 0;
+        let mut last = None;
+        for part in manifest.parts() {
+            let path = folder.join(&part.name);
+            before += path.metadata().map_or(0, |metadata| metadata.len());
+            last = Some(path);
+        }
+        let path = last.unwrap_or_default();
+        let file = AppendFile::open(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+        let before = before.saturating_sub(file.len());
+        let log = Log::new(file, before);
+        self.aof.rewrite.base_size = log.size();
+        self.aof.log = Some(log);
+        self.update_streaming();
+        Ok(())
+    }
+
+    /// `DEBUG LOADAOF`: the data are what the append-only file says.
+    ///
+    /// # Errors
+    /// Why it cannot be loaded; the data are then as they were.
+    pub(super) fn reload_aof(&mut self) -> Result<(), String> {
+        self.finish_aof()?;
+        let manifest = self.aof.manifest.clone();
+        // Nothing that is executed for it may be appended to it.
+        let log = self.aof.log.take();
+        self.update_streaming();
+        let databases = self.store.databases();
+        let old = std::mem::replace(&mut self.store, Store::new(databases, self.random));
+        let loaded = self.load_parts(&manifest);
+        let unwanted = if loaded.is_err() { std::mem::replace(&mut self.store, old) } else { old };
+        // Freeing it may take long; without a thread it is freed here.
+        let _ = super::helper::start("lazyfree", move || drop(unwanted));
+        self.aof.log = log;
+        self.update_streaming();
+        self.mark_all_watchers();
+        loaded
+    }
+
+    fn load_parts(&mut self, manifest: &Manifest) -> Result<(), String> {
+        let mut parts = manifest.parts().peekable();
+        let mut session = self.loading_session();
+        while let Some(part) = parts.next() {
+            let begun = Instant::now();
+            self.load_part(&part.name, parts.peek().is_none(), &mut session)?;
+            let kind = if manifest.base.as_ref() == Some(part) { "base" } else { "incr" };
+            let seconds = begun.elapsed().as_secs_f64();
+            self.notice(format!("DB loaded from {kind} file {}: {seconds:.3} seconds", part.name));
+        }
+        Ok(())
+    }
+
+    /// A client that executes what a file says.
+    fn loading_session(&mut self) -> Session {
+        let nobody = SocketAddr::from((IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0));
+        let client = Rc::new(Client::new(0, nobody, nobody, self.clock.since_start()));
+        client.kind.set(ClientKind::Master);
+        Session::new(client, true)
+    }
+
+    fn load_part(&mut self, name: &str, is_last: bool, session: &mut Session) -> Result<(), String> {
+        let path = self.aof_folder().join(name);
+        let shown = path.display().to_string();
+        let mut file = open(&path).map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => format!("The AOF file {shown} doesn't exist"),
+            _ => format!("Can't open the append-only file {shown}: {error}"),
+        })?;
+        let mut magic = Vec::new();
+        let begins = (&mut file).take(RDB_MAGIC.len() as u64).read_to_end(&mut magic);
+        begins.and_then(|_| file.seek(SeekFrom::Start(0))).map_err(|error| format!("{shown}: {error}"))?;
+        let mut begun = Vec::new();
+        let mut base = 0;
+        if magic == RDB_MAGIC {
+            let loaded = self.decode_preamble(&file).map_err(|error| format!("{shown}: {error}"))?;
+            (self.store, begun, base) = (loaded.store, loaded.rest, loaded.bytes);
+        }
+        let bulk_max = self.config.proto_max_bulk_len;
+        session.db = 0;
+        let result = read_commands(&file, &begun, bulk_max, |args| {
+            let command = check(args).map_err(|error| error.to_string())?;
+            let applied = self.apply(session, command, args);
+            if self.garbage.len() > 1000 {
+                self.free_garbage();
+            }
+            applied
+        });
+        self.free_garbage();
+        let Err(AofError { offset, damage }) = result else { return Ok(()) };
+        let offset = base + offset;
+        session.transaction = None;
+        match damage {
+            Damage::Torn if is_last && self.config.aof_load_truncated => self.cut_torn_end(&path, offset),
+            Damage::Torn => Err(format!(
+                "Unexpected end of file reading the append only file {shown} at offset {offset}. You can: 1) Make a \
+                 backup of your AOF file, then use ./redis-check-aof --fix <filename.manifest>. 2) Alternatively you \
+                 can set the 'aof-load-truncated' configuration option to yes and restart the server."
+            )),
+            Damage::Format(reason) => Err(format!(
+                "Bad file format reading the append only file {shown} at offset {offset} ({reason}): make a backup of \
+                 your AOF file, then use ./redis-check-aof --fix <filename.manifest>"
+            )),
+            Damage::Refused(reason) => Err(format!(
+                "The command at offset {offset} of the append only file {shown} cannot be executed: {reason}"
+            )),
+            Damage::Io(error) => {
+                Err(format!("Unrecoverable error reading the append only file {shown}: {error}"))
+            }
+        }
+    }
+
+    fn cut_torn_end(&mut self, path: &Path, offset: u64) -> Result<(), String> {
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let file = open_to_write(path).map_err(|error| format!("{}: {error}", path.display()))?;
+        let len = file.metadata().map_or(offset, |metadata| metadata.len());
+        self.warning(format!("!!! Warning: short read while loading the AOF file {name}!!!"));
+        self.warning(format!(
+            "Truncating the AOF {name} at offset {offset}: {} bytes are dropped",
+            len - offset
+        ));
+        let cut = file.set_len(offset).and_then(|()| file.sync_all());
+        cut.map_err(|error| format!("Error truncating the AOF file {name}: {error}"))?;
+        self.warning("AOF loaded anyway because aof-load-truncated is enabled");
+        Ok(())
+    }
+
+    fn decode_preamble(&mut self, file: &std::fs::File) -> Result<Loaded, String> {
+        let options = LoadOptions { ending: Ending::Open, ..self.load_options() };
+        load(file, &options, |_| ControlFlow::Continue(())).map_err(|error| error.to_string())
+    }
+}

@@ -1,0 +1,302 @@
+//! The append-only file: what was acknowledged is there after a crash, and a damaged file is refused or cut.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::channel;
+
+use repliscope::node::{NodeEvent, NodeHandle, NodeOptions, StopReason};
+
+use super::support::client::command;
+use super::support::data::{fill_collections, write_all_forms};
+use super::support::server::Kind;
+use super::support::{SOON, Server, until, until_equal};
+
+const ON: &str = "appendonly yes";
+
+/// Parts of the append-only file of a server, by name.
+fn parts(server: &Server) -> Vec<String> {
+    let folder = fs::read_dir(server.dir().join("appendonlydir")).unwrap();
+    let mut names: Vec<String> =
+        folder.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+fn part(server: &Server, name: &str) -> PathBuf {
+    server.dir().join("appendonlydir").join(name)
+}
+
+fn rewrite(server: &Server) {
+    let before = server.number("aof_rewrites");
+    assert_eq!(server.ask("BGREWRITEAOF"), "Background append only file rewriting started");
+    until("the file is rewritten", &[server], || server.number("aof_rewrites") > before);
+}
+
+/// Why a node does not start in a folder.
+fn refusal(dir: &Path, directives: &[(&str, &str)]) -> String {
+    let mut all = vec![("appendonly", "yes"), ("port", "0"), ("bind", "127.0.0.1"), ("save", "")];
+    all.extend(directives);
+    all.push(("dir", dir.to_str().unwrap()));
+    let directives = all.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+    let (sender, events) = channel();
+    let options = NodeOptions { directives, ..NodeOptions::default() };
+    let _node = NodeHandle::start(options, move |event| drop(sender.send(event))).unwrap();
+    loop {
+        match events.recv_timeout(SOON).unwrap() {
+            NodeEvent::Stopped(StopReason::FailedToStart(error)) => return error,
+            NodeEvent::Ready { .. } => return "it started".to_owned(),
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn a_killed_node_comes_back_with_all_that_it_has_acknowledged() {
+    for policy in ["always", "everysec", "no"] {
+        let mut server = Server::node(&[ON, &format!("appendfsync {policy}")]);
+        fill_collections(&server);
+        write_all_forms(&server, 1);
+        for _ in 0..3 {
+            let before = server.digest();
+            server.kill();
+            server.restart(&[]);
+            assert_eq!(server.digest(), before, "{policy}");
+            server.ask("INCR restarts");
+        }
+        assert_eq!(server.ask("GET restarts"), "3");
+    }
+}
+
+#[test]
+fn a_rewritten_file_holds_the_same_data_in_either_form() {
+    for preamble in ["yes", "no"] {
+        let mut server = Server::node(&[ON, &format!("aof-use-rdb-preamble {preamble}")]);
+        fill_collections(&server);
+        for n in 0..300 {
+            server.ask(&format!("RPUSH long element{n}"));
+        }
+        server.ask("SET k before");
+        rewrite(&server);
+        let suffix = if preamble == "yes" { "rdb" } else { "aof" };
+        let names = [
+            format!("appendonly.aof.2.base.{suffix}"),
+            "appendonly.aof.2.incr.aof".into(),
+            "appendonly.aof.manifest".into(),
+        ];
+        assert_eq!(parts(&server), names, "what was replaced is gone");
+        server.ask("SET k after");
+        let before = server.digest();
+        assert_eq!(server.ask("DEBUG LOADAOF"), "OK");
+        assert_eq!(server.digest(), before, "{preamble}");
+        server.kill();
+        server.restart(&[]);
+        assert_eq!(server.digest(), before, "{preamble}");
+        let mut client = server.client();
+        client.ask(&["SELECT", "1"]);
+        assert!(client.ask(&["XINFO", "CONSUMERS", "empty", "group"]).text().contains("nobody"));
+        assert!(client.ask(&["XPENDING", "stream", "group", "-", "+", "9"]).text().contains("alice"));
+    }
+}
+
+#[test]
+fn writes_go_on_while_a_file_is_rewritten_and_none_is_lost_or_doubled() {
+    let mut server = Server::node(&[ON, "appendfsync always"]);
+    server.ask("DEBUG POPULATE 50000");
+    let mut writers: Vec<_> = (0..3).map(|_| server.client()).collect();
+    for round in 0..4 {
+        rewrite_while(&server, || {
+            for client in &mut writers {
+                client.ask(&["INCR", "counter"]);
+                client.ask(&["RPUSH", "list", "element"]);
+            }
+        });
+        let before = (server.digest(), server.ask("GET counter"), server.ask("LLEN list"));
+        server.kill();
+        server.restart(&[]);
+        let after = (server.digest(), server.ask("GET counter"), server.ask("LLEN list"));
+        assert_eq!(after, before, "round {round}");
+        assert_eq!(after.1, after.2);
+        writers = (0..3).map(|_| server.client()).collect();
+    }
+}
+
+fn rewrite_while(server: &Server, mut write: impl FnMut()) {
+    let before = server.number("aof_rewrites");
+    write();
+    assert_eq!(server.ask("BGREWRITEAOF"), "Background append only file rewriting started");
+    while server.number("aof_rewrites") == before {
+        write();
+    }
+}
+
+#[test]
+fn it_is_switched_on_and_off_while_the_node_serves() {
+    let mut server = Server::node(&[]);
+    fill_collections(&server);
+    assert_eq!(server.info("aof_enabled"), "0");
+    assert_eq!(server.ask("CONFIG SET appendonly yes"), "OK");
+    server.ask("SET while switching");
+    until("the first base is there", &[&server], || server.number("aof_rewrites") == 1);
+    server.ask("SET after it");
+    let before = server.digest();
+    assert_eq!(server.ask("CONFIG SET appendonly no"), "OK");
+    server.ask("SET this lost");
+    server.kill();
+    server.restart(&[("appendonly", "yes")]);
+    assert_eq!(server.digest(), before);
+    assert_eq!(server.info("aof_enabled"), "1");
+}
+
+#[test]
+fn a_torn_end_is_cut_off_and_said() {
+    let mut server = Server::node(&[ON]);
+    for request in ["SET a 1", "SET b 2", "SET c 3"] {
+        server.ask(request);
+    }
+    let mut client = server.client();
+    for request in ["MULTI", "SET d 4", "SET e 5", "EXEC"] {
+        client.send(&command(request));
+        client.reply().unwrap();
+    }
+    server.kill();
+    let path = part(&server, "appendonly.aof.1.incr.aof");
+    let whole = fs::read(&path).unwrap();
+    let exec = b"*1\r\n$4\r\nEXEC\r\n".len();
+    for (cut, keys) in [(0, "5"), (1, "3"), (exec, "3"), (exec + 40, "3"), (exec + 80, "2")] {
+        fs::write(&path, &whole[..whole.len() - cut]).unwrap();
+        if cut > 0 {
+            let text = refusal(server.dir(), &[("aof-load-truncated", "no")]);
+            assert!(text.starts_with("Unexpected end of file reading the append only file"), "{cut}: {text}");
+        }
+        server.restart(&[]);
+        assert_eq!(server.ask("DBSIZE"), keys, "{cut} bytes cut");
+        // The file goes on where its good part ends.
+        server.ask("SET more 1");
+        server.kill();
+        server.restart(&[]);
+        assert_eq!(server.ask("EXISTS more a"), "2", "{cut}");
+        server.kill();
+    }
+}
+
+#[test]
+fn a_damaged_file_is_refused_and_names_its_place() {
+    let mut server = Server::node(&[ON]);
+    server.ask("SET a 1");
+    server.ask("SET b 2");
+    server.kill();
+    let path = part(&server, "appendonly.aof.1.incr.aof");
+    let good = fs::read(&path).unwrap();
+    let set = b"*3\r\n$3\r\nSET\r\n$1\r\nb\r\n$1\r\n2\r\n".len();
+    for (what, bytes, wanted) in [
+        ("zeros at the end", [&good[..], &[0; 100]].concat(), format!("at offset {}", good.len())),
+        ("a wrong byte", good.iter().map(|b| if *b == b'b' { b'\n' } else { *b }).collect(), String::new()),
+        (
+            "a length",
+            [&good[..good.len() - set], b"*3\r\n$9999999999\r\n"].concat(),
+            "Bad file format".into(),
+        ),
+        ("a command", [&good[..], b"*1\r\n$4\r\nNOPE\r\n"].concat(), "unknown command 'NOPE'".into()),
+    ] {
+        fs::write(&path, &bytes).unwrap();
+        let text = refusal(server.dir(), &[]);
+        if what == "a wrong byte" {
+            assert_eq!(text, "it started", "a byte of a key is as good as another");
+            continue;
+        }
+        assert!(text.contains(&wanted), "{what}: {text}");
+        assert_eq!(fs::read(&path).unwrap(), bytes, "{what}: the file is as it was");
+    }
+}
+
+#[test]
+fn a_manifest_that_is_none_or_is_missing_is_no_empty_data_set() {
+    let mut server = Server::node(&[ON]);
+    server.ask("SET a 1");
+    server.kill();
+    let manifest = part(&server, "appendonly.aof.manifest");
+    let good = fs::read_to_string(&manifest).unwrap();
+    fs::write(&manifest, "file ../x seq 1 type b\n").unwrap();
+    let text = refusal(server.dir(), &[]);
+    assert!(text.contains("FATAL AOF MANIFEST FILE ERROR") && text.contains("at line 1"), "{text}");
+    fs::write(&manifest, format!("{good}file more.aof seq 9 type i\n")).unwrap();
+    let text = refusal(server.dir(), &[]);
+    assert!(text.contains("more.aof doesn't exist"), "{text}");
+    fs::remove_file(&manifest).unwrap();
+    let text = refusal(server.dir(), &[]);
+    assert!(text.contains("appendonly.aof.manifest is missing, but"), "{text}");
+    fs::write(&manifest, good).unwrap();
+    server.restart(&[]);
+    assert_eq!(server.ask("GET a"), "1");
+}
+
+#[test]
+fn a_file_from_before_there_were_manifests_and_an_rdb_file_are_taken_over() {
+    let mut server = Server::node(&[]);
+    server.ask("SET from rdb");
+    server.ask("SAVE");
+    server.kill();
+    server.restart(&[("appendonly", "yes")]);
+    assert_eq!(server.ask("GET from"), "rdb");
+    server.kill();
+    fs::remove_file(server.dir().join("dump.rdb")).unwrap();
+    server.restart(&[]);
+    assert_eq!(server.ask("GET from"), "rdb", "it is in the base now");
+
+    let mut server = Server::node(&[]);
+    server.kill();
+    let old = [&b"*2\r\n$6\r\nSELECT\r\n$1\r\n0\r\n"[..], &command("SET from old")].concat();
+    fs::write(server.dir().join("appendonly.aof"), old).unwrap();
+    server.restart(&[("appendonly", "yes")]);
+    assert_eq!(server.ask("GET from"), "old");
+    server.ask("SET and new");
+    server.kill();
+    server.restart(&[]);
+    assert_eq!(server.ask("EXISTS from and"), "2");
+    rewrite(&server);
+    assert!(!parts(&server).contains(&"appendonly.aof".to_owned()));
+}
+
+#[test]
+fn a_replica_keeps_what_its_master_sends_and_begins_anew_after_a_full_sync() {
+    let master = Server::node(&[]);
+    fill_collections(&master);
+    let mut replica = Server::replica_of(Kind::Node, &master, &[ON]);
+    until_equal(&master, &replica);
+    until("the first base is there", &[&replica], || replica.number("aof_rewrites") >= 1);
+    write_all_forms(&master, 1);
+    until_equal(&master, &replica);
+    let before = replica.digest();
+    replica.kill();
+    replica.forget("replicaof");
+    replica.restart(&[]);
+    assert_eq!(replica.digest(), before, "as a master of its own");
+    replica.follow(&master);
+    until_equal(&master, &replica);
+}
+
+#[test]
+fn a_full_disk_refuses_writes_and_reads_go_on() {
+    if !Path::new("/dev/full").exists() {
+        return;
+    }
+    let mut server = Server::node(&[ON, "auto-aof-rewrite-percentage 0"]);
+    server.ask("SET a 1");
+    // What a rewrite begins is the full disk.
+    std::os::unix::fs::symlink("/dev/full", part(&server, "appendonly.aof.2.incr.aof")).unwrap();
+    rewrite(&server);
+    // The write whose trouble is found is answered before the disk is asked.
+    server.ask("SET b 2");
+    let refused = server.ask("SET c 3");
+    assert!(
+        refused.starts_with("-MISCONF Errors writing to the AOF file: No space left on device"),
+        "{refused}"
+    );
+    assert_eq!((server.ask("GET b"), server.info("aof_last_write_status")), ("2".into(), "err".into()));
+    server.kill();
+    let path = part(&server, "appendonly.aof.2.incr.aof");
+    fs::remove_file(&path).unwrap();
+    fs::write(&path, b"").unwrap();
+    server.restart(&[]);
+    assert_eq!((server.ask("GET a"), server.info("aof_last_write_status")), ("1".into(), "ok".into()));
+}
