@@ -3,13 +3,14 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::channel;
+use std::time::Duration;
 
 use repliscope::node::{NodeEvent, NodeHandle, NodeOptions, StopReason};
 
 use super::support::client::command;
 use super::support::data::{fill_collections, write_all_forms};
 use super::support::server::Kind;
-use super::support::{SOON, Server, until, until_equal};
+use super::support::{Client, SOON, Server, until, until_equal};
 
 const ON: &str = "appendonly yes";
 
@@ -299,4 +300,60 @@ fn a_full_disk_refuses_writes_and_reads_go_on() {
     fs::write(&path, b"").unwrap();
     server.restart(&[]);
     assert_eq!((server.ask("GET a"), server.info("aof_last_write_status")), ("1".into(), "ok".into()));
+}
+
+/// Kills in [`no_kill_loses_what_was_acknowledged`]; more by `REPLISCOPE_KILLS`.
+const KILLS: u32 = 8;
+
+#[test]
+fn no_kill_loses_what_was_acknowledged() {
+    let kills = std::env::var("REPLISCOPE_KILLS").map_or(KILLS, |kills| kills.parse().unwrap());
+    let rewrites = ["auto-aof-rewrite-min-size 16kb", "auto-aof-rewrite-percentage 50"];
+    let mut server = Server::start(Kind::Process, &[&[ON, "appendfsync always"][..], &rewrites].concat());
+    let mut acknowledged = 0;
+    let mut random = 0x9E37_79B9_7F4A_7C15u64;
+    for kill in 0..kills {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let port = server.port;
+        let writers: Vec<_> =
+            (0..4).map(|writer| std::thread::spawn(move || write_until_killed(port, kill, writer))).collect();
+        std::thread::sleep(Duration::from_millis(20 + (random >> 57)));
+        server.kill();
+        let counts: Vec<u64> = writers.into_iter().map(|writer| writer.join().unwrap()).collect();
+        server.restart(&[]);
+        let mut client = server.client();
+        for (writer, count) in counts.iter().enumerate() {
+            let name = format!("{kill}:{writer}");
+            let len: u64 = client.ask(&["LLEN", &name]).text().parse().unwrap();
+            // One more may be there: its reply was on its way.
+            assert!((*count..=count + 1).contains(&len), "kill {kill}: {len} of {count} of writer {writer}");
+            let twin: u64 = client.ask(&["GET", &format!("twin:{name}")]).text().parse().unwrap_or(0);
+            assert_eq!(twin, len, "kill {kill}: half a transaction of writer {writer}");
+        }
+        acknowledged += counts.iter().sum::<u64>();
+    }
+    assert!(acknowledged > u64::from(kills), "only {acknowledged} transactions in {kills} rounds");
+    println!("{kills} kills, {acknowledged} transactions acknowledged, none lost");
+}
+
+/// Transactions that were acknowledged before the connection broke.
+fn write_until_killed(port: u16, kill: u32, writer: usize) -> u64 {
+    let mut client = Client::connect(port);
+    let name = format!("{kill}:{writer}");
+    let transaction = [
+        command("MULTI"),
+        command(&format!("RPUSH {name} {}", "x".repeat(100))),
+        command(&format!("INCR twin:{name}")),
+        command("EXEC"),
+    ]
+    .concat();
+    for count in 0.. {
+        client.send(&transaction);
+        for _ in 0..4 {
+            if client.reply().is_err() {
+                return count;
+            }
+        }
+    }
+    0
 }
