@@ -4,7 +4,9 @@ use super::actions::preset_label;
 use super::format;
 use crate::lab::model::LabModel;
 use crate::lab::{ConsoleMode, ConsoleTarget, Event, LabCommand, NodeId, PromotionStep, ReplyValue};
-use crate::node::{FeedPhase, NodeEvent, NodeRole, SnapshotTarget, StopReason, SyncOutcome, TimeGap};
+use crate::node::{
+    FailoverPhase, FeedPhase, NodeEvent, NodeRole, SnapshotTarget, StopReason, SyncOutcome, TimeGap,
+};
 use crate::replication::explain;
 
 /// What people call a node: its port, or its identity once it is forgotten.
@@ -215,9 +217,29 @@ fn node(event: &NodeEvent) -> String {
             format::bytes(*bytes),
             format::duration(*took)
         ),
+        NodeEvent::Failover(phase) => failover(phase),
         NodeEvent::LinkCut(true) => "Its link was cut".to_owned(),
         NodeEvent::LinkCut(false) => "Its link was healed".to_owned(),
         NodeEvent::Log { text, .. } => text.clone(),
+    }
+}
+
+fn failover(phase: &FailoverPhase) -> String {
+    match phase {
+        FailoverPhase::WaitingForSync { target: Some((_, port)) } => {
+            format!("Failover: holds writes back until {port} has everything")
+        }
+        FailoverPhase::WaitingForSync { target: None } => {
+            "Failover: holds writes back until a replica has everything".to_owned()
+        }
+        FailoverPhase::InProgress { target: (_, port), forced: false } => {
+            format!("Failover: {port} has everything and is asked to take over")
+        }
+        FailoverPhase::InProgress { target: (_, port), forced: true } => {
+            format!("Failover: the time is over, {port} is asked to take over as it is")
+        }
+        FailoverPhase::Done => "Failover done: the other node is the master".to_owned(),
+        FailoverPhase::Aborted { reason } => format!("Failover given up: {reason}"),
     }
 }
 

@@ -277,6 +277,7 @@ pub enum NodeCommand {
     Dump,
     Echo,
     Exec,
+    Failover,
     Hello,
     Info,
     Lastsave,

@@ -158,7 +158,7 @@ impl Connection {
                     // It may have ended while the replies before went out.
                     let (unpause, is_paused) = {
                         let node = self.shared.borrow();
-                        (Rc::clone(&node.unpause), node.pause.is_some())
+                        (Rc::clone(&node.unpause), node.is_paused())
                     };
                     if is_paused {
                         self.session.client.blocked.set(true);

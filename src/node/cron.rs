@@ -67,6 +67,7 @@ impl Node {
         self.stats.sample_rates(now);
         self.note_client_memory();
         self.tick_aof();
+        self.tick_failover();
         self.stats.peak_memory = self.stats.peak_memory.max(self.used_memory());
         let slow = |client: &&std::rc::Rc<Client>| !client.outbox.is_empty() && self.is_too_slow(client);
         let too_slow: Vec<_> = self.clients.values().filter(slow).cloned().collect();
@@ -82,7 +83,7 @@ impl Node {
         let now = self.clock.since_start();
         // Not while clients are paused: a PING moves the offset that everybody waits for.
         let ping_due = now.saturating_sub(self.last_ping) >= self.config.repl_ping_replica_period;
-        if self.upstream.is_none() && !self.feeds.is_empty() && ping_due && self.pause.is_none() {
+        if self.upstream.is_none() && !self.feeds.is_empty() && ping_due && !self.is_paused() {
             self.last_ping = now;
             if let Some(backlog) = &mut self.backlog {
                 self.writer.ping(&mut self.history, backlog);
@@ -154,8 +155,7 @@ impl Node {
 
     /// Deletes some keys whose time has come; `true` if there may be more. A replica waits for its master.
     fn expire_some(&mut self) -> bool {
-        let paused = self.pause.is_some_and(|pause| pause.until > self.clock.since_start());
-        if self.upstream.is_some() || !self.active_expire || paused {
+        if self.upstream.is_some() || !self.active_expire || self.is_paused() {
             return false;
         }
         let begun = Instant::now();

@@ -24,6 +24,9 @@ const TURN_TIME: Duration = Duration::from_micros(200);
 /// … and when this many bytes of replies wait.
 const TURN_REPLIES: usize = 1024 * 1024;
 
+/// How long a held-back write waits before it looks again by itself.
+const HELD_BACK: Duration = Duration::from_secs(1);
+
 /// How a connection goes on after a batch, or after one command.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Flow {
@@ -348,10 +351,11 @@ impl Node {
 
     /// How long this command has to wait because clients are paused.
     fn paused_for(&mut self, session: &Session, command: &Command) -> Option<Duration> {
-        let pause = self.pause?;
-        let left = pause.until.saturating_sub(self.clock.since_start());
-        if left.is_zero() {
+        let now = self.clock.since_start();
+        if self.pause.is_some_and(|pause| pause.until <= now) {
             self.pause = None;
+        }
+        if !self.is_paused() {
             return None;
         }
         let exempt = session.client.kind.get() != ClientKind::Normal
@@ -359,7 +363,13 @@ impl Node {
         let writes = command.flags.has(Flags::WRITE)
             || command.flags.has(Flags::MAY_REPLICATE)
             || (matches!(command.run, Run::Node(NodeCommand::Exec)) && transaction_writes(session));
-        (!exempt && (!pause.writes_only || writes)).then_some(left)
+        let all = self
+            .pause
+            .filter(|pause| !pause.writes_only || writes)
+            .map(|pause| pause.until.saturating_sub(now));
+        // What else holds writes back ends them by a call.
+        let held_back = (writes && self.failover.is_some()).then_some(HELD_BACK);
+        if exempt { None } else { all.max(held_back) }
     }
 
     /// Runs one command and sends what it changed into the stream.

@@ -107,6 +107,8 @@ pub enum NodeEvent {
         /// Why it failed, if it did.
         error: Option<String>,
     },
+    /// FAILOVER: the role is handed to a replica.
+    Failover(FailoverPhase),
     /// The link to the master was cut (`true`) or healed (`false`) by the lab.
     LinkCut(bool),
     /// A line of the node's own log.
@@ -222,6 +224,30 @@ pub enum FeedPhase {
     },
     /// `online`: the stream flows.
     Online,
+}
+
+/// Where a FAILOVER stands, on the old master.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FailoverPhase {
+    /// Writes are held back until the target (or any replica) has everything.
+    WaitingForSync {
+        /// Who is to take over, if that was said.
+        target: Option<(String, u16)>,
+    },
+    /// The target is asked to take over.
+    InProgress {
+        /// Who takes over.
+        target: (String, u16),
+        /// The time was over: it may lack the last writes.
+        forced: bool,
+    },
+    /// The target is the master now, and this node its replica.
+    Done,
+    /// This node goes on as master.
+    Aborted {
+        /// Why.
+        reason: String,
+    },
 }
 
 /// Where a snapshot goes.

@@ -126,8 +126,7 @@ impl Node {
     fn evict(&mut self, limit: u64) -> Room {
         self.eviction.unfinished = false;
         let leaves_it = self.upstream.is_some() && self.config.replica_ignore_maxmemory;
-        let paused = self.pause.is_some_and(|pause| pause.until > self.clock.since_start());
-        if leaves_it || paused {
+        if leaves_it || self.is_paused() {
             return Room::Enough;
         }
         let policy = self.config.maxmemory_policy;

@@ -346,7 +346,8 @@ impl Node {
             );
         }
         let none = "0".repeat(40);
-        info.add("master_failover_state", "no-failover");
+        let failover = self.failover.as_ref().map_or("no-failover", crate::replication::Failover::state_word);
+        info.add("master_failover_state", failover);
         info.add("master_replid", self.history.replid());
         info.add("master_replid2", self.history.replid2().map_or(none, |id| id.to_string()));
         info.add("master_repl_offset", self.history.offset());

@@ -227,6 +227,7 @@ impl Driver {
             }
         };
         node.emit(NodeEvent::SyncDecided { asked, outcome });
+        node.finish_failover();
     }
 
     /// Waits for bytes, the timer, or a change that the node wants looked at.
@@ -441,5 +442,8 @@ impl Driver {
         let reason = error.to_string();
         node.warning(format!("Connection with master lost: {reason}"));
         node.emit(NodeEvent::LinkLost { reason });
+        if error.is_refusal() {
+            node.failover_refused();
+        }
     }
 }

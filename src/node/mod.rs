@@ -19,6 +19,7 @@
 //! | `snapshot`, `save` | a snapshot begins and is encoded; the RDB file |
 //! | `aof`, `aof_rewrite`, `aof_load` | the append-only file: appended to and synced, rewritten, loaded |
 //! | `upstream`, `link_driver`, `link_transfer`, `apply` | replica side: the link, its snapshot, its stream executed |
+//! | `failover` | FAILOVER: the role is handed over |
 //! | `eviction` | `maxmemory` and who has to go |
 //! | `helper` | helper threads |
 //! | `cron`, `clock`, `pulse`, `lag`, `stats`, `log` | timers, time and its gaps, figures, log |
@@ -43,6 +44,7 @@ mod dispatch;
 mod dump_commands;
 mod event;
 mod eviction;
+mod failover;
 mod feed;
 mod full_sync;
 mod helper;
@@ -77,7 +79,8 @@ mod upstream;
 pub use config::Config;
 pub use control::{NodeHandle, NodeOptions};
 pub use event::{
-    FeedPhase, LinkPhase, LogLevel, NodeEvent, NodeRole, SnapshotTarget, StopReason, SyncOutcome, TimeGap,
+    FailoverPhase, FeedPhase, LinkPhase, LogLevel, NodeEvent, NodeRole, SnapshotTarget, StopReason,
+    SyncOutcome, TimeGap,
 };
 #[cfg(feature = "app")]
 pub(crate) use runtime::panic_text;

@@ -12,8 +12,8 @@ use super::upstream::Continued;
 use crate::commands::{CmdError, CmdResult};
 use crate::protocol::{Args, strict_i64};
 use crate::replication::{
-    Acked, Backlog, History, MasterFeed, MinReplicas, PsyncRequest, PsyncVerdict, Replconf, StreamWriter,
-    continue_line, count_acked, count_good, judge,
+    Acked, Backlog, History, MasterFeed, MinReplicas, PsyncRequest, PsyncVerdict, ReplId, Replconf,
+    StreamWriter, continue_line, count_acked, count_good, judge,
 };
 
 impl Node {
@@ -72,6 +72,9 @@ impl Node {
     pub(super) fn replicaof_command(&mut self, session: &mut Session, args: &Args<'_>) -> CmdResult<Flow> {
         if session.client.kind.get() == ClientKind::Replica {
             return Err(CmdError::text("ERR Command is not valid when client is a replica."));
+        }
+        if self.failover.is_some() {
+            return Err(CmdError::text("ERR REPLICAOF not allowed while failing over."));
         }
         if args.is(1, "no") && args.is(2, "one") {
             if self.upstream.is_some() {
@@ -144,6 +147,22 @@ impl Node {
         self.history.reset(id);
         self.start_upstream(host, port, None);
         self.emit_role();
+    }
+
+    /// `PSYNC … FAILOVER`: our master wants this node in its place.
+    fn take_over(&mut self, session: &Session, replid: &[u8]) -> CmdResult {
+        let named = String::from_utf8_lossy(replid).into_owned();
+        self.warning(format!("Failover request received for replid {named}."));
+        if self.upstream.is_none() {
+            return Err(CmdError::text("ERR PSYNC FAILOVER can't be sent to a master."));
+        }
+        if ReplId::parse(replid) != Some(self.history.replid()) {
+            return Err(CmdError::text("ERR PSYNC FAILOVER replid must match my replid."));
+        }
+        self.promote();
+        let client = session.client.addr;
+        self.notice(format!("MASTER MODE enabled (failover request from '{client}')"));
+        Ok(())
     }
 
     /// Where a link to a master may go on with what this node has.
@@ -247,7 +266,10 @@ impl Node {
             return Ok(Flow::Next);
         }
         if args.len() > 3 && args.is(3, "failover") {
-            return Err(CmdError::text("ERR PSYNC FAILOVER can't be sent to a master."));
+            self.take_over(session, args.get(1))?;
+        }
+        if self.failover.is_some() {
+            return Err(CmdError::text("NOMASTERLINK Can't SYNC while failing over"));
         }
         if self.upstream.as_ref().is_some_and(|upstream| !upstream.is_up()) {
             return Err(CmdError::text("NOMASTERLINK Can't SYNC while not connected with my master"));

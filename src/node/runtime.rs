@@ -282,6 +282,7 @@ fn create(
         times_each: false,
         watched: BTreeMap::new(),
         pause: None,
+        failover: None,
         unpause: Rc::new(Notify::new()),
         save: SaveState {
             dirty: 0,

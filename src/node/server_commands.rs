@@ -40,6 +40,7 @@ impl Node {
             N::Echo => session.out.bulk(args.get(1)),
             N::Select => return self.select(session, args),
             N::Auth => return self.auth(session, args),
+            N::Failover => return self.failover_command(session, args),
             N::Hello => return self.hello(session, args),
             N::Quit => {
                 session.out.ok();

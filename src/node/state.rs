@@ -117,6 +117,8 @@ pub(super) struct Node {
     pub(super) times_each: bool,
     pub(super) watched: BTreeMap<(usize, Vec<u8>), Vec<super::transaction::Watcher>>,
     pub(super) pause: Option<Pause>,
+    /// A FAILOVER under way holds writes back.
+    pub(super) failover: Option<crate::replication::Failover>,
     pub(super) unpause: Rc<Notify>,
     pub(super) save: SaveState,
     pub(super) aof: super::aof::Aof,
@@ -148,8 +150,7 @@ impl Node {
     pub(super) fn ctx<'a>(&'a mut self, db: usize, out: &'a mut Replies) -> Ctx<'a> {
         let (access, lfu) = (self.access(), self.lfu_tuning());
         // During a pause nothing may move the offset, not even a read that meets an expired key.
-        let paused = self.pause.is_some_and(|pause| pause.until > self.clock.since_start());
-        let hides = self.upstream.is_some() || paused;
+        let hides = self.upstream.is_some() || self.is_paused();
         let expiry = if hides { ExpiryMode::Hide } else { ExpiryMode::Delete };
         Ctx {
             store: &mut self.store,
@@ -195,6 +196,12 @@ impl Node {
     pub(super) fn lfu_tuning(&self) -> LfuTuning {
         let config = &self.config;
         LfuTuning { log_factor: config.lfu_log_factor, decay_minutes: config.lfu_decay_time_min }
+    }
+
+    /// Nothing may change now: CLIENT PAUSE, or the role is being handed over.
+    #[inline]
+    pub(super) fn is_paused(&self) -> bool {
+        self.failover.is_some() || self.pause.is_some_and(|pause| pause.until > self.clock.since_start())
     }
 
     pub(super) fn is_replica(&self) -> bool {

@@ -147,6 +147,9 @@ impl Node {
             wake: Rc::new(Notify::new()),
             task: None,
         };
+        if self.failover.is_some() {
+            upstream.link.hand_over();
+        }
         let Some(shared) = self.me.upgrade() else { return };
         let exit = Rc::clone(&self.exit);
         let driver = Driver::new(shared, generation, Rc::clone(&upstream.wake));

@@ -69,6 +69,14 @@ pub enum LinkError {
     StreamRefused(String),
 }
 
+impl LinkError {
+    /// Whether the master answered PSYNC with a refusal.
+    pub fn is_refusal(&self) -> bool {
+        matches!(self, Self::NotYet(_) | Self::SyncRefused(_) | Self::UnexpectedAnswer(_))
+            || matches!(self, Self::MalformedFullResync(_) | Self::MalformedContinue(_))
+    }
+}
+
 /// How the end of a snapshot is found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SnapshotForm {

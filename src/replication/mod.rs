@@ -15,10 +15,12 @@
 //! | `master_reply.rs` | what a master may answer, checked; all that can go wrong on a link |
 //! | `master_feed.rs` | master's side of one replica: states, position, rules by which it is dropped |
 //! | `replconf.rs` | what a replica tells about itself |
+//! | `failover.rs` | FAILOVER on the old master: its phases |
 //! | `ack.rs` | good replicas, min-replicas, WAIT |
 
 mod ack;
 mod backlog;
+mod failover;
 mod history;
 mod link_event;
 mod master_feed;
@@ -30,6 +32,7 @@ mod verdict;
 
 pub use ack::{MinReplicas, WaitDone, Waits, count_acked, count_good};
 pub use backlog::{Backlog, Cursor, MIN_BACKLOG_SIZE};
+pub use failover::{Address, Failover, FailoverStep};
 pub use history::{History, MAX_OFFSET, ReplId, ReplOffset};
 pub use link_event::{Granted, LinkAction, LinkConfig, LinkEvent, LinkStep, MasterAuth};
 pub use master_feed::{Acked, FeedAction, FeedFault, FeedLimits, FeedState, MasterFeed, Transport};

@@ -71,18 +71,33 @@ pub struct ReplicaLink {
     heard: Duration,
     spoke: Duration,
     down_since: Option<Duration>,
+    /// The next PSYNC asks its receiver to become the master (FAILOVER).
+    hands_over: bool,
 }
 
 impl ReplicaLink {
     /// A link that is not connected yet; `held` is the history that the data set belongs to, if it can be continued.
     pub fn new(config: LinkConfig, held: Option<(ReplId, ReplOffset)>) -> Self {
         let never = Duration::ZERO;
-        Self { config, state: State::Waiting, held, heard: never, spoke: never, down_since: None }
+        Self {
+            config,
+            state: State::Waiting,
+            held,
+            heard: never,
+            spoke: never,
+            down_since: None,
+            hands_over: false,
+        }
     }
 
     /// The history and the offset applied, which the next PSYNC tries to continue.
     pub fn held(&self) -> Option<(ReplId, ReplOffset)> {
         self.held
+    }
+
+    /// The other side is a replica of ours that is to take over: PSYNC says so until it is answered.
+    pub fn hand_over(&mut self) {
+        self.hands_over = true;
     }
 
     /// The data set was changed or dropped beside the link: nothing can be continued.
@@ -253,7 +268,9 @@ impl ReplicaLink {
     fn ask(&mut self, out: &mut Vec<LinkAction>) {
         match self.asked() {
             Some((replid, from)) => {
-                send(out, &[b"PSYNC", replid.to_string().as_bytes(), from.to_string().as_bytes()]);
+                let (replid, from) = (replid.to_string(), from.to_string());
+                let words: [&[u8]; 4] = [b"PSYNC", replid.as_bytes(), from.as_bytes(), b"FAILOVER"];
+                send(out, &words[..if self.hands_over { 4 } else { 3 }]);
             }
             None => send(out, &[b"PSYNC", b"?", b"-1"]),
         }
@@ -272,6 +289,9 @@ impl ReplicaLink {
         out: &mut Vec<LinkAction>,
     ) -> Result<(), LinkError> {
         let asked = self.asked();
+        if matches!(reply, PsyncReply::FullResync { .. } | PsyncReply::Continue { .. }) {
+            self.hands_over = false;
+        }
         match reply {
             PsyncReply::FullResync { replid, offset } => {
                 // `held` stays: until the new data set is complete the old one serves, and may be continued.
@@ -285,6 +305,9 @@ impl ReplicaLink {
                 self.stream(now, true, out);
             }
             PsyncReply::NotYet(why) => return Err(LinkError::NotYet(why)),
+            PsyncReply::Unsupported if self.hands_over => {
+                return Err(LinkError::SyncRefused("it does not take over".to_owned()));
+            }
             PsyncReply::Unsupported => {
                 out.push(LinkAction::Send(b"SYNC\r\n".to_vec()));
                 out.push(LinkAction::Decided { asked, granted: Granted::Anonymous });

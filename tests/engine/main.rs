@@ -13,6 +13,7 @@ mod blocking;
 mod drift;
 mod eviction;
 mod failover;
+mod failover_command;
 mod gap;
 mod links;
 mod paths;

@@ -41,6 +41,12 @@ pub(super) const COMMANDS: &[Command] = &[
         .deprecated("5.0.0", "REPLICAOF")
         .takes("<host port | NO ONE>")
         .does("The old name of REPLICAOF."),
+    Command::new("failover", -1, Run::Node(NodeCommand::Failover))
+        .flags(Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::STALE))
+        .group(Group::Server, &[])
+        .since("6.2.0")
+        .takes("[TO host port [FORCE]] [ABORT] [TIMEOUT milliseconds]")
+        .does("Hands the role of the master to a replica that has everything."),
     Command::new("replconf", -1, Run::Node(NodeCommand::Replconf))
         .flags(Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::LOADING).or(Flags::STALE).or(Flags::ALLOW_BUSY))
         .group(Group::Server, &[])

@@ -10,7 +10,7 @@ use super::{
     WorkloadModel, push_bounded,
 };
 use crate::lab::{ConsoleTarget, Entry, Event, LabCommand, NodeId, NodePlan, NoticeLevel, WorkloadSample};
-use crate::node::{FeedPhase, LinkPhase, NodeEvent, StopReason};
+use crate::node::{FailoverPhase, FeedPhase, LinkPhase, NodeEvent, StopReason};
 use crate::replication::PsyncVerdict;
 
 /// A verdict of the master that comes this late after the replica finished still belongs to that sync.
@@ -290,7 +290,14 @@ fn node_event(model: &mut LabModel, at: Duration, id: NodeId, event: &NodeEvent)
             let text = format!("A snapshot of {} failed: {error}", node.port);
             model.raise(at, NoticeLevel::Error, Some(id), text);
         }
-        NodeEvent::SnapshotBegun { .. } | NodeEvent::SnapshotEnded { .. } | NodeEvent::Log { .. } => {}
+        NodeEvent::Failover(FailoverPhase::Aborted { reason }) => {
+            let text = format!("The failover of {} was given up, it goes on as master: {reason}", node.port);
+            model.raise(at, NoticeLevel::Warning, Some(id), text);
+        }
+        NodeEvent::SnapshotBegun { .. }
+        | NodeEvent::SnapshotEnded { .. }
+        | NodeEvent::Failover(_)
+        | NodeEvent::Log { .. } => {}
     }
 }
 

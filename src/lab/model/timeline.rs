@@ -74,7 +74,7 @@ impl EntryKind {
                 NodeEvent::Ready { .. } | NodeEvent::Stopped(_) | NodeEvent::Frozen | NodeEvent::Thawed => {
                     Self::Life
                 }
-                NodeEvent::Role { .. } => Self::Role,
+                NodeEvent::Role { .. } | NodeEvent::Failover(_) => Self::Role,
                 NodeEvent::Log { .. } => Self::Log,
                 NodeEvent::Link(_)
                 | NodeEvent::LinkLost { .. }
