@@ -31,12 +31,12 @@ impl KeyspaceEvents {
     pub const STREAM: Self = Self(1 << 10);
     /// `d`: module types.
     pub const MODULE: Self = Self(1 << 11);
-    /// `n`: new keys.
+    /// `n`: new keys; not part of `A`.
     pub const NEW: Self = Self(1 << 12);
     /// `m`: reads of missing keys; not part of `A`.
     pub const KEY_MISS: Self = Self(1 << 13);
-    /// `A`: all classes but `m` (and without `K` and `E`).
-    pub const ALL: Self = Self((1 << 13) - (1 << 2));
+    /// `A`: all classes but `n` and `m` (and without `K` and `E`).
+    pub const ALL: Self = Self((1 << 12) - (1 << 2));
 
     /// Letters in the order in which Redis prints them.
     const LETTERS: [(char, Self); 14] = [
@@ -77,15 +77,33 @@ impl KeyspaceEvents {
         Some(classes)
     }
 
-    /// The letters as CONFIG GET shows them.
+    /// The letters as CONFIG GET shows them. Beside `A` Redis shows no `n`, whether it is set or not.
     pub fn letters(self) -> String {
         let all = self.has(Self::ALL);
         let mut letters = String::from(if all { "A" } else { "" });
         for (letter, class) in Self::LETTERS {
-            if self.has(class) && !(all && Self::ALL.has(class)) {
+            if self.has(class) && !(all && Self::ALL.or(Self::NEW).has(class)) {
                 letters.push(letter);
             }
         }
         letters
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_classes_are_those_that_redis_means() {
+        let all = KeyspaceEvents::parse("KA").expect("letters");
+        assert!(all.has(KeyspaceEvents::MODULE) && all.has(KeyspaceEvents::GENERIC));
+        assert!(!all.has(KeyspaceEvents::NEW) && !all.has(KeyspaceEvents::KEY_MISS));
+        for (letters, shown) in [("KA", "AK"), ("g$lshzxetdE", "AE"), ("nm", "nm"), ("KAnm", "AKm")] {
+            let classes = KeyspaceEvents::parse(letters).expect("letters");
+            assert_eq!(classes.letters(), shown);
+            assert_eq!(classes.has(KeyspaceEvents::NEW), letters.contains('n'));
+        }
+        assert_eq!(KeyspaceEvents::parse("q"), None);
     }
 }

@@ -16,7 +16,7 @@ fn heard(node: &mut Fixture, line: &str) -> String {
 #[test]
 fn events_come_in_the_order_of_redis_and_every_element_counts() {
     let mut node = Fixture::new();
-    node.effects.notifying = KeyspaceEvents::ALL;
+    node.effects.notifying = KeyspaceEvents::ALL.or(KeyspaceEvents::NEW);
     for line in [
         "HSET h a 1 b 2 => new:h hset:h 2",
         "HSET h a 1 => hset:h 1",
