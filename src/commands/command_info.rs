@@ -168,17 +168,18 @@ fn write_key_spec(out: &mut Replies, spec: &KeySpec) {
             return;
         }
         Place::Behind(word) => {
-            out.bulk(b"begin_search");
-            out.map(2);
-            out.bulk(b"type");
-            out.bulk(b"keyword");
-            out.bulk(b"spec");
-            out.map(2);
-            out.bulk(b"keyword");
-            out.bulk(word.as_bytes());
-            out.bulk(b"startfrom");
-            out.integer(first.into());
+            write_keyword(out, word, first);
             write_step(out, "find_keys", "range", &[("lastkey", last), ("keystep", step), ("limit", 2)]);
+            return;
+        }
+        Place::Next(word) => {
+            write_keyword(out, word, first);
+            write_step(out, "find_keys", "range", &[("lastkey", 0), ("keystep", step), ("limit", 0)]);
+            return;
+        }
+        Place::Rest(word) => {
+            write_keyword(out, word, first);
+            write_step(out, "find_keys", "range", &[("lastkey", -1), ("keystep", step), ("limit", 0)]);
             return;
         }
     }
@@ -191,6 +192,20 @@ fn write_key_spec(out: &mut Replies, spec: &KeySpec) {
     let last = if last < 0 { last } else { last - first };
     write_step(out, "begin_search", "index", &[("index", first)]);
     write_step(out, "find_keys", "range", &[("lastkey", last), ("keystep", step), ("limit", 0)]);
+}
+
+/// The step that looks for a word, from one place on.
+fn write_keyword(out: &mut Replies, word: &str, from: i8) {
+    out.bulk(b"begin_search");
+    out.map(2);
+    out.bulk(b"type");
+    out.bulk(b"keyword");
+    out.bulk(b"spec");
+    out.map(2);
+    out.bulk(b"keyword");
+    out.bulk(word.as_bytes());
+    out.bulk(b"startfrom");
+    out.integer(from.into());
 }
 
 /// One of the two steps by which a proxy finds keys.
@@ -247,9 +262,7 @@ fn inner<'a>(args: &Args<'a>) -> CmdResult<(&'static Command, Args<'a>)> {
     if !command.accepts(request.len()) {
         return Err(CmdError::text("ERR Invalid number of arguments specified for command"));
     }
-    if command.key_specs.iter().any(|spec| spec.place != Place::Fixed)
-        && command.found_keys(&request).is_none()
-    {
+    if command.lacks_keys(&request) {
         return Err(CmdError::text("ERR Invalid arguments specified for command"));
     }
     Ok((command, request))
@@ -266,15 +279,13 @@ pub(super) fn getkeys(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CmdResult {
 /// `COMMAND GETKEYSANDFLAGS command [arg ...]`. O(arguments).
 pub(super) fn getkeysandflags(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CmdResult {
     let (command, request) = inner(args)?;
-    let keys: Vec<&[u8]> = command.keys_of(&request).collect();
+    let keys: Vec<_> = command.keys_and_specs(&request).collect();
     ctx.out.array(keys.len());
-    for (at, key) in keys.into_iter().enumerate() {
-        // Keys of one spec lie in one range; several specs have one key each.
-        let spec = command.key_specs.get(at).or(command.key_specs.last());
-        let flags = match spec {
-            Some(spec) if spec.flags.contains(&"variable_flags") => flags_of_set(&request),
-            Some(spec) => spec.flags,
-            None => &[],
+    for (key, spec) in keys {
+        let flags = match command.name {
+            "set" => flags_of_set(&request),
+            "bitfield" => flags_of_bitfield(&request),
+            _ => spec.flags,
         };
         ctx.out.array(2);
         ctx.out.bulk(key);
@@ -287,4 +298,18 @@ pub(super) fn getkeysandflags(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CmdResult {
 fn flags_of_set(request: &Args<'_>) -> &'static [&'static str] {
     let reads = request.from(3).any(|word| word.eq_ignore_ascii_case(b"GET"));
     if reads { &["RW", "access", "update"] } else { &["OW", "update"] }
+}
+
+/// BITFIELD changes nothing if all it is asked to do is GET.
+fn flags_of_bitfield(request: &Args<'_>) -> &'static [&'static str] {
+    let mut at = 2;
+    while at < request.len() {
+        let left = request.len() - at - 1;
+        at += 1 + match () {
+            () if request.is(at, "GET") && left >= 2 => 2,
+            () if request.is(at, "OVERFLOW") && left >= 1 => 1,
+            () => return &["RW", "access", "update"],
+        };
+    }
+    &["RO", "access"]
 }

@@ -1,13 +1,12 @@
 //! The command table: COMMAND, the dispatch, the checks before a command and the console's help read it.
 // Long because what a command is and the list of those that the node runs are read together.
 
-use std::ops::Range;
 use std::sync::LazyLock;
 
 use hashbrown::HashMap;
 
 use super::{CmdResult, Ctx, sort};
-use crate::protocol::{Args, strict_i64};
+use crate::protocol::Args;
 
 mod bitmaps;
 mod connection;
@@ -15,6 +14,7 @@ mod functions;
 mod geo;
 mod hashes;
 mod hyperloglog;
+mod key_specs;
 mod keys;
 mod lists;
 mod pubsub;
@@ -23,6 +23,8 @@ mod sets;
 mod sorted_sets;
 mod streams;
 mod strings;
+
+pub use key_specs::{KeySpec, Keys, Place};
 
 /// Properties of a command, as COMMAND INFO lists them. Combine with `|`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -136,92 +138,6 @@ impl Group {
             Self::Transactions => "transactions",
             Self::Scripting => "scripting",
         }
-    }
-}
-
-/// Where the keys of a command stand.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Keys {
-    /// Index of the first key, 0 for none.
-    pub first: i8,
-    /// Index of the last key; negative counts from the end.
-    pub last: i8,
-    /// Distance between two keys.
-    pub step: i8,
-}
-
-impl Keys {
-    /// No key.
-    pub const NONE: Self = Self { first: 0, last: 0, step: 0 };
-    /// One key after the name.
-    pub const ONE: Self = Self { first: 1, last: 1, step: 1 };
-
-    /// The range that all of `specs` cover together; they stand one after the other. Counted keys are in no range.
-    const fn covering(specs: &[KeySpec]) -> Self {
-        match specs {
-            [] => Self::NONE,
-            [before @ .., KeySpec { place: Place::Counted | Place::Behind(_), .. }] => Self::covering(before),
-            // A key at no fixed place counts for the legacy form as if it were not there.
-            [first, .., last] if last.keys.first == 0 => first.keys,
-            [first, .., last] => {
-                Self { first: first.keys.first, last: last.keys.last, step: first.keys.step }
-            }
-            [only] => only.keys,
-        }
-    }
-}
-
-/// What a command does with some of its keys.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct KeySpec {
-    /// Where they stand.
-    pub keys: Keys,
-    /// `RO`, `RW`, `OW` or `RM`, then `access`, `update`, `insert`, `delete`.
-    pub flags: &'static [&'static str],
-    /// What the flags alone do not say, or nothing.
-    pub note: &'static str,
-    /// How `keys` is to be read.
-    pub place: Place,
-}
-
-/// How the keys of a [`KeySpec`] are found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Place {
-    /// Where `keys` says.
-    Fixed,
-    /// Where `keys` says, there is their number, and they stand behind it.
-    Counted,
-    /// Behind this word, looked for from `keys.first` on: the first half of what follows, as XREAD has it.
-    Behind(&'static str),
-}
-
-impl KeySpec {
-    const fn new(first: i8, last: i8, step: i8, flags: &'static [&'static str]) -> Self {
-        Self { keys: Keys { first, last, step }, flags, note: "", place: Place::Fixed }
-    }
-
-    /// As many keys as the argument at `index` says.
-    const fn counted(index: i8, flags: &'static [&'static str]) -> Self {
-        Self { place: Place::Counted, ..Self::new(index, index, 1, flags) }
-    }
-
-    /// The first half of the arguments behind `word`, which stands at `from` or later.
-    const fn behind(word: &'static str, from: i8, flags: &'static [&'static str]) -> Self {
-        Self { place: Place::Behind(word), ..Self::new(from, -1, 1, flags) }
-    }
-
-    const fn first(flags: &'static [&'static str]) -> Self {
-        Self::new(1, 1, 1, flags)
-    }
-
-    /// Keys that stand at no fixed place, or whose names come out of other keys.
-    const fn unknown(flags: &'static [&'static str]) -> Self {
-        Self::new(0, 0, 0, flags)
-    }
-
-    const fn note(mut self, note: &'static str) -> Self {
-        self.note = note;
-        self
     }
 }
 
@@ -386,31 +302,27 @@ impl Command {
 
     /// All keys of a request that [`check`](super::check) has passed.
     pub fn keys_of<'a>(&self, args: &Args<'a>) -> impl Iterator<Item = &'a [u8]> + use<'a> {
-        let (args, Keys { first, last, step }) = (*args, self.keys);
-        let last = if last < 0 { args.len() as i64 + i64::from(last) } else { i64::from(last) };
-        let range = if first > 0 { i64::from(first)..last + 1 } else { 0..0 };
-        let fixed = range.step_by(step.max(1) as usize).map(|index| index as usize);
-        let found = fixed.chain(self.found_keys(&args).unwrap_or(0..0)).map(move |index| args.get(index));
-        found.chain(if self.name == "sort" { sort::destination(&args) } else { None })
+        self.keys_and_specs(args).map(|(key, _)| key)
     }
 
-    /// Where the keys of a request stand that are found by a number or a word in it; `None` if there are none, or
-    /// fewer than that number says.
-    pub fn found_keys(&self, args: &Args<'_>) -> Option<Range<usize>> {
-        let spec = self.key_specs.iter().find(|spec| spec.place != Place::Fixed)?;
-        let at = spec.keys.first as usize;
-        match spec.place {
-            Place::Fixed => None,
-            Place::Counted => {
-                let count = strict_i64(args.get(at)).and_then(|count| usize::try_from(count).ok())?;
-                (count > 0 && count < args.len() - at).then(|| at + 1..at + 1 + count)
-            }
-            Place::Behind(word) => {
-                let first = (at..args.len()).find(|index| args.is(*index, word))? + 1;
-                let count = (args.len() - first) / 2;
-                (count > 0).then(|| first..first + count)
-            }
-        }
+    /// [`Command::keys_of`], each with what says that it is one.
+    pub fn keys_and_specs<'a>(
+        &self,
+        args: &Args<'a>,
+    ) -> impl Iterator<Item = (&'a [u8], &'static KeySpec)> + use<'a> {
+        let (args, specs) = (*args, self.key_specs);
+        let placed = specs.iter().flat_map(move |spec| {
+            let (range, step) = spec.range_in(&args).unwrap_or((0..0, 1));
+            range.step_by(step).map(move |index| (args.get(index), spec))
+        });
+        let destination = if self.name == "sort" { sort::destination(&args) } else { None };
+        placed.chain(destination.zip(specs.last()))
+    }
+
+    /// Whether a request names no keys although its command must have some.
+    pub fn lacks_keys(&self, args: &Args<'_>) -> bool {
+        let must = |spec: &&KeySpec| matches!(spec.place, Place::Counted | Place::Behind(_));
+        self.key_specs.iter().filter(must).any(|spec| spec.range_in(args).is_none())
     }
 
     /// A command of which only this is known; the setters below say the rest.

@@ -29,6 +29,16 @@ const fn one(name: &'static str, arity: i16, run: Run, flags: Flags, specs: &'st
 }
 
 const READS: &[KeySpec] = &[KeySpec::first(RO_ACCESS)];
+const AROUND_KEYS: &[KeySpec] = &[
+    KeySpec::first(RO_ACCESS),
+    KeySpec::next("STORE", 6, OW_UPDATE),
+    KeySpec::next("STOREDIST", 6, OW_UPDATE),
+];
+const AROUND_MEMBER_KEYS: &[KeySpec] = &[
+    KeySpec::first(RO_ACCESS),
+    KeySpec::next("STORE", 5, OW_UPDATE),
+    KeySpec::next("STOREDIST", 5, OW_UPDATE),
+];
 
 /// The commands of this family.
 pub(super) const COMMANDS: &[Command] = &[
@@ -68,7 +78,7 @@ pub(super) const COMMANDS: &[Command] = &[
     .cost(SEARCH_COST)
     .takes(SEARCH_STORE)
     .does("Stores the places within a circle or a rectangle."),
-    one("georadius", -6, Run::Data(geo::georadius), MAY_STORE, READS)
+    one("georadius", -6, Run::Data(geo::georadius), MAY_STORE, AROUND_KEYS)
         .since("3.2.0")
         .deprecated("6.2.0", "GEOSEARCH and GEOSEARCHSTORE with BYRADIUS")
         .cost(SEARCH_COST)
@@ -80,7 +90,7 @@ pub(super) const COMMANDS: &[Command] = &[
         .cost(SEARCH_COST)
         .takes(AROUND_RO)
         .does("Returns the places within a circle."),
-    one("georadiusbymember", -5, Run::Data(geo::georadiusbymember), MAY_STORE, READS)
+    one("georadiusbymember", -5, Run::Data(geo::georadiusbymember), MAY_STORE, AROUND_MEMBER_KEYS)
         .since("3.2.0")
         .deprecated("6.2.0", "GEOSEARCH and GEOSEARCHSTORE with BYRADIUS and FROMMEMBER")
         .cost(SEARCH_COST)
