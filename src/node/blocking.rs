@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::client::{Client, ClientId};
 use super::dispatch::Flow;
@@ -30,6 +30,8 @@ struct Waiting {
     db: usize,
     command: &'static Command,
     request: OwnedArgs,
+    /// What the client has sent, if that is not what runs again: SLOWLOG shows it.
+    typed: Option<OwnedArgs>,
     keys: BTreeSet<Vec<u8>>,
     at_timeout: AtTimeout,
     errors_end_it: bool,
@@ -90,15 +92,17 @@ impl Node {
             // It has waited, and goes on at its place.
             return Flow::Block(None);
         }
-        let request = match &wait.instead {
-            Some(parts) => OwnedArgs::from_parts(parts.iter().map(Vec::as_slice)),
-            None => args.to_owned_args(),
+        let typed = args.to_owned_args();
+        let (request, typed) = match &wait.instead {
+            Some(parts) => (OwnedArgs::from_parts(parts.iter().map(Vec::as_slice)), Some(typed)),
+            None => (typed, None),
         };
         let waiting = Waiting {
             client: Rc::clone(&session.client),
             db: session.db,
             command,
             request,
+            typed,
             keys: wait.keys.into_iter().collect(),
             at_timeout: wait.at_timeout,
             errors_end_it: wait.errors_end_it,
@@ -196,24 +200,31 @@ impl Node {
             }
             let (command, request, errors_end_it) =
                 (waiting.command, waiting.request.clone(), waiting.errors_end_it);
+            let typed = waiting.typed.clone();
             // A session of its own: the real one belongs to the client's task.
             let mut session = Session::new(Rc::clone(&waiting.client), true);
             session.db = db;
             session.out.set_resp3(waiting.resp3);
             self.blocking.ready_key = Some(key.to_vec());
+            // What it changes is its own doing: it hears of that after its reply.
+            let current = self.current.replace(Rc::clone(&session.client));
+            let begun = Instant::now();
             let result = self.call(&mut session, command, &request.args());
+            self.current = current;
             self.blocking.ready_key = None;
             self.effects.wait = None;
             match result {
-                Ok(Flow::Next) => self.wake(id, session.out.take(), false),
+                Ok(Flow::Next) => {}
                 Err(error) if errors_end_it => {
                     self.stats.by_command.entry(command.full_name).or_default().failed += 1;
                     self.reply_error(&mut session, &error);
-                    self.wake(id, session.out.take(), false);
                 }
                 // Nothing for this client, or the key holds another type: the wait goes on.
-                Ok(_) | Err(_) => {}
+                Ok(_) | Err(_) => continue,
             }
+            let typed = typed.as_ref().unwrap_or(&request);
+            self.account(command, 0, begun.elapsed(), &session.client, &typed.args());
+            self.wake(id, session.out.take(), false);
         }
     }
 

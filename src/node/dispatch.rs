@@ -102,10 +102,14 @@ impl Node {
                 }
                 flow = self.execute(session, &request.command, &args_of(&request.body, buffer, decoder));
                 executed += 1;
-                if let Some(command) = next
-                    && std::mem::take(&mut self.called)
-                {
-                    self.count_call(&mut run, command);
+                let was_called = std::mem::take(&mut self.called);
+                match next {
+                    Some(command) if was_called && matches!(flow, Flow::Block(_)) => {
+                        self.count_blocked(command);
+                        break;
+                    }
+                    Some(command) if was_called => self.count_call(&mut run, command),
+                    _ => {}
                 }
                 if matches!(flow, Flow::Paused(_)) {
                     pending.push_front(request);
@@ -406,7 +410,9 @@ impl Node {
         }
         if self.observed {
             self.remember_keys(session, command, args);
-            self.feed_monitors(session, command, args);
+            if self.blocking.ready_key.is_none() {
+                self.feed_monitors(session, command, args);
+            }
             self.settle_tracking(session, command);
         }
         result

@@ -82,6 +82,12 @@ impl Node {
         run.calls += 1;
     }
 
+    /// A command waits for keys. It counts as called already; what it takes is known when it is served.
+    pub(super) fn count_blocked(&mut self, command: &'static Command) {
+        self.stats.commands += 1;
+        self.stats.by_command.entry(command.full_name).or_default().calls += 1;
+    }
+
     /// Ends a run and begins the next: one reading of the clock. `args` is the last request of the run.
     pub(super) fn end_run(&mut self, run: &mut TimedRun, client: &Client, args: &Args<'_>) {
         let Some(command) = run.command else { return };
@@ -91,7 +97,8 @@ impl Node {
         *run = TimedRun::new(now);
     }
 
-    /// Adds calls of one command, which took this long together, to everything that counts or logs them.
+    /// Adds calls of one command, which took this long together, to everything that counts or logs them. No calls
+    /// stand for one that has counted before it waited.
     pub(super) fn account(
         &mut self,
         command: &'static Command,
@@ -106,7 +113,7 @@ impl Node {
         stats.calls += calls;
         stats.nanos += took.as_nanos() as u64;
         if tracking {
-            stats.note_latency(each, calls);
+            stats.note_latency(each, calls.max(1));
         }
         let micros = i64::try_from(each.as_micros()).unwrap_or(i64::MAX);
         let threshold = self.config.slowlog_log_slower_than_us;
@@ -114,7 +121,11 @@ impl Node {
             self.log_slow(command, micros, client, args);
         }
         if self.config.latency_monitor_threshold_ms > 0 {
-            let event = if command.flags.has(Flags::FAST) { "fast-command" } else { "command" };
+            let event = match calls {
+                0 => "command-unblocking",
+                _ if command.flags.has(Flags::FAST) => "fast-command",
+                _ => "command",
+            };
             self.note_latency(event, each);
         }
     }

@@ -352,7 +352,10 @@ impl Node {
             let start = self.random().to_be_bytes()[..2].to_vec();
             let after = self.tracking.keys.range(start..).next().or(self.tracking.keys.iter().next());
             let Some(key) = after.map(|(key, _)| key.clone()) else { return };
+            // Nobody has changed it, so NOLOOP spares nobody.
+            let current = self.current.take();
             self.invalidate(&key);
+            self.current = current;
         }
     }
 

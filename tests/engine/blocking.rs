@@ -241,3 +241,24 @@ fn a_member_of_a_group_hears_what_became_of_its_stream() {
         assert!(answer(&mut reader).contains("9-1"), "{change:?}");
     }
 }
+
+#[test]
+fn who_is_served_is_shown_to_monitors_once_and_logged_as_typed_when_served() {
+    let server = Server::node(&["slowlog-log-slower-than 0"]);
+    let mut monitor = Client::connect(server.port);
+    assert_eq!(monitor.ask(&["MONITOR"]).text(), "OK");
+    let mut waiter = waiting(&server, "XREAD BLOCK 0 STREAMS s $");
+    assert_eq!(ask(&server, "SLOWLOG RESET"), "OK");
+    ask(&server, "XADD s 1-1 a b");
+    answer(&mut waiter);
+    let log = ask(&server, "SLOWLOG GET 10");
+    assert_eq!(log.matches("XREAD BLOCK 0 STREAMS s $").count(), 1, "{log}");
+    let stats = ask(&server, "INFO commandstats");
+    assert!(stats.contains("cmdstat_xread:calls=1,"), "{stats}");
+    ask(&server, "ECHO end");
+    let mut seen = Vec::new();
+    while !seen.last().is_some_and(|line: &String| line.contains("ECHO")) {
+        seen.push(monitor.line().unwrap());
+    }
+    assert_eq!(seen.iter().filter(|line| line.contains("XREAD")).count(), 1, "{seen:?}");
+}

@@ -163,3 +163,24 @@ fn a_slow_command_is_logged_with_its_arguments_alone() {
     let micros = figures.strip_prefix("calls=1,usec=").and_then(|rest| rest.split(',').next()?.parse().ok());
     assert!(micros.is_some_and(|micros: u64| micros >= 30_000), "{figures}");
 }
+
+#[test]
+fn who_is_served_hears_of_its_own_change_after_the_reply() {
+    let server = Server::node(&[]);
+    server.ask("RPUSH to a");
+    let mut client = resp3(&server);
+    client.send(b"CLIENT TRACKING ON\r\nLLEN to\r\nBLMOVE from to LEFT LEFT 0\r\n");
+    expect(&mut client, "+OK\r\n:1\r\n");
+    until("it waits", &[&server], || server.info("blocked_clients") == "1");
+    server.ask("RPUSH from x");
+    expect(&mut client, "$1\r\nx\r\n>2\r\n$10\r\ninvalidate\r\n*1\r\n$2\r\nto\r\n");
+}
+
+#[test]
+fn a_key_that_the_node_forgets_is_no_change_of_its_own_client() {
+    let server = Server::node(&["tracking-table-max-keys 1"]);
+    let mut client = resp3(&server);
+    client.send(b"CLIENT TRACKING ON NOLOOP\r\nMGET a b\r\n");
+    expect(&mut client, "+OK\r\n*2\r\n_\r\n_\r\n>2\r\n$10\r\ninvalidate\r\n*1\r\n$1\r\n");
+    assert_eq!(server.info("tracking_total_keys"), "1");
+}
