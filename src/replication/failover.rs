@@ -62,7 +62,7 @@ impl Failover {
             return Some(FailoverStep::GiveUp);
         }
         let ready = |target: &Address| late || caught_up.contains(target);
-        let target = self.target.as_ref().map_or_else(|| caught_up.first(), |target| Some(target));
+        let target = self.target.as_ref().map_or_else(|| caught_up.first(), Some);
         let target = target.filter(|target| ready(target))?.clone();
         self.target = Some(target.clone());
         self.in_progress = true;
