@@ -82,8 +82,13 @@ pub(super) fn store_result(
     members: Vec<(f64, Vec<u8>)>,
     event: &'static str,
 ) -> usize {
-    let stored = members.len();
     let zset = Zset::from_members(members, ctx.encodings);
+    store_zset(ctx, key, zset, event)
+}
+
+/// [`store_result`] of a sorted set that is complete.
+pub(super) fn store_zset(ctx: &mut Ctx<'_>, key: &[u8], zset: Zset, event: &'static str) -> usize {
+    let stored = zset.len();
     let existed = ctx.replace(key, zset);
     if stored > 0 {
         ctx.changed(key);

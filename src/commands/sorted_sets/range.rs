@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{lex_range, ranks_between, score_range, store_result, write_score};
+use super::{lex_range, ranks_between, score_range, store_zset, write_score};
 use crate::commands::{CmdError, CmdResult, Ctx, numbers};
 use crate::protocol::Args;
 use crate::store::{Direction, LexRange, ScoreRange, Zset};
@@ -167,11 +167,19 @@ pub(in crate::commands) fn zrevrangebylex(ctx: &mut Ctx<'_>, args: &Args<'_>) ->
 /// `ZRANGESTORE dst src min max [BYSCORE | BYLEX] [REV] [LIMIT offset count]`. O(log n), and the members stored.
 pub(in crate::commands) fn zrangestore(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CmdResult {
     let asked = Asked::parse(args, Form { source: 2, by: None, direction: None, stores: true })?;
+    let encodings = ctx.encodings;
     let (zset, _) = ctx.read_as::<Zset>(args.get(2))?;
-    let members = zset.map_or(Vec::new(), |zset| {
-        let walk = zset.range(asked.ranks(zset), asked.direction);
-        walk.map(|(member, score)| (score, member.bytes().into_owned())).collect()
-    });
-    store_result(ctx, args.get(1), members, "zrangestore");
+    // One by one, as Redis does: a negative zero loses its sign in a compact one, even if that becomes large later.
+    let mut stored = Zset::default();
+    if let Some(zset) = zset {
+        let ranks = asked.ranks(zset);
+        if matches!(asked.ends, Ends::Rank(..)) && ranks.len() as u64 > encodings.zset_max_listpack_entries {
+            stored.expand();
+        }
+        for (member, score) in zset.range(ranks, asked.direction) {
+            member.with(|member| stored.set(member, score, encodings));
+        }
+    }
+    store_zset(ctx, args.get(1), stored, "zrangestore");
     Ok(())
 }
