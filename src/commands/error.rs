@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::dispatch::until_nul;
 use crate::protocol::Replies;
 
 /// What a command answers when it refuses. `Display` gives the line without the leading `-`.
@@ -52,6 +53,11 @@ impl CmdError {
     /// An error with a fixed text, its code (`ERR`, …) included.
     pub const fn text(text: &'static str) -> Self {
         Self::Other(Cow::Borrowed(text))
+    }
+
+    /// An error that repeats a word of the request as C prints it: up to its first NUL.
+    pub fn quoting(before: &str, word: &[u8], after: &str) -> Self {
+        Self::Raw([before.as_bytes(), until_nul(word), after.as_bytes()].concat())
     }
 
     /// Answers with this error.

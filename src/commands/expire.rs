@@ -2,7 +2,6 @@
 //!
 //! Replicas always receive a point in time, never a duration: they may apply it much later.
 
-use super::dispatch::until_nul;
 use super::set::{delete_as_expired, is_past, persist_key};
 use super::strings::is_there;
 use super::{CmdError, CmdResult, Ctx, KeyspaceEvents, numbers};
@@ -55,7 +54,7 @@ impl Conditions {
                 b"XX" => conditions.some = true,
                 b"GT" => conditions.later = true,
                 b"LT" => conditions.sooner = true,
-                _ => return Err(CmdError::Raw([b"ERR Unsupported option ", until_nul(word)].concat())),
+                _ => return Err(CmdError::quoting("ERR Unsupported option ", word, "")),
             }
         }
         let Self { none_yet, some, later, sooner } = conditions;

@@ -150,10 +150,7 @@ pub(super) fn pfdebug(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CmdResult {
             make_dense(ctx, hash, key, &mut sketch)?;
             ctx.out.flag(was_sparse);
         }
-        _ => {
-            let line = [b"ERR Unknown PFDEBUG subcommand '", args.get(1), b"'"].concat();
-            return Err(CmdError::Raw(line));
-        }
+        _ => return Err(CmdError::quoting("ERR Unknown PFDEBUG subcommand '", args.get(1), "'")),
     }
     Ok(())
 }

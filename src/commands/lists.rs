@@ -323,6 +323,11 @@ impl Search {
             }
             at += 2;
         }
+        if search.rank == i64::MIN.unsigned_abs() {
+            // It has no opposite, and Redis counts on with what is left of it: no match is skipped, COUNT ends nothing.
+            search.rank = 1;
+            search.count = search.count.map(|_| 0);
+        }
         Ok(search)
     }
 

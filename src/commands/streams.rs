@@ -19,6 +19,7 @@ pub(super) mod pending;
 pub(super) mod read;
 
 use self::ids::{exact_id, interval_end, interval_start};
+use super::dispatch::until_nul;
 use super::{CmdError, CmdResult, Ctx, KeyspaceEvents, numbers};
 use crate::protocol::{Args, Replies};
 use crate::store::Stream;
@@ -178,18 +179,13 @@ fn write_entries<'a>(out: &mut Replies, entries: impl Iterator<Item = StreamEntr
 
 /// The error of commands that need a group.
 fn no_group(key: &[u8], group: &[u8]) -> CmdError {
-    let line = [b"NOGROUP No such key '", c_string(key), b"' or consumer group '", c_string(group), b"'"];
+    let line = [b"NOGROUP No such key '", until_nul(key), b"' or consumer group '", until_nul(group), b"'"];
     CmdError::Raw(line.concat())
 }
 
 /// The error of commands that need a group of a stream that is there.
 fn no_group_of_key(key: &[u8], group: &[u8]) -> CmdError {
     let line =
-        [b"NOGROUP No such consumer group '", c_string(group), b"' for key name '", c_string(key), b"'"];
+        [b"NOGROUP No such consumer group '", until_nul(group), b"' for key name '", until_nul(key), b"'"];
     CmdError::Raw(line.concat())
-}
-
-/// What Redis prints of a text: up to the first zero byte.
-fn c_string(text: &[u8]) -> &[u8] {
-    text.split(|byte| *byte == 0).next().unwrap_or_default()
 }

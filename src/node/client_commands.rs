@@ -141,7 +141,7 @@ fn parse_kind(word: &[u8]) -> CmdResult<Kind> {
     }
     ClientKind::parse(word)
         .map(Kind::Is)
-        .ok_or_else(|| CmdError::from(format!("ERR Unknown client type '{}'", String::from_utf8_lossy(word))))
+        .ok_or_else(|| CmdError::quoting("ERR Unknown client type '", word, "'"))
 }
 
 impl KillFilter {

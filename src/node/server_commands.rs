@@ -221,8 +221,7 @@ impl Node {
                 name = Some(client_commands::checked_name(args.get(at + 1))?);
                 at += 2;
             } else {
-                let option = String::from_utf8_lossy(args.get(at)).into_owned();
-                return Err(CmdError::from(format!("ERR Syntax error in HELLO option '{option}'")));
+                return Err(CmdError::quoting("ERR Syntax error in HELLO option '", args.get(at), "'"));
             }
         }
         if !session.authenticated {

@@ -70,10 +70,11 @@ impl Replies {
         self.line(b'+', text.as_bytes());
     }
 
-    /// `-text`: line ends become spaces, so that no text can pass for a reply of its own.
+    /// `-text`: line ends become spaces, so that no text can pass for a reply of its own; those at its end are left out.
     pub fn error(&mut self, text: &[u8]) {
+        let end = text.iter().rposition(|byte| !matches!(byte, b'\r' | b'\n')).map_or(0, |last| last + 1);
         self.buffer.push(b'-');
-        self.buffer.extend(escape_line(text));
+        self.buffer.extend(escape_line(&text[..end]));
         self.raw(b"\r\n");
     }
 
@@ -245,6 +246,7 @@ mod tests {
             (|r| r.boolean(true), ":1\r\n", "#t\r\n"),
             (|r| r.verbatim("txt", b"hi"), "$2\r\nhi\r\n", "=6\r\ntxt:hi\r\n"),
             (|r| r.error(b"ERR a\r\n+OK"), "-ERR a  +OK\r\n", "-ERR a  +OK\r\n"),
+            (|r| r.error(b"ERR a\n\r\n"), "-ERR a\r\n", "-ERR a\r\n"),
         ];
         for (write, resp2, resp3) in cases {
             let mut replies = Replies::new();

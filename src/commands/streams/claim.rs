@@ -213,8 +213,7 @@ fn claim_options<'a>(
         } else if args.is(at, "LASTID") && more {
             last_id = exact_id(value)?;
         } else {
-            let word = super::c_string(args.get(at));
-            return Err(CmdError::Raw([b"ERR Unrecognized XCLAIM option '", word, b"'"].concat()));
+            return Err(CmdError::quoting("ERR Unrecognized XCLAIM option '", args.get(at), "'"));
         }
         at += 2;
     }

@@ -2,6 +2,7 @@
 
 use super::ids::{any_id, exact_id};
 use super::no_group_of_key;
+use crate::commands::dispatch::until_nul;
 use crate::commands::{CmdError, CmdResult, Ctx, KeyspaceEvents, numbers};
 use crate::protocol::{Args, Replies};
 use crate::store::Stream;
@@ -41,7 +42,7 @@ fn options(args: &Args<'_>, create: bool) -> CmdResult<Options> {
 
 /// The error of words that no subcommand takes.
 pub(super) fn wrong_subcommand(args: &Args<'_>) -> CmdError {
-    let word = super::c_string(args.get(1));
+    let word = until_nul(args.get(1));
     let line = [
         b"ERR unknown subcommand or wrong number of arguments for '",
         &word[..word.len().min(128)],

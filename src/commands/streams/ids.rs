@@ -1,6 +1,6 @@
 //! How ids are written: `ms`, `ms-seq`, `-`, `+`, `(` for an open end, `ms-*` for XADD.
 
-use super::c_string;
+use crate::commands::dispatch::until_nul;
 use crate::commands::{CmdError, CmdResult};
 use crate::protocol::strict_i64;
 use crate::store::stream::StreamId;
@@ -32,7 +32,7 @@ fn parts(text: &[u8]) -> CmdResult<(&[u8], Option<&[u8]>)> {
     if text.len() > TEXT_MAX {
         return Err(INVALID);
     }
-    let text = c_string(text);
+    let text = until_nul(text);
     Ok(match text.iter().position(|byte| *byte == b'-') {
         None => (text, None),
         Some(dash) => (&text[..dash], Some(&text[dash + 1..])),
@@ -66,7 +66,7 @@ pub(super) fn exact_id(text: &[u8]) -> CmdResult<StreamId> {
 
 /// The same, where `-` and `+` stand for the ends as well.
 pub(super) fn any_id(text: &[u8], missing: u64) -> CmdResult<StreamId> {
-    match c_string(text) {
+    match until_nul(text) {
         b"-" => Ok(StreamId::MIN),
         b"+" => Ok(StreamId::MAX),
         _ => parse(text, missing),
