@@ -329,9 +329,9 @@ impl Keyspace {
             }
             changed = Some((old, record_delta(before, record.memory())));
         } else if let Some(entry) = segment.objects.find_mut(in_table, |entry| *entry.key == *key) {
-            let old = entry.expire;
+            let old = entry.expire();
             if old != expire {
-                Arc::make_mut(entry).expire = expire;
+                Arc::make_mut(entry).set_expire(expire);
             }
             changed = Some((old, 0));
         }
@@ -385,7 +385,7 @@ impl Keyspace {
         expire: Option<Millis>,
         access: u32,
     ) {
-        let entry = ObjectEntry { key: key.into(), expire, access: access.into(), object };
+        let entry = ObjectEntry::new(key, object, expire, access);
         self.insert(hash, index, Taken::Object(Arc::new(entry)));
     }
 

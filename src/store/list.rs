@@ -367,6 +367,10 @@ impl List {
         let count = pack.len();
         self.bytes += node_memory(&pack);
         self.len += count;
+        if self.nodes.capacity() == 0 {
+            // Most lists are short, and the queue's own first step is four nodes.
+            self.nodes.reserve_exact(1);
+        }
         self.nodes.insert(at, Node { pack: Arc::new(pack), count });
     }
 

@@ -21,6 +21,7 @@ mod dict;
 mod digest;
 mod hash;
 mod intset;
+mod key;
 mod keyspace;
 mod list;
 mod listpack;

@@ -4,12 +4,16 @@ use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use triomphe::{Arc, ThinArc};
 
+use super::key::Key;
 use super::memory::allocated;
 use super::value::{Object, StringEncoding};
 use crate::protocol::strict_i64;
 
 /// Unix time in milliseconds.
 pub type Millis = i64;
+
+/// Stands in an [`ObjectEntry`] that does not expire; no command takes such a time.
+const NO_EXPIRY: Millis = Millis::MIN;
 
 const FLAG_EXPIRES: u32 = 1 << 31;
 const FLAG_RAW: u32 = 1 << 30;
@@ -126,8 +130,9 @@ impl Record {
 /// A key whose value is an [`Object`].
 #[derive(Debug)]
 pub(super) struct ObjectEntry {
-    pub(super) key: Box<[u8]>,
-    pub(super) expire: Option<Millis>,
+    pub(super) key: Key,
+    /// [`NO_EXPIRY`] unless it expires.
+    expire: Millis,
     pub(super) access: AtomicU32,
     pub(super) object: Object,
 }
@@ -144,9 +149,27 @@ impl Clone for ObjectEntry {
 }
 
 impl ObjectEntry {
-    pub(super) fn memory(&self) -> usize {
-        allocated(self.key.len()) + allocated(8 + size_of::<Self>()) + self.object.memory()
+    pub(super) fn new(key: &[u8], object: Object, expire: Option<Millis>, access: u32) -> Self {
+        Self { key: Key::new(key), expire: expire.unwrap_or(NO_EXPIRY), access: access.into(), object }
     }
+
+    #[inline]
+    pub(super) fn expire(&self) -> Option<Millis> {
+        (self.expire != NO_EXPIRY).then_some(self.expire)
+    }
+
+    pub(super) fn set_expire(&mut self, expire: Option<Millis>) {
+        self.expire = expire.unwrap_or(NO_EXPIRY);
+    }
+
+    pub(super) fn memory(&self) -> usize {
+        self.key.memory() + allocated(8 + size_of::<Self>()) + self.object.memory()
+    }
+}
+
+#[test]
+fn an_object_costs_its_key_no_more_than_a_small_allocation() {
+    assert_eq!(allocated(8 + size_of::<ObjectEntry>()), 80);
 }
 
 /// How OBJECT ENCODING calls these bytes.

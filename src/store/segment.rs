@@ -62,7 +62,7 @@ impl<'a> EntryRef<'a> {
     pub fn expire(&self) -> Option<Millis> {
         match self.0 {
             Place::Inline(record) => record.expire(),
-            Place::Object(entry) => entry.expire,
+            Place::Object(entry) => entry.expire(),
         }
     }
 

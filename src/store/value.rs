@@ -56,15 +56,15 @@ impl Encodings {
 pub enum Object {
     /// A string of [`BIG_STRING`] bytes or more, or one that grew by APPEND or SETRANGE.
     Text(Vec<u8>),
-    /// A list.
-    List(List),
+    /// A list. Boxed, as a stream is: they are larger than the others, which would pay for it.
+    List(Box<List>),
     /// A set.
     Set(Set),
     /// A hash.
     Hash(Hash),
     /// A sorted set.
     Zset(Zset),
-    /// A stream. Boxed: it is much larger than the others, and rarer.
+    /// A stream.
     Stream(Box<Stream>),
 }
 
@@ -73,7 +73,7 @@ impl Object {
     pub fn memory(&self) -> usize {
         match self {
             Self::Text(text) => allocated(text.capacity()),
-            Self::List(list) => list.memory(),
+            Self::List(list) => allocated(size_of::<List>()) + list.memory(),
             Self::Set(set) => set.memory(),
             Self::Hash(hash) => hash.memory(),
             Self::Zset(zset) => zset.memory(),
@@ -137,7 +137,7 @@ macro_rules! collection {
     };
 }
 
-collection!(List, |list| list, |list| list);
+collection!(List, |list| Box::new(list), |list| &mut **list);
 collection!(Set, |set| set, |set| set);
 collection!(Hash, |hash| hash, |hash| hash);
 collection!(Zset, |zset| zset, |zset| zset);

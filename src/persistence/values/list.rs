@@ -77,7 +77,7 @@ pub(super) fn read(id: u8, from: &mut impl Fields, encodings: &Encodings) -> Res
     if list.is_empty() {
         return Err(Reason::Damaged("list: it is empty"));
     }
-    Ok(Object::List(list))
+    Ok(Object::List(Box::new(list)))
 }
 
 fn push(list: &mut List, element: &[u8]) -> Result<(), Reason> {
