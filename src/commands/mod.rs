@@ -34,6 +34,7 @@ mod lists;
 mod memory;
 mod numbers;
 mod object;
+mod partial_sort;
 mod random_elements;
 mod ranges;
 mod scan;

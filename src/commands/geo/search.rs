@@ -3,6 +3,7 @@
 use super::hash::{GeoHash, Place};
 use super::shape::Shape;
 use super::{place_of, read_place, write_coordinate, write_distance};
+use crate::commands::partial_sort::sort_first;
 use crate::commands::sorted_sets::store_result;
 use crate::commands::{CmdError, CmdResult, Ctx, numbers};
 use crate::protocol::Args;
@@ -225,12 +226,19 @@ impl<'a> Options<'a> {
         }
         // The nearest ones are meant, unless any will do.
         let sort = self.sort.or((self.count.is_some() && !self.any).then_some(Direction::Forward));
-        match sort {
-            Some(Direction::Forward) => found.sort_by(|a, b| a.distance.total_cmp(&b.distance)),
-            Some(Direction::Backward) => found.sort_by(|a, b| b.distance.total_cmp(&a.distance)),
-            None => {}
+        let wanted = self.count.unwrap_or(usize::MAX);
+        if let Some(direction) = sort {
+            let compare = |a: &Found, b: &Found| match direction {
+                Direction::Forward => a.distance.total_cmp(&b.distance),
+                Direction::Backward => b.distance.total_cmp(&a.distance),
+            };
+            if found.len() <= wanted {
+                found.sort_by(compare);
+            } else {
+                sort_first(&mut found, wanted, compare);
+            }
         }
-        found.truncate(self.count.unwrap_or(usize::MAX));
+        found.truncate(wanted);
         for found in &mut found {
             found.distance /= self.unit;
         }
