@@ -12,6 +12,26 @@ const PAIRS: [&str; 2] = ["HGETALL", "HRANDFIELD"];
 /// a stream has times of delivery in it.
 const OTHER_BYTES: [u8; 3] = [2, 4, 19];
 
+/// Times to live are counted from when a request comes in, which is not the same moment on both sides.
+const SLACK_MS: i64 = 4000;
+/// From here on lie the deadlines that requests name themselves: they are equal.
+pub(super) const NAMED_MS: i64 = 4_000_000_000_000;
+
+/// Whether both replies are numbers from 0 to `most` that are nearly equal.
+fn is_near(ours: &[u8], real: &[u8], slack: i64, most: i64) -> bool {
+    let number = |reply: &[u8]| {
+        let digits: Vec<u8> =
+            reply.strip_prefix(b":")?.iter().copied().take_while(u8::is_ascii_digit).collect();
+        String::from_utf8(digits).ok()?.parse::<i64>().ok().filter(|number| *number < most)
+    };
+    number(ours).zip(number(real)).is_some_and(|(ours, real)| (ours - real).abs() <= slack)
+}
+
+/// Whether two answers to PEXPIRETIME may come from the same request, a time to live.
+pub(super) fn same_deadline(ours: &[u8], real: &[u8]) -> bool {
+    is_near(ours, real, SLACK_MS, NAMED_MS)
+}
+
 /// Whether two replies to a request say the same.
 pub(super) fn equal(request: &Request, ours: &[u8], real: &[u8]) -> bool {
     if ours == real {
@@ -21,6 +41,10 @@ pub(super) fn equal(request: &Request, ours: &[u8], real: &[u8]) -> bool {
     match &*name {
         // INCRBYFLOAT leaves a string that Redis would call int had it been SET: the record has no room for that.
         "OBJECT" => ours == b"$3\r\nint\r\n" && real == b"$6\r\nembstr\r\n",
+        "TTL" => is_near(ours, real, SLACK_MS / 1000, i64::MAX),
+        "PTTL" => is_near(ours, real, SLACK_MS, i64::MAX),
+        "EXPIRETIME" => is_near(ours, real, SLACK_MS / 1000, NAMED_MS / 1000),
+        "PEXPIRETIME" => same_deadline(ours, real),
         "DUMP" => {
             let kind = |reply: &[u8]| Some(*reply.get(memchr::memmem::find(reply, b"\r\n")? + 2)?);
             kind(ours) == kind(real)
@@ -45,6 +69,13 @@ pub(super) fn equal(request: &Request, ours: &[u8], real: &[u8]) -> bool {
         name if UNORDERED.contains(&name) => same_elements(ours, real, 1),
         _ => false,
     }
+}
+
+/// Whether a real server may now hold half of what it refused: PFADD stops at the first element that a corrupted
+/// HyperLogLog has no place for, keeps those before it and does not tell its replicas. Ours changes nothing.
+pub(super) fn leaves_half(request: &Request, reply: &[u8]) -> bool {
+    let is = |name: &[u8]| request[0].eq_ignore_ascii_case(name);
+    (is(b"pfadd") || is(b"exec")) && memchr::memmem::find(reply, b"-INVALIDOBJ").is_some()
 }
 
 /// The first command of a transaction whose replies do not say the same, with both; the EXEC itself where the

@@ -5,15 +5,18 @@
 //! is a choice, `{ }+` and `v+` come one to four times and rarely forty, `#Z` is a number of keys and the keys, `!` in
 //! front means that nothing is put wrong: it would wait, or ask for something random.
 
+use super::allowed::NAMED_MS;
 use super::grammar::Generator;
 
 const STRINGS: &[&str] = &[
-    "SET K v [NX|XX] [GET] [PXAT t|EXAT T|KEEPTTL]",
+    "SET K v [NX|XX] [GET] [PXAT t|EXAT T|EX s|PX f|KEEPTTL]",
+    "SETEX K s v",
+    "PSETEX K f v",
     "SET K (i|v|w)",
     "GET K",
     "GETSET K v",
     "GETDEL K",
-    "GETEX K [PXAT t|EXAT T|PERSIST]",
+    "GETEX K [PXAT t|EXAT T|EX s|PX f|PERSIST]",
     "SETNX K v",
     "APPEND K v",
     "STRLEN K",
@@ -219,6 +222,10 @@ const KEYS: &[&str] = &[
     "EXPIREAT A T [NX|XX|GT|LT]",
     "PEXPIREAT A t [NX|XX|GT|LT]",
     "EXPIREAT A n",
+    "EXPIRE A s [NX|XX|GT|LT]",
+    "PEXPIRE A f [NX|XX|GT|LT]",
+    "TTL A",
+    "PTTL A",
     "EXPIRETIME A",
     "PEXPIRETIME A",
     "PERSIST A",
@@ -363,8 +370,11 @@ pub(super) fn value(slot: char, dice: &mut Generator) -> Vec<u8> {
         'k' => dice.pick(&["1", "100", "500.5", "2000", "10000", "0", "40000"]).to_owned(),
         'u' => dice.pick(&["m", "km", "mi", "ft", "KM"]).to_owned(),
         // Points in time: far away, so that nothing expires meanwhile.
-        't' => format!("{}", 4_000_000_000_000 + dice.below(1000)),
-        'T' => format!("{}", 4_000_000_000 + dice.below(1000)),
+        't' => format!("{}", NAMED_MS + dice.below(1000) as i64),
+        'T' => format!("{}", NAMED_MS / 1000 + dice.below(1000) as i64),
+        // Times from now on: so far apart that it does not matter when now is.
+        's' => format!("{}", 1_000_000 + 10 * dice.below(800_000)),
+        'f' => format!("{}", 1_000_005_000 + 10_000 * dice.below(800_000)),
         'j' => return junk(dice),
         other => panic!("no place is called {other}"),
     };
