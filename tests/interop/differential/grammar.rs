@@ -111,7 +111,10 @@ impl Generator {
         match self.below(4) {
             0 if request.len() > 1 => drop(request.pop()),
             1 => request.push(templates::value('j', self)),
-            _ if at < request.len() => request[at] = templates::value('j', self),
+            // A sorted set that is read by member stays one whose scores are equal.
+            _ if at < request.len() && request[at].first() != Some(&b'y') => {
+                request[at] = templates::value('j', self);
+            }
             _ => request[0].make_ascii_lowercase(),
         }
     }
