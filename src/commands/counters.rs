@@ -34,10 +34,22 @@ pub(super) fn decrby(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CmdResult {
 #[inline]
 fn add(ctx: &mut Ctx<'_>, key: &[u8], increment: i64) -> CmdResult {
     let hash = ctx.hash(key);
-    let old = current(ctx, hash, key)?.map_or(Ok(0), numbers::integer)?;
-    let sum = old.checked_add(increment).ok_or(CmdError::Overflow)?;
+    ctx.clear_expired(ctx.db, hash, key);
+    let access = ctx.write_access(hash, key);
+    let plus = |old: i64| old.checked_add(increment).ok_or(CmdError::Overflow);
     let mut digits = itoa::Buffer::new();
-    store(ctx, hash, key, digits.format(sum).as_bytes(), Ttl::Keep);
+    // One look-up, unless the sum has more digits or fewer.
+    let (sum, in_place) = if let Some(mut string) = ctx.keyspace_mut().edit_string(hash, key) {
+        let sum = plus(numbers::integer(string.bytes())?)?;
+        (sum, string.overwrite(digits.format(sum).as_bytes(), access))
+    } else {
+        (plus(current(ctx, hash, key)?.map_or(Ok(0), numbers::integer)?)?, false)
+    };
+    if in_place {
+        ctx.changed(key);
+    } else {
+        store(ctx, hash, key, digits.format(sum).as_bytes(), Ttl::Keep);
+    }
     ctx.notify(KeyspaceEvents::STRING, "incrby", key);
     ctx.out.integer(sum);
     Ok(())

@@ -6,12 +6,12 @@
 
 use std::borrow::Cow;
 use std::hash::BuildHasher;
-use std::ops::{Deref, DerefMut};
 
 use foldhash::SharedSeed;
 use foldhash::quality::SeedableRandomState;
 use triomphe::Arc;
 
+use super::edit::{Edit, StringEdit, record_delta};
 use super::record::{Millis, ObjectEntry, Record};
 use super::segment::{EntryRef, Segment, Taken};
 use super::snapshot::Capture;
@@ -59,34 +59,6 @@ pub(super) struct Slot {
     pub(super) epoch: u32,
     /// How many top bits all hashes here share.
     pub(super) depth: u8,
-}
-
-/// A collection being changed. What it takes more or less afterwards is added to the estimate of its keyspace.
-#[derive(Debug)]
-pub struct Edit<'a, T: Collection> {
-    value: &'a mut T,
-    before: usize,
-    total: &'a mut u64,
-}
-
-impl<T: Collection> Deref for Edit<'_, T> {
-    type Target = T;
-
-    fn deref(&self) -> &T {
-        self.value
-    }
-}
-
-impl<T: Collection> DerefMut for Edit<'_, T> {
-    fn deref_mut(&mut self) -> &mut T {
-        self.value
-    }
-}
-
-impl<T: Collection> Drop for Edit<'_, T> {
-    fn drop(&mut self) {
-        *self.total = self.total.wrapping_add(record_delta(self.before, self.value.memory()));
-    }
 }
 
 /// One database.
@@ -285,7 +257,14 @@ impl Keyspace {
         let segment = Arc::make_mut(&mut slot.segment);
         let entry = segment.objects.find_mut(hash.in_table(), |entry| *entry.key == *key)?;
         let value = T::of_mut(&mut Arc::make_mut(entry).object)?;
-        Some(Edit { before: value.memory(), value, total: &mut self.record_bytes })
+        Some(Edit::new(value, &mut self.record_bytes))
+    }
+
+    /// The string at `key`, if it is short, to write over it. O(1).
+    #[inline]
+    pub fn edit_string(&mut self, hash: KeyHash, key: &[u8]) -> Option<StringEdit<'_>> {
+        let segment = self.segment_mut(self.index_of(hash));
+        segment.strings.find_mut(hash.in_table(), |record| record.key() == key).map(StringEdit)
     }
 
     /// The text of a string of [`BIG_STRING`] bytes or more, to grow or change it in place; `None` for
@@ -571,9 +550,4 @@ impl Keyspace {
     pub(super) fn segment_count(&self) -> usize {
         self.slots.len()
     }
-}
-
-/// What to add (wrapping) to a running sum when one of its parts goes from `before` to `after`.
-fn record_delta(before: usize, after: usize) -> u64 {
-    (after as u64).wrapping_sub(before as u64)
 }

@@ -19,6 +19,7 @@
 
 mod dict;
 mod digest;
+mod edit;
 mod hash;
 mod intset;
 mod key;
@@ -39,9 +40,10 @@ mod zset;
 
 pub use dict::{Dict, Keyed};
 pub use digest::{Digest, dataset_digest, value_digest};
+pub use edit::{Edit, StringEdit};
 pub use hash::Hash;
 pub use intset::Intset;
-pub use keyspace::{Edit, KeyHash, Keyspace, Ttl};
+pub use keyspace::{KeyHash, Keyspace, Ttl};
 pub use list::{End, List, Side};
 pub use listpack::{Item, Listpack};
 pub use memory::allocated;
