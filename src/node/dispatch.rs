@@ -11,7 +11,7 @@ use super::session::{Pending, ReplyMode, Session};
 use super::slowlog::TimedRun;
 use super::state::Node;
 use super::streams::streams;
-use crate::commands::{CmdError, CmdResult, Command, Flags, NodeCommand, Run, check};
+use crate::commands::{CmdError, CmdResult, Command, Flags, Group, NodeCommand, Run, check};
 use crate::protocol::{Args, Body, Decoder, Limits, ProtocolError};
 
 /// Requests parsed before the first of them is executed: their keys are touched together, so that the cache
@@ -133,7 +133,7 @@ impl Node {
         }
     }
 
-    /// Parses up to [`GROUP`] requests and touches their keys.
+    /// Parses up to [`GROUP`] requests and touches their keys, or the elements that they are about.
     ///
     /// # Errors
     /// What comes next is no request. Those before it are handed out first; nothing after it ever is.
@@ -168,8 +168,14 @@ impl Node {
                 if let Ok(command) = request.command
                     && command.keys.first > 0
                 {
-                    let key = args_of(&request.body, buffer, decoder).get(command.keys.first as usize);
-                    keyspace.touch(keyspace.hash(key));
+                    let args = args_of(&request.body, buffer, decoder);
+                    let key = args.get(command.keys.first as usize);
+                    let hash = keyspace.hash(key);
+                    match command.group {
+                        Group::Hash | Group::Set => keyspace.touch_element(hash, key, args.get(2)),
+                        Group::SortedSet => keyspace.touch_element(hash, key, args.get(args.len() - 1)),
+                        _ => keyspace.touch(hash),
+                    }
                 }
             }
         }

@@ -1,6 +1,6 @@
 //! Hashes: compact in a listpack, large in a hash table. A hash that has become large stays so.
 
-use triomphe::ThinArc;
+use triomphe::{Arc, ThinArc};
 
 use super::dict::{Dict, Keyed};
 use super::{Encodings, Item, Listpack, allocated};
@@ -50,6 +50,23 @@ impl Pair {
                 bytes[5..].split_at(len)
             }
             len => bytes[1..].split_at(len.into()),
+        }
+    }
+
+    /// Puts another value in, in the same place if it fits there and no snapshot shares the pair.
+    fn set_value(&mut self, value: &[u8]) {
+        let old = self.parts().1;
+        let at = self.0.slice.len() - old.len();
+        let done = old.len() == value.len()
+            && self.0.with_arc_mut(|arc| match Arc::get_mut(arc) {
+                Some(inner) => {
+                    inner.slice_mut()[at..].copy_from_slice(value);
+                    true
+                }
+                None => false,
+            });
+        if !done {
+            *self = Self::new(self.parts().0, value);
         }
     }
 
@@ -138,6 +155,14 @@ impl Hash {
         }
     }
 
+    /// Loads what a look-up of `field` will read; a small hash is read as a whole anyway.
+    #[inline]
+    pub fn touch(&self, field: &[u8]) {
+        if let Fields::Table(table) = &self.0 {
+            table.touch(field);
+        }
+    }
+
     /// The value of a field. O(1), and O(fields) in a small hash.
     #[inline]
     pub fn get(&self, field: &[u8]) -> Option<Item<'_>> {
@@ -184,7 +209,10 @@ impl Hash {
                 }
                 true
             }
-            Fields::Table(table) => table.insert(Pair::new(field, value)).is_none(),
+            Fields::Table(table) => {
+                table.edit(field, |pair| pair.set_value(value)).is_none()
+                    && table.insert(Pair::new(field, value)).is_none()
+            }
         }
     }
 
@@ -374,5 +402,20 @@ mod tests {
             assert_eq!(picked.len(), fields);
         }
         assert!(Hash::default().random(|| 1).is_none());
+    }
+
+    #[test]
+    fn a_copy_keeps_the_values_that_are_written_over() {
+        let encodings = Encodings { hash_max_listpack_entries: 0, ..Encodings::REDIS };
+        let mut hash = Hash::default();
+        hash.set(b"a", b"old", &encodings);
+        let copy = hash.clone();
+        let before = hash.memory();
+        assert!(!hash.set(b"a", b"new", &encodings), "shared");
+        assert!(!hash.set(b"a", b"two", &encodings), "its own");
+        assert_eq!((copy.get(b"a"), hash.get(b"a")), (Some(Item::Str(b"old")), Some(Item::Str(b"two"))));
+        assert_eq!(hash.memory(), before);
+        hash.set(b"a", &[b'x'; 100], &encodings);
+        assert!(hash.memory() > before);
     }
 }

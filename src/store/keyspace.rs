@@ -15,7 +15,7 @@ use super::edit::{Edit, StringEdit, record_delta};
 use super::record::{Millis, ObjectEntry, Record};
 use super::segment::{EntryRef, Segment, Taken};
 use super::snapshot::Capture;
-use super::value::{BIG_STRING, Collection, Entry, Object, Value};
+use super::value::{BIG_STRING, Collection, Entry, Object, Value, ValueRef};
 
 /// A segment splits when it holds this many keys: the most that 512 slots take without growing.
 pub(super) const SPLIT_AT: usize = 448;
@@ -156,6 +156,17 @@ impl Keyspace {
     #[inline]
     pub fn touch(&self, hash: KeyHash) {
         std::hint::black_box(self.slot_of(hash).segment.touch(hash.in_table()));
+    }
+
+    /// The same for an element of the collection at `key`.
+    #[inline]
+    pub fn touch_element(&self, hash: KeyHash, key: &[u8], element: &[u8]) {
+        match self.get(hash, key).map(|entry| entry.value()) {
+            Some(ValueRef::Hash(fields)) => fields.touch(element),
+            Some(ValueRef::Set(members)) => members.touch(element),
+            Some(ValueRef::Zset(members)) => members.touch(element),
+            _ => {}
+        }
     }
 
     /// The key, expired or not. O(1).

@@ -97,6 +97,14 @@ impl Set {
         }
     }
 
+    /// Loads what a look-up of `member` will read; an intset is read as it comes.
+    #[inline]
+    pub fn touch(&self, member: &[u8]) {
+        if let Members::Table(table) = &self.0 {
+            table.touch(member);
+        }
+    }
+
     /// Whether it has this member. O(1), and O(log members) in an intset.
     #[inline]
     pub fn contains(&self, member: &[u8]) -> bool {

@@ -159,6 +159,14 @@ impl Zset {
         }
     }
 
+    /// Loads what a look-up of `member` will read; a compact one is read as a whole anyway.
+    #[inline]
+    pub fn touch(&self, member: &[u8]) {
+        if let Form::Large(large) = &self.0 {
+            large.table.touch(member);
+        }
+    }
+
     /// Score of a member. O(1), or O(bytes) of a compact one.
     pub fn score(&self, member: &[u8]) -> Option<f64> {
         match &self.0 {
