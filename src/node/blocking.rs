@@ -15,6 +15,8 @@ use super::state::Node;
 use crate::commands::{AtTimeout, CmdError, CmdResult, Command, KeyWait, WholeDb};
 use crate::protocol::{Args, OwnedArgs, Replies, strict_i64};
 
+const UNBLOCKED: &str = "UNBLOCKED client unblocked via CLIENT UNBLOCK";
+
 /// What a waiting client is woken with.
 #[derive(Debug)]
 pub(super) struct Answer {
@@ -265,10 +267,13 @@ impl Node {
     fn unblock(&mut self, id: ClientId, with_error: bool) -> bool {
         let mut out = Replies::new();
         if with_error {
-            out.error(b"UNBLOCKED client unblocked via CLIENT UNBLOCK");
+            out.error(UNBLOCKED.as_bytes());
         }
         if let Some(waiting) = self.blocking.clients.get(&id) {
-            if !with_error {
+            if with_error {
+                self.stats.by_command.entry(waiting.command.full_name).or_default().failed += 1;
+                self.stats.count_error(UNBLOCKED);
+            } else {
                 out.set_resp3(waiting.resp3);
                 write_timeout(&mut out, waiting.at_timeout);
             }

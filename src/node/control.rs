@@ -24,7 +24,10 @@ pub struct NodeOptions {
 /// What a handle asks of its node.
 #[derive(Debug)]
 pub(super) enum Message {
-    Stop,
+    Stop {
+        /// Without waiting for replicas.
+        now: bool,
+    },
     Kill,
     Freeze,
     Thaw,
@@ -73,9 +76,14 @@ impl NodeHandle {
         }
     }
 
-    /// Asks for an orderly end, as SIGTERM does; [`NodeEvent::Stopped`] tells when it is done.
+    /// Asks for an orderly end, as SHUTDOWN NOW does; [`NodeEvent::Stopped`] tells when it is done.
     pub fn stop(&self) {
-        self.send(Message::Stop);
+        self.send(Message::Stop { now: true });
+    }
+
+    /// The same as SIGTERM does it: a master waits for its replicas, up to `shutdown-timeout`.
+    pub fn stop_when_replicas_have_all(&self) {
+        self.send(Message::Stop { now: false });
     }
 
     /// Ends the node as SIGKILL would, also a frozen one: nothing is flushed, sockets are reset.

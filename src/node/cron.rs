@@ -68,6 +68,7 @@ impl Node {
         self.note_client_memory();
         self.tick_aof();
         self.tick_failover();
+        self.tick_shutdown();
         self.stats.peak_memory = self.stats.peak_memory.max(self.used_memory());
         let slow = |client: &&std::rc::Rc<Client>| !client.outbox.is_empty() && self.is_too_slow(client);
         let too_slow: Vec<_> = self.clients.values().filter(slow).cloned().collect();

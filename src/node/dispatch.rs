@@ -1,6 +1,7 @@
 //! From a read buffer to replies: parse a group of requests, touch their keys, check and execute each.
 // Long because a request goes through it from its first byte to its effects.
 
+use std::borrow::Cow;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -220,6 +221,9 @@ impl Node {
                 if args.name().eq_ignore_ascii_case(b"post") || args.name().eq_ignore_ascii_case(b"host:") {
                     return self.refuse_stranger(session);
                 }
+                if let CmdError::Arity(Cow::Borrowed(name)) = error {
+                    self.stats.by_command.entry(name).or_default().rejected += 1;
+                }
                 self.refuse(session, error, args.name().eq_ignore_ascii_case(b"exec"));
                 Flow::Next
             }
@@ -378,7 +382,7 @@ impl Node {
             .filter(|pause| !pause.writes_only || writes)
             .map(|pause| pause.until.saturating_sub(now));
         // What else holds writes back ends them by a call.
-        let held_back = (writes && self.failover.is_some()).then_some(HELD_BACK);
+        let held_back = (writes && self.holds_writes_back()).then_some(HELD_BACK);
         if exempt { None } else { all.max(held_back) }
     }
 

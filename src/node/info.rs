@@ -117,6 +117,9 @@ impl Node {
         info.add("server_time_usec", self.clock.unix().as_micros());
         info.add("uptime_in_seconds", uptime);
         info.add("uptime_in_days", uptime / 86_400);
+        if let Some(shutdown) = &self.shutdown {
+            info.add("shutdown_in_milliseconds", shutdown.left(self.clock.since_start()).as_millis());
+        }
         info.add("hz", self.config.hz);
         info.add("configured_hz", self.config.hz);
         info.add("lru_clock", (self.clock.unix().as_secs()) & 0xFF_FFFF);

@@ -19,7 +19,7 @@
 //! | `snapshot`, `save` | a snapshot begins and is encoded; the RDB file |
 //! | `aof`, `aof_rewrite`, `aof_load` | the append-only file: appended to and synced, rewritten, loaded |
 //! | `upstream`, `link_driver`, `link_transfer`, `apply` | replica side: the link, its snapshot, its stream executed |
-//! | `failover` | FAILOVER: the role is handed over |
+//! | `failover`, `shutdown` | the role is handed over; the node ends when its replicas have everything |
 //! | `eviction` | `maxmemory` and who has to go |
 //! | `helper` | helper threads |
 //! | `cron`, `clock`, `pulse`, `lag`, `stats`, `log` | timers, time and its gaps, figures, log |
@@ -66,6 +66,7 @@ mod runtime;
 mod save;
 mod server_commands;
 mod session;
+mod shutdown;
 mod slowlog;
 mod snapshot;
 mod state;

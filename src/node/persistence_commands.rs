@@ -1,10 +1,8 @@
-//! SAVE, BGSAVE, SHUTDOWN, DEBUG RELOAD, and the RDB file at the start.
+//! SAVE, BGSAVE, DEBUG RELOAD, and the RDB file at the start.
 
 use std::ops::ControlFlow;
 
-use super::client::ClientKind;
 use super::dispatch::Flow;
-use super::event::StopReason;
 use super::session::Session;
 use super::state::Node;
 use crate::commands::{CmdError, CmdResult};
@@ -50,69 +48,6 @@ impl Node {
         self.save_in_background()?;
         session.out.simple("Background saving started");
         Ok(Flow::Next)
-    }
-
-    /// `SHUTDOWN [NOSAVE | SAVE] [NOW] [FORCE] [ABORT]`
-    pub(super) fn shutdown_command(&mut self, session: &mut Session, args: &Args<'_>) -> CmdResult<Flow> {
-        if session.client.kind.get() != ClientKind::Normal {
-            return Err(CmdError::Syntax);
-        }
-        let (mut save, mut nosave, mut force, mut abort, mut now) = (false, false, false, false, false);
-        for option in args.from(1) {
-            match option.to_ascii_lowercase().as_slice() {
-                b"nosave" => nosave = true,
-                b"save" => save = true,
-                b"now" => now = true,
-                b"force" => force = true,
-                b"abort" => abort = true,
-                _ => return Err(CmdError::Syntax),
-            }
-        }
-        if (save && nosave) || (abort && (save || nosave || force || now)) {
-            return Err(CmdError::Syntax);
-        }
-        if abort {
-            return Err(CmdError::text("ERR No shutdown in progress."));
-        }
-        let wants_file = save || (!nosave && !self.config.save.is_empty());
-        match self.shut_down(wants_file, force) {
-            Ok(()) => Ok(Flow::Drop),
-            Err(_) => Err(CmdError::text("ERR Errors trying to SHUTDOWN. Check logs.")),
-        }
-    }
-
-    /// Ends the node in good order, with a last save if one is wanted.
-    pub(super) fn shut_down(&mut self, wants_file: bool, force: bool) -> Result<(), String> {
-        if wants_file {
-            // What runs in the background would be older than the file that is written now.
-            if let Some(saving) = self.save.running.take() {
-                saving.abandoned.store(true, std::sync::atomic::Ordering::Relaxed);
-            }
-            self.snapshot.give_up_file();
-            self.notice("Saving the final RDB snapshot before exiting.");
-            if let Err(error) = self.save_now()
-                && !force
-            {
-                self.warning(format!("Error trying to save the DB, can't exit: {error}"));
-                return Err(error);
-            }
-        }
-        if self.aof.log.is_some() {
-            if self.aof.rewrite.is_first && !force {
-                self.warning("Writing initial AOF, can't exit");
-                return Err("the append-only file is not complete yet".to_owned());
-            }
-            self.notice("Calling fsync() on the AOF file.");
-            if let Err(error) = self.finish_aof()
-                && !force
-            {
-                self.warning(format!("Error writing the AOF file, can't exit: {error}"));
-                return Err(error);
-            }
-        }
-        self.warning("Redis is now ready to exit, bye bye...");
-        self.exit.stop(StopReason::Shutdown);
-        Ok(())
     }
 
     pub(super) fn debug_reload(&mut self, session: &mut Session, args: &Args<'_>) -> CmdResult<Flow> {

@@ -19,6 +19,7 @@ use super::control::{Message, NodeOptions, Wake};
 use super::event::{NodeEvent, StopReason};
 use super::lag::LoopLag;
 use super::log::Log;
+use super::shutdown::Ending;
 use super::state::{Node, SaveState, Shared};
 use super::stats::NodeStats;
 use crate::commands::{Effects, Stats};
@@ -186,11 +187,12 @@ async fn obey(
         while let Some(message) = waiting.pop_front().or_else(|| messages.try_recv().ok()) {
             match message {
                 Message::Kill => return killed(exit),
-                Message::Stop => {
+                Message::Stop { now } => {
                     let mut node = shared.borrow_mut();
                     node.warning("Received a request to stop, scheduling shutdown...");
                     let wants_file = !node.config.save.is_empty();
-                    let _ = node.shut_down(wants_file, false);
+                    // A failure is in the log, and the node goes on.
+                    let _ = node.begin_shutdown(Ending { wants_file, force: false }, now);
                 }
                 Message::CutLink(cut) => shared.borrow_mut().set_link_cut(cut),
                 Message::Freeze => {
@@ -282,6 +284,7 @@ fn create(
         times_each: false,
         watched: BTreeMap::new(),
         pause: None,
+        shutdown: None,
         failover: None,
         unpause: Rc::new(Notify::new()),
         save: SaveState {

@@ -117,7 +117,9 @@ pub(super) struct Node {
     pub(super) times_each: bool,
     pub(super) watched: BTreeMap<(usize, Vec<u8>), Vec<super::transaction::Watcher>>,
     pub(super) pause: Option<Pause>,
-    /// A FAILOVER under way holds writes back.
+    /// An end that waits for replicas holds writes back, …
+    pub(super) shutdown: Option<super::shutdown::Shutdown>,
+    /// … and so does a FAILOVER under way.
     pub(super) failover: Option<crate::replication::Failover>,
     pub(super) unpause: Rc<Notify>,
     pub(super) save: SaveState,
@@ -201,7 +203,13 @@ impl Node {
     /// Nothing may change now: CLIENT PAUSE, or the role is being handed over.
     #[inline]
     pub(super) fn is_paused(&self) -> bool {
-        self.failover.is_some() || self.pause.is_some_and(|pause| pause.until > self.clock.since_start())
+        self.holds_writes_back() || self.pause.is_some_and(|pause| pause.until > self.clock.since_start())
+    }
+
+    /// Writes wait until it is clear who is master, or whether the node ends.
+    #[inline]
+    pub(super) fn holds_writes_back(&self) -> bool {
+        self.failover.is_some() || self.shutdown.is_some()
     }
 
     pub(super) fn is_replica(&self) -> bool {

@@ -35,7 +35,7 @@ pub enum LinkError {
     #[error("the master refused PING: {0}")]
     PingRefused(String),
     /// `masteruser` or `masterauth` are wrong.
-    #[error("unable to AUTH to the master: {0}")]
+    #[error("Unable to AUTH to MASTER: {0}")]
     AuthRefused(String),
     /// `-NOMASTERLINK` or `-LOADING`: the master cannot serve a sync yet.
     #[error("the master cannot sync yet: {0}")]

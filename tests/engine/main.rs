@@ -18,5 +18,7 @@ mod gap;
 mod links;
 mod paths;
 mod pubsub;
+mod shutdown;
+mod stats;
 mod transactions;
 mod up;

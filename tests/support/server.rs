@@ -232,6 +232,12 @@ impl Server {
     #[track_caller]
     pub fn shut_down(&mut self, word: &str) {
         let _ = self.client().try_ask(&[b"SHUTDOWN", word.as_bytes()]);
+        self.join();
+    }
+
+    /// Waits until it has ended by itself.
+    #[track_caller]
+    pub fn join(&mut self) {
         match &mut self.life {
             Life::Node(node) => assert!(node.join(SOON), "no end after SHUTDOWN: {:?}", self.events),
             Life::Process(child) => {

@@ -1,0 +1,199 @@
+//! SHUTDOWN and SIGTERM: a master waits for its replicas, then the node saves and ends.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use super::blocking::Answer;
+use super::client::{Client, ClientKind};
+use super::dispatch::Flow;
+use super::event::StopReason;
+use super::session::Session;
+use super::state::Node;
+use crate::commands::{CmdError, CmdResult};
+use crate::protocol::{Args, Replies};
+
+const FAILED: CmdError = CmdError::text("ERR Errors trying to SHUTDOWN. Check logs.");
+
+/// How the node is to end.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Ending {
+    pub(super) wants_file: bool,
+    /// Also if not all can be saved.
+    pub(super) force: bool,
+}
+
+/// An end that waits until the replicas have everything. Nothing may be written meanwhile.
+#[derive(Debug)]
+pub(super) struct Shutdown {
+    ending: Ending,
+    deadline: Duration,
+    /// Who has asked for it and hears if it comes to nothing.
+    waiting: Vec<Rc<Client>>,
+}
+
+impl Shutdown {
+    /// INFO's `shutdown_in_milliseconds`.
+    pub(super) fn left(&self, now: Duration) -> Duration {
+        self.deadline.saturating_sub(now)
+    }
+}
+
+impl Node {
+    /// `SHUTDOWN [NOSAVE | SAVE] [NOW] [FORCE] [ABORT]`
+    pub(super) fn shutdown_command(&mut self, session: &mut Session, args: &Args<'_>) -> CmdResult<Flow> {
+        if session.client.kind.get() != ClientKind::Normal {
+            return Err(CmdError::Syntax);
+        }
+        let (mut save, mut nosave, mut force, mut abort, mut now) = (false, false, false, false, false);
+        for option in args.from(1) {
+            match option.to_ascii_lowercase().as_slice() {
+                b"nosave" => nosave = true,
+                b"save" => save = true,
+                b"now" => now = true,
+                b"force" => force = true,
+                b"abort" => abort = true,
+                _ => return Err(CmdError::Syntax),
+            }
+        }
+        if (save && nosave) || (abort && (save || nosave || force || now)) {
+            return Err(CmdError::Syntax);
+        }
+        if abort {
+            if self.shutdown.is_none() {
+                return Err(CmdError::text("ERR No shutdown in progress."));
+            }
+            self.cancel_shutdown();
+            self.notice("Shutdown manually aborted.");
+            session.out.ok();
+            return Ok(Flow::Next);
+        }
+        let wants_file = save || (!nosave && !self.config.save.is_empty());
+        self.warning("User requested shutdown...");
+        match self.begin_shutdown(Ending { wants_file, force }, now) {
+            Ok(true) => Ok(Flow::Drop),
+            Ok(false) => {
+                if let Some(shutdown) = &mut self.shutdown {
+                    shutdown.waiting.push(Rc::clone(&session.client));
+                }
+                session.client.blocked.set(true);
+                Ok(Flow::Block(None))
+            }
+            Err(_) => Err(FAILED),
+        }
+    }
+
+    /// Ends the node, at once or when its replicas have everything; `false` if it waits for them.
+    ///
+    /// # Errors
+    /// Not all could be saved: the node goes on.
+    pub(super) fn begin_shutdown(&mut self, ending: Ending, now: bool) -> Result<bool, String> {
+        if !now && self.shutdown.is_some() {
+            return Ok(false);
+        }
+        let patience = self.config.shutdown_timeout;
+        if !now && !patience.is_zero() && self.lagging() > 0 {
+            self.notice("Waiting for replicas before shutting down.");
+            let deadline = self.clock.since_start() + patience;
+            self.shutdown = Some(Shutdown { ending, deadline, waiting: Vec::new() });
+            return Ok(false);
+        }
+        self.finish_shutdown(ending).map(|()| true)
+    }
+
+    /// Replicas that have not acknowledged everything.
+    fn lagging(&self) -> usize {
+        let offset = self.history.offset();
+        match self.upstream {
+            None => self.feeds.values().filter(|feed| feed.core.acked() != offset).count(),
+            Some(_) => 0,
+        }
+    }
+
+    /// Ten times a second.
+    pub(super) fn tick_shutdown(&mut self) {
+        let now = self.clock.since_start();
+        let Some(shutdown) = &self.shutdown else { return };
+        let (ending, late) = (shutdown.ending, shutdown.left(now).is_zero());
+        if late || self.lagging() == 0 {
+            // A failure is in the log.
+            let _ = self.finish_shutdown(ending);
+        }
+    }
+
+    fn finish_shutdown(&mut self, ending: Ending) -> Result<(), String> {
+        self.tell_lag();
+        let ended = self.save_and_end(ending);
+        if ended.is_err() {
+            self.warning("Errors trying to shut down the server. Check the logs for more information.");
+            self.cancel_shutdown();
+        }
+        ended
+    }
+
+    fn tell_lag(&mut self) {
+        let (offset, now, all) = (self.history.offset(), self.clock.since_start(), self.feeds.len());
+        if self.upstream.is_some() || all == 0 {
+            return;
+        }
+        let lagging = self.feeds.values().filter(|feed| feed.core.acked() != offset).map(|feed| {
+            format!(
+                "Lagging replica {}:{} reported offset {} behind master, lag={}, state={}.",
+                feed.ip(),
+                feed.port(),
+                offset.saturating_sub(feed.core.acked()),
+                feed.core.lag_seconds(now),
+                feed.core.state().word()
+            )
+        });
+        let lines: Vec<String> = lagging.collect();
+        let in_sync = all - lines.len();
+        lines.into_iter().for_each(|line| self.warning(line));
+        self.notice(format!("{in_sync} of {all} replicas are in sync when shutting down."));
+    }
+
+    /// Goes on: writes are taken again, and who has asked for the end hears that it comes to nothing.
+    fn cancel_shutdown(&mut self) {
+        let Some(shutdown) = self.shutdown.take() else { return };
+        self.unpause.notify_waiters();
+        for client in shutdown.waiting {
+            let mut reply = Replies::new();
+            FAILED.write_to(&mut reply);
+            client.answer.replace(Some(Answer { bytes: reply.take(), close: false }));
+            client.wake.notify_one();
+        }
+    }
+
+    /// Saves what is to be saved and ends the node.
+    fn save_and_end(&mut self, Ending { wants_file, force }: Ending) -> Result<(), String> {
+        if self.aof.log.is_some() {
+            if self.aof.rewrite.is_first && !force {
+                self.warning("Writing initial AOF, can't exit");
+                return Err("the append-only file is not complete yet".to_owned());
+            }
+            self.notice("Calling fsync() on the AOF file.");
+            if let Err(error) = self.finish_aof()
+                && !force
+            {
+                self.warning(format!("Error writing the AOF file, can't exit: {error}"));
+                return Err(error);
+            }
+        }
+        if wants_file {
+            // What runs in the background would be older than the file that is written now.
+            if let Some(saving) = self.save.running.take() {
+                saving.abandoned.store(true, std::sync::atomic::Ordering::Relaxed);
+            }
+            self.snapshot.give_up_file();
+            self.notice("Saving the final RDB snapshot before exiting.");
+            if let Err(error) = self.save_now()
+                && !force
+            {
+                self.warning(format!("Error trying to save the DB, can't exit: {error}"));
+                return Err(error);
+            }
+        }
+        self.warning("Redis is now ready to exit, bye bye...");
+        self.exit.stop(StopReason::Shutdown);
+        Ok(())
+    }
+}
