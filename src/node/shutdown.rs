@@ -147,7 +147,9 @@ impl Node {
         });
         let lines: Vec<String> = lagging.collect();
         let in_sync = all - lines.len();
-        lines.into_iter().for_each(|line| self.warning(line));
+        for line in lines {
+            self.warning(line);
+        }
         self.notice(format!("{in_sync} of {all} replicas are in sync when shutting down."));
     }
 

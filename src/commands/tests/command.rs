@@ -150,6 +150,7 @@ mod beside_a_real_server {
         "command|getkeys",
         "command|getkeysandflags",
         "bitfield_ro",
+        "failover",
         "sort",
         "sort_ro",
         "xinfo|stream",
