@@ -42,7 +42,7 @@ pub enum Garbage {
 }
 
 /// A collection of this many bytes or more is freed beside the node's work.
-const LARGE: usize = 64 * 1024;
+const LARGE: usize = 16 * 1024;
 
 /// Everything that one data command may read and change.
 #[derive(Debug)]

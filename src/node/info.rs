@@ -178,8 +178,9 @@ impl Node {
         info.add("mem_aof_buffer", self.aof.log.as_ref().map_or(0, super::aof::Log::buffered));
         info.add("mem_allocator", "mimalloc");
         info.add("active_defrag_running", 0);
-        info.add("lazyfree_pending_objects", 0);
-        info.add("lazyfreed_objects", 0);
+        let lazyfree = &self.stats.lazyfree;
+        info.add("lazyfree_pending_objects", lazyfree.pending());
+        info.add("lazyfreed_objects", lazyfree.freed());
     }
 
     fn info_persistence(&self, info: &mut Section<'_>) {

@@ -356,7 +356,8 @@ impl Node {
 
     fn reset_stats(&mut self) {
         let peak_memory = self.used_memory();
-        self.stats = super::stats::NodeStats { peak_memory, ..Default::default() };
+        let lazyfree = self.stats.lazyfree.reset();
+        self.stats = super::stats::NodeStats { peak_memory, lazyfree, ..Default::default() };
         self.data_stats = crate::commands::Stats::default();
         self.eviction.evicted = 0;
         self.lag.reset();

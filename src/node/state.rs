@@ -265,8 +265,11 @@ impl Node {
             Garbage::Object(_) => true,
         });
         if takes_long {
-            // Without a thread it is freed here, only slower.
-            let _ = super::helper::start("lazyfree", move || drop(garbage));
+            let count = garbage.iter().map(|piece| match piece {
+                Garbage::Keyspace(keyspace) => keyspace.len() as u64,
+                Garbage::Object(_) => 1,
+            });
+            self.stats.lazyfree.free(count.sum(), garbage);
         }
     }
 

@@ -78,6 +78,7 @@ pub(super) struct NodeStats {
 }
 
 /// Different error codes that are counted one by one.
+    pub(super) lazyfree: super::helper::LazyFree,
 const ERROR_CODES_MAX: usize = 128;
 
 impl NodeStats {

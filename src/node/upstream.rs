@@ -197,8 +197,8 @@ impl Node {
         let old = std::mem::replace(&mut self.store, loaded.store);
         self.stats.load_keys_loaded = loaded.keys_loaded;
         self.stats.load_keys_expired = loaded.keys_expired;
-        // Freeing a big data set takes long; without a thread it is freed here.
-        let _ = super::helper::start("lazyfree", move || drop(old));
+        // Freeing a big data set takes long.
+        self.stats.lazyfree.free(old.keys(), old);
         self.mark_all_watchers();
         self.adopt_full_sync(of.map(|(replid, _)| replid), of.map_or(0, |(_, offset)| offset));
         self.restart_aof();
