@@ -3,11 +3,13 @@
 use std::cell::{Cell, RefCell};
 use std::fmt::Write as _;
 use std::net::SocketAddr;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
+use super::buffers::Buffers;
 use super::outbox::Outbox;
 use super::pubsub::{Subscriptions, Topic};
 use super::tracking::Tracking;
@@ -17,6 +19,9 @@ pub(super) type ClientId = u64;
 
 /// CLIENT LIST shows this much of the unsent bytes as `obl`, the rest as `omem`, as Redis divides them.
 const OUTPUT_BUFFER: usize = 16 * 1024;
+
+/// What a connection takes beside its buffers, roughly.
+const CLIENT_BYTES: usize = 1024;
 
 /// What a connection is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,8 +68,7 @@ pub(super) struct Client {
     /// The answer for a client that waited.
     pub(super) answer: RefCell<Option<super::blocking::Answer>>,
     pub(super) query_bytes: Cell<usize>,
-    /// Room behind them in the read buffer.
-    pub(super) query_room: Cell<usize>,
+    pub(super) buffers: Buffers,
     pub(super) output_bytes: Cell<usize>,
     pub(super) subscriptions: RefCell<Subscriptions>,
     /// It sees what all others do (MONITOR).
@@ -98,7 +102,7 @@ impl Client {
             wake_value: Cell::new(None),
             answer: RefCell::new(None),
             query_bytes: Cell::new(0),
-            query_room: Cell::new(0),
+            buffers: Buffers::new(now),
             output_bytes: Cell::new(0),
             subscriptions: RefCell::default(),
             monitoring: Cell::new(false),
@@ -114,6 +118,16 @@ impl Client {
         if let Some(task) = &*self.task.borrow() {
             task.abort();
         }
+    }
+
+    /// Bytes that it takes. Neither free room is among them, which comes and goes, nor what others have sent it.
+    pub(super) fn memory(&self) -> usize {
+        self.query_bytes.get() + self.output_bytes.get() + CLIENT_BYTES
+    }
+
+    /// Whether its task has something to do that no request asks for; if not, the task is woken when it has.
+    pub(super) fn poll_disturbed(&self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.buffers.is_trim_due() { Poll::Ready(()) } else { self.outbox.poll_ready(cx) }
     }
 
     /// Whether it listens to anything.
@@ -155,7 +169,7 @@ impl Client {
         let _ = write!(
             line,
             "id={} addr={} laddr={} fd=-1 name={} age={} idle={} flags={} db={} sub={} psub={} ssub={} multi={} \
-             qbuf={} qbuf-free={} argv-mem=0 multi-mem=0 rbs=0 rbp=0 obl={} oll={} omem={} tot-mem={} events=r cmd={} \
+             qbuf={} qbuf-free={} argv-mem=0 multi-mem=0 rbs={} rbp={} obl={} oll={} omem={} tot-mem={} events=r cmd={} \
              user=default redir={} resp={}",
             self.id,
             self.addr,
@@ -170,11 +184,13 @@ impl Client {
             own.count(Topic::Shard),
             self.queued.get(),
             self.query_bytes.get(),
-            self.query_room.get(),
+            self.buffers.query_free(),
+            self.buffers.reply_room(),
+            self.buffers.reply_peak(),
             unsent.min(OUTPUT_BUFFER),
             usize::from(unsent > OUTPUT_BUFFER),
             unsent.saturating_sub(OUTPUT_BUFFER),
-            self.query_bytes.get() + unsent + size_of::<Self>(),
+            self.memory() + self.buffers.query_free() + self.outbox.len(),
             self.last_command.get(),
             self.tracking.borrow().as_ref().map_or(-1, |own| own.redirect() as i64),
             self.resp.get(),

@@ -8,7 +8,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use socket2::SockRef;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, ReadBuf};
 use tokio::net::TcpStream;
 
 use super::dispatch::Flow;
@@ -55,10 +55,6 @@ impl Connection {
 
     /// Reads what has come; `false` at the end of the connection.
     async fn fill(&mut self) -> bool {
-        let missing = self.session.decoder.missing(&self.buffer);
-        // Never more than has come already: a promise costs nothing, and a big argument few reads.
-        let room = if self.is_busy { READ } else { READ_FIRST };
-        self.buffer.reserve(room.max(missing.min(READ_MAX).min(self.buffer.len())));
         let midway = !self.buffer.is_empty();
         let read = loop {
             let read = if midway {
@@ -70,10 +66,12 @@ impl Connection {
             } else {
                 self.read_or_messages().await
             };
-            match read {
-                Some(read) => break read,
-                None if self.flush().await && !self.is_gone => {}
-                None => return false,
+            if let Some(read) = read {
+                break read;
+            }
+            self.trim();
+            if !self.flush().await || self.is_gone {
+                return false;
             }
         };
         let Ok(mut count) = read else { return false };
@@ -100,17 +98,44 @@ impl Connection {
 
     /// What CLIENT LIST shows of the requests that were read.
     fn note_buffer(&self) {
-        self.session.client.query_bytes.set(self.buffer.len());
-        self.session.client.query_room.set(self.buffer.capacity() - self.buffer.len());
+        let client = &self.session.client;
+        client.query_bytes.set(self.buffer.len());
+        client.buffers.note_query(self.buffer.len(), self.buffer.capacity() - self.buffer.len());
     }
 
-    /// Reads, unless messages for the client come first: then `None`.
+    /// Gives back what the buffers hold too much.
+    fn trim(&mut self) {
+        let Some(kept) = self.session.client.buffers.take_trim() else { return };
+        self.buffer.shrink_to(kept);
+        self.is_busy &= self.buffer.capacity() > READ_FIRST;
+        self.note_buffer();
+        if self.session.out.is_empty() {
+            self.session.out.sent(self.session.client.buffers.reply_kept());
+        }
+    }
+
+    /// Reads, unless messages for the client or orders for its task come first: then `None`.
     async fn read_or_messages(&mut self) -> Option<io::Result<usize>> {
         let client = &self.session.client;
+        if self.buffer.capacity() == 0 {
+            // It has been silent: it gets a buffer when it sends something.
+            // Looked at and not only waited for: a new socket is said to be ready whether it is or not.
+            let peeked = poll_fn(|cx| match self.stream.poll_peek(cx, &mut ReadBuf::new(&mut [0])) {
+                Poll::Ready(peeked) => Poll::Ready(Some(peeked)),
+                Poll::Pending => client.poll_disturbed(cx).map(|()| None),
+            });
+            if let Err(error) = peeked.await? {
+                return Some(Err(error));
+            }
+        }
+        let missing = self.session.decoder.missing(&self.buffer);
+        // Never more than has come already: a promise costs nothing, and a big argument few reads.
+        let room = if self.is_busy { READ } else { READ_FIRST };
+        self.buffer.reserve(room.max(missing.min(READ_MAX).min(self.buffer.len())));
         let mut read = pin!(self.stream.read_buf(&mut self.buffer));
         poll_fn(|cx| match read.as_mut().poll(cx) {
             Poll::Ready(read) => Poll::Ready(Some(read)),
-            Poll::Pending => client.outbox.poll_ready(cx).map(|()| None),
+            Poll::Pending => client.poll_disturbed(cx).map(|()| None),
         })
         .await
     }
@@ -185,7 +210,7 @@ impl Connection {
     async fn flush(&mut self) -> bool {
         self.session.client.outbox.move_into(&mut self.session.out);
         if self.is_gone {
-            self.session.out.sent();
+            self.session.out.truncate(0);
         }
         let len = self.session.out.len();
         if len == 0 {
@@ -214,9 +239,12 @@ impl Connection {
                 None => return self.cut_for_output(),
             },
         };
-        self.session.client.output_bytes.set(0);
-        self.session.out.sent();
+        let client = &self.session.client;
+        client.output_bytes.set(0);
         let mut node = self.shared.borrow_mut();
+        let grown = client.buffers.note_replies(len, node.reply_tuning);
+        self.session.out.sent(client.buffers.reply_kept());
+        node.stats.reply_expands += u64::from(grown);
         node.stats.net_output += len as u64;
         node.stats.writes += 1;
         self.is_gone = written.is_err();
@@ -294,7 +322,8 @@ impl Connection {
                 biased;
                 () = client.wake.notified() => break true,
                 _ = &mut expired => break true,
-                () = client.outbox.ready() => {
+                () = poll_fn(|cx| client.poll_disturbed(cx)) => {
+                    self.trim();
                     if !self.flush().await || self.is_gone {
                         break false;
                     }

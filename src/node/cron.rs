@@ -21,6 +21,9 @@ pub(super) async fn run(shared: Shared) {
     timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         timer.tick().await;
+        if shared.borrow().cron_paused {
+            continue;
+        }
         let begun = Instant::now();
         {
             let mut node = shared.borrow_mut();
@@ -65,6 +68,7 @@ impl Node {
     fn tenth(&mut self) {
         let now = self.clock.since_start();
         self.stats.sample_rates(now);
+        self.trim_buffers(now);
         self.note_client_memory();
         self.tick_aof();
         self.tick_failover();
@@ -76,6 +80,18 @@ impl Node {
         if self.pause.is_some_and(|pause| pause.until <= now) {
             self.pause = None;
             self.unpause.notify_waiters();
+        }
+    }
+
+    /// Lets clients give back what their buffers hold too much.
+    fn trim_buffers(&mut self, now: Duration) {
+        for client in self.clients.values().filter(|client| client.kind.get() == ClientKind::Normal) {
+            let silent_for = now.saturating_sub(client.last_active.get());
+            let shrunk = client.buffers.tick(now, silent_for, client.query_bytes.get(), self.reply_tuning);
+            self.stats.reply_shrinks += u64::from(shrunk);
+            if client.buffers.is_trim_due() {
+                client.outbox.wake();
+            }
         }
     }
 

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use super::buffers::ReplyTuning;
 use super::config::ProtectedAction;
 use super::dispatch::Flow;
 use super::session::Session;
@@ -76,6 +77,11 @@ impl Node {
                 self.warning(format!("DEBUG LOG: {text}"));
                 session.out.ok();
             }
+            b"replybuffer" if args.len() == 4 => self.tune_reply_buffers(session, args)?,
+            b"pause-cron" if args.len() == 3 => {
+                self.cron_paused = args.get(2) != b"0";
+                session.out.ok();
+            }
             b"jmap" | b"segfault" | b"panic" if args.len() == 2 => {
                 return Err(CmdError::text("ERR this node has no such DEBUG subcommand on purpose"));
             }
@@ -88,6 +94,26 @@ impl Node {
             }
         }
         Ok(Flow::Next)
+    }
+
+    /// `DEBUG REPLYBUFFER PEAK-RESET-TIME milliseconds | NEVER | RESET`, `DEBUG REPLYBUFFER RESIZING 0 | 1`
+    fn tune_reply_buffers(&mut self, session: &mut Session, args: &Args<'_>) -> CmdResult {
+        let number = || strict_i64(args.get(3)).and_then(|number| u64::try_from(number).ok());
+        let tuning = &mut self.reply_tuning;
+        if args.is(2, "resizing") {
+            tuning.resizing = number().ok_or(CmdError::NotAnInteger)? != 0;
+        } else if !args.is(2, "peak-reset-time") {
+            return Err(CmdError::Syntax);
+        } else if args.is(3, "never") {
+            tuning.peak_reset = None;
+        } else if args.is(3, "reset") {
+            tuning.peak_reset = ReplyTuning::default().peak_reset;
+        } else {
+            let millis = number().ok_or(CmdError::NotAnInteger)?;
+            tuning.peak_reset = Some(Duration::from_millis(millis));
+        }
+        session.out.ok();
+        Ok(())
     }
 
     fn debug_object(&mut self, session: &mut Session, key: &[u8]) -> CmdResult<Flow> {
@@ -194,15 +220,17 @@ fn show_type(out: &mut Replies, name: &[u8]) -> CmdResult {
     Ok(())
 }
 
-const HELP: [&str; 10] = [
+const HELP: [&str; 12] = [
     "DIGEST -- a digest of the whole data set, equal to Redis' own",
     "DIGEST-VALUE <key> … -- a digest of each value",
     "LOADAOF -- write the append-only file to the disk and load it",
     "LOG <text> -- write a line to the log",
     "OBJECT <key> -- encoding and size of a value",
+    "PAUSE-CRON 0|1 -- whether the node does nothing by the clock",
     "POPULATE <count> [<prefix>] [<size>] -- make keys, without propagating them",
     "PROTOCOL <type> -- a reply of this type",
     "RELOAD -- save, empty and load the data set",
+    "REPLYBUFFER PEAK-RESET-TIME <ms>|NEVER|RESET, REPLYBUFFER RESIZING 0|1 -- when clients' buffers shrink",
     "SET-ACTIVE-EXPIRE 0|1 -- whether expired keys are collected in the background",
     "SLEEP <seconds> -- let the node stand still",
 ];

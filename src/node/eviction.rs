@@ -100,9 +100,7 @@ impl Node {
 
     /// Ten times a second.
     pub(super) fn note_client_memory(&mut self) {
-        let held =
-            |client: &super::client::Client| client.query_bytes.get() + client.output_bytes.get() + 1024;
-        self.eviction.client_bytes = self.clients.values().map(|client| held(client) as u64).sum();
+        self.eviction.client_bytes = self.clients.values().map(|client| client.memory() as u64).sum();
     }
 
     /// Makes room if the data set is over `maxmemory`, for a bounded time. Replicas leave that to their master, unless

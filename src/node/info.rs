@@ -288,8 +288,8 @@ impl Node {
         info.add("total_writes_processed", stats.writes);
         info.add("io_threaded_reads_processed", 0);
         info.add("io_threaded_writes_processed", 0);
-        info.add("reply_buffer_shrinks", 0);
-        info.add("reply_buffer_expands", 0);
+        info.add("reply_buffer_shrinks", stats.reply_shrinks);
+        info.add("reply_buffer_expands", stats.reply_expands);
         info.add("loop_lag_max_usec", self.lag.max().as_micros());
         info.add("loop_lag_p99_usec", self.lag.p99_us());
         info.add("loop_lag_p50_usec", self.lag.p50_us());

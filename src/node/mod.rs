@@ -9,6 +9,7 @@
 //! | `runtime` | the thread: start, messages, how it ends |
 //! | `state` | everything a node owns |
 //! | `listener`, `connection`, `session`, `client` | clients, from accept to close |
+//! | `buffers` | how much room a client's buffers keep |
 //! | `blocking` | clients that wait for keys |
 //! | `dispatch`, `transaction`, `streams` | from a read buffer to replies: checks, MULTI, what goes into the stream and the append-only file |
 //! | `pubsub`, `outbox` | messages and keyspace events, and their way into other clients' connections |
@@ -32,6 +33,7 @@ mod aof_load;
 mod aof_rewrite;
 mod apply;
 mod blocking;
+mod buffers;
 mod client;
 mod client_commands;
 mod clock;

@@ -4,7 +4,6 @@
 //! bytes mean.
 
 use std::cell::{Cell, RefCell};
-use std::future::poll_fn;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -41,7 +40,8 @@ impl Outbox {
         self.wake();
     }
 
-    fn wake(&self) {
+    /// Lets the client's task look again at what it has to do.
+    pub(super) fn wake(&self) {
         if let Some(task) = self.task.borrow_mut().take() {
             task.wake();
         }
@@ -85,11 +85,6 @@ impl Outbox {
             *task = Some(cx.waker().clone());
         }
         Poll::Pending
-    }
-
-    /// Until something waits.
-    pub(super) async fn ready(&self) {
-        poll_fn(|cx| self.poll_ready(cx)).await;
     }
 
     /// Whether a client with `unsent` bytes of replies beside this takes too much; for the soft limit: for too long.

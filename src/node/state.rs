@@ -86,6 +86,8 @@ pub(super) struct Node {
     pub(super) garbage: Vec<Garbage>,
     pub(super) eviction: super::eviction::Eviction,
     pub(super) active_expire: bool,
+    /// Nothing is done by the clock (DEBUG PAUSE-CRON).
+    pub(super) cron_paused: bool,
     pub(super) history: History,
     /// The history came with the data from the RDB file: a partial resync may continue it.
     pub(super) restored: bool,
@@ -101,6 +103,7 @@ pub(super) struct Node {
     pub(super) clients: BTreeMap<ClientId, Rc<Client>>,
     pub(super) next_client: ClientId,
     pub(super) waits: Waits<ClientId>,
+    pub(super) reply_tuning: super::buffers::ReplyTuning,
     pub(super) blocking: super::blocking::Blocking,
     pub(super) pubsub: super::pubsub::PubSub,
     pub(super) monitors: Vec<Rc<Client>>,
@@ -276,11 +279,7 @@ impl Node {
     /// Bytes that this node holds: data, backlog, buffers of clients.
     pub(super) fn used_memory(&self) -> u64 {
         let backlog = self.backlog.as_ref().map_or(0, |backlog| backlog.memory() as u64);
-        let clients: usize = self
-            .clients
-            .values()
-            .map(|client| client.query_bytes.get() + client.output_bytes.get() + 1024)
-            .sum();
+        let clients: usize = self.clients.values().map(|client| client.memory()).sum();
         let aof = self.aof.log.as_ref().map_or(0, super::aof::Log::buffered);
         self.store.memory() + backlog + clients as u64 + aof as u64 + super::stats::BASE_MEMORY
     }

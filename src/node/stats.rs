@@ -68,6 +68,9 @@ pub(super) struct NodeStats {
     pub(super) peak_memory: u64,
     pub(super) reads: u64,
     pub(super) writes: u64,
+    /// Times that clients got less room for replies, and more.
+    pub(super) reply_shrinks: u64,
+    pub(super) reply_expands: u64,
     pub(super) ops: Rate,
     pub(super) input_rate: Rate,
     pub(super) output_rate: Rate,
@@ -75,10 +78,10 @@ pub(super) struct NodeStats {
     pub(super) repl_output_rate: Rate,
     pub(super) load_keys_loaded: u64,
     pub(super) load_keys_expired: u64,
+    pub(super) lazyfree: super::helper::LazyFree,
 }
 
 /// Different error codes that are counted one by one.
-    pub(super) lazyfree: super::helper::LazyFree,
 const ERROR_CODES_MAX: usize = 128;
 
 impl NodeStats {

@@ -43,10 +43,10 @@ impl Replies {
         self.buffer.truncate(len);
     }
 
-    /// Everything has been sent. A buffer that grew large is given back.
-    pub fn sent(&mut self) {
+    /// Everything has been sent. Of the buffer only `room` bytes are kept.
+    pub fn sent(&mut self, room: usize) {
         self.buffer.clear();
-        self.buffer.shrink_to(64 * 1024);
+        self.buffer.shrink_to(room);
     }
 
     /// Takes what is to be sent.
@@ -252,7 +252,7 @@ mod tests {
             let mut replies = Replies::new();
             write(&mut replies);
             assert_eq!(replies.bytes(), resp2.as_bytes());
-            replies.sent();
+            replies.sent(64);
             replies.set_resp3(true);
             write(&mut replies);
             assert_eq!(replies.bytes(), resp3.as_bytes());
