@@ -1,18 +1,22 @@
 //! The node's listening sockets, and how it welcomes those who connect.
 
+use std::cell::RefCell;
+use std::future::poll_fn;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
+use std::task::Poll;
 use std::time::Duration;
 
 use repliscope_platform::{Refusal, why_refused};
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::task::AbortHandle;
 
 use super::client::Client;
 use super::config::Config;
 use super::session::Session;
-use super::state::Shared;
+use super::state::{Node, Shared};
 
 /// Why a node cannot listen.
 #[derive(Debug, thiserror::Error)]
@@ -83,16 +87,83 @@ pub(super) fn bind(config: &mut Config) -> Result<Vec<TcpListener>, BindError> {
     Ok(listeners)
 }
 
-/// Accepts clients until the node ends.
-pub(super) async fn accept(shared: Shared, listener: TcpListener) {
+/// A socket that listens, until somebody takes it away.
+type Slot = Rc<RefCell<Option<TcpListener>>>;
+
+/// The sockets on which a node accepts clients.
+#[derive(Debug, Default)]
+pub(super) struct Listening(Vec<(Slot, AbortHandle)>);
+
+impl Listening {
+    /// Closes all of them at once: the ports are free when this returns.
+    fn close(&mut self) {
+        for (slot, task) in self.0.drain(..) {
+            slot.borrow_mut().take();
+            task.abort();
+        }
+    }
+}
+
+impl Node {
+    /// Accepts clients on these sockets, and no more on those from before.
+    pub(super) fn accept_on(&mut self, listeners: Vec<TcpListener>) {
+        self.listening.close();
+        let Some(shared) = self.me.upgrade() else { return };
+        for listener in listeners {
+            let slot = Rc::new(RefCell::new(Some(listener)));
+            let task = accept(Rc::clone(&shared), Rc::clone(&slot));
+            let task = tokio::task::spawn_local(super::runtime::guarded(Rc::clone(&self.exit), task));
+            self.listening.0.push((slot, task.abort_handle()));
+        }
+    }
+
+    /// CONFIG SET of `port` or `bind`: listens as the configuration says now; port 0 is none at all.
+    ///
+    /// # Errors
+    /// Not all of it can be had. The node then still listens as it did before.
+    pub(super) fn listen_anew(&mut self, before: &Config) -> Result<(), BindError> {
+        if self.config.port == 0 {
+            self.listening.close();
+            return Ok(());
+        }
+        let mut listeners = bind(&mut self.config);
+        if listeners.is_err() && self.config.port == before.port {
+            // Another address of a port that is in use by this node itself.
+            self.listening.close();
+            listeners = bind(&mut self.config);
+        }
+        let outcome = match listeners {
+            Ok(listeners) => {
+                self.accept_on(listeners);
+                return Ok(());
+            }
+            Err(error) => Err(error),
+        };
+        if self.listening.0.is_empty() && before.port != 0 {
+            match bind(&mut before.clone()) {
+                Ok(listeners) => self.accept_on(listeners),
+                Err(error) => self.warning(error.log_line()),
+            }
+        }
+        outcome
+    }
+}
+
+/// Accepts clients until the socket is taken away.
+async fn accept(shared: Shared, slot: Slot) {
     loop {
-        match listener.accept().await {
-            Ok((stream, peer)) => welcome(&shared, stream, peer),
-            Err(error) => {
+        let accepted = poll_fn(|cx| match &*slot.borrow() {
+            Some(listener) => listener.poll_accept(cx).map(Some),
+            None => Poll::Ready(None),
+        });
+        match accepted.await {
+            Some(Ok((stream, peer))) => welcome(&shared, stream, peer),
+            Some(Err(error)) => {
                 // Mostly no more file handles: give connections time to end.
                 shared.borrow_mut().warning(format!("Accepting client connection: {error}"));
                 tokio::time::sleep(Duration::from_millis(100)).await;
             }
+            None => return,
         }
     }
 }

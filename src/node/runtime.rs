@@ -147,10 +147,7 @@ async fn live(
             return StopReason::FailedToStart(error);
         }
     };
-    for listener in listeners {
-        let task = super::listener::accept(Rc::clone(&shared), listener);
-        tokio::task::spawn_local(guarded(Rc::clone(&exit), task));
-    }
+    shared.borrow_mut().accept_on(listeners);
     {
         let mut node = shared.borrow_mut();
         let (port, run_id) = (node.config.port, node.run_id.clone());
@@ -256,10 +253,10 @@ fn create(
         stats: NodeStats::default(),
         lag: LoopLag::new(),
         random,
-        cron_paused: false,
         garbage: Vec::new(),
         eviction: super::eviction::Eviction::default(),
         active_expire: true,
+        cron_paused: false,
         history: History::new(replid),
         restored: false,
         backlog: None,
@@ -270,9 +267,10 @@ fn create(
         snapshot: super::full_sync::SyncState::default(),
         upstream: None,
         link_cut: false,
-        reply_tuning: super::buffers::ReplyTuning::default(),
+        listening: super::listener::Listening::default(),
         clients: BTreeMap::new(),
         next_client: 1,
+        reply_tuning: super::buffers::ReplyTuning::default(),
         waits: Waits::default(),
         blocking: super::blocking::Blocking::default(),
         pubsub: super::pubsub::PubSub::default(),

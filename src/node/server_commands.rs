@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::client_commands;
-use super::config::Caller;
+use super::config::{Caller, Config};
 use super::dispatch::Flow;
 use super::dump_commands::data_run;
 use super::memory_commands;
@@ -288,7 +288,9 @@ impl Node {
         }
         let pairs: Vec<(&[u8], &[u8])> = words.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect();
         let caller = Caller { is_local: session.client.addr.ip().is_loopback(), while_loading: false };
+        let before = self.config.clone();
         let changed = self.config.set_for(caller, &pairs).map_err(CmdError::from)?;
+        self.move_listener(&changed, before)?;
         if changed.contains(&"appendonly") {
             self.apply_appendonly()?;
         }
@@ -311,6 +313,22 @@ impl Node {
             ));
         }
         Ok(())
+    }
+
+    /// Listens where CONFIG SET says. It comes before all else that is applied: it alone can fail, and nothing is
+    /// changed then.
+    fn move_listener(&mut self, changed: &[&'static str], before: Config) -> CmdResult {
+        let (name, fault) = match () {
+            () if changed.contains(&"port") => ("port", "Unable to listen on this port. Check server logs."),
+            () if changed.contains(&"bind") => ("bind", "Failed to bind to specified addresses."),
+            () => return Ok(()),
+        };
+        let Err(error) = self.listen_anew(&before) else { return Ok(()) };
+        self.config = before;
+        self.warning(error.log_line());
+        Err(CmdError::from(format!(
+            "ERR CONFIG SET failed (possibly related to argument '{name}') - {fault}"
+        )))
     }
 
     /// Brings the running node in line with parameters that CONFIG SET changed.

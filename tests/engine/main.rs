@@ -16,6 +16,7 @@ mod failover;
 mod failover_command;
 mod gap;
 mod links;
+mod listening;
 mod memory;
 mod paths;
 mod pubsub;
