@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
@@ -97,6 +97,7 @@ impl Node {
             access: self.access_to_save(),
             lfu: self.lfu_tuning(),
             now: self.clock.millis(),
+            key_delay: Duration::from_micros(self.config.rdb_key_save_delay_us.max(0) as u64),
             aux: Aux {
                 redis_ver: Some(super::info::REDIS_VERSION.to_owned()),
                 redis_bits: Some(64),

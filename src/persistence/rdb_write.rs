@@ -3,6 +3,7 @@
 use std::hint::black_box;
 use std::io;
 use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 
 use bytes::Bytes;
 use crc_fast::{CrcAlgorithm, Digest};
@@ -36,6 +37,8 @@ pub struct WriteOptions {
     pub lfu: LfuTuning,
     /// Time that idle times count from.
     pub now: Millis,
+    /// Pause behind every key, to try out what is slow (`rdb-key-save-delay`). What was encoded goes out before it.
+    pub key_delay: Duration,
     /// What the snapshot says about itself.
     pub aux: Aux,
 }
@@ -97,7 +100,15 @@ impl<S: FnMut(Bytes) -> io::Result<()>> RdbWriter<S> {
             let entries: Vec<_> = segment.iter().collect();
             for group in entries.chunks(GROUP) {
                 group.iter().for_each(touch);
-                group.iter().try_for_each(|entry| writer.put_entry(entry))?;
+                if options.key_delay.is_zero() {
+                    group.iter().try_for_each(|entry| writer.put_entry(entry))?;
+                    continue;
+                }
+                for entry in group {
+                    writer.put_entry(entry)?;
+                    writer.flush()?;
+                    std::thread::sleep(options.key_delay);
+                }
             }
             keys += entries.len() as u64;
             progress(keys);

@@ -126,7 +126,7 @@ struct Config {
     pub rdb_del_sync_files: bool,
     /// `rdb-save-incremental-fsync`: flush a snapshot to disk piecewise.
     pub rdb_save_incremental_fsync: bool,
-    /// `rdb-key-save-delay` (hidden): µs to wait per saved key; negative: 1 µs every so many keys.
+    /// `rdb-key-save-delay` (hidden): µs to wait per saved key; none for a negative number.
     pub rdb_key_save_delay_us: i64,
     /// `key-load-delay` (hidden): µs to wait per loaded key; negative: 1 µs every so many keys.
     pub key_load_delay_us: i64,
