@@ -169,13 +169,15 @@ fn value_type(command: &Command, name: &str) -> &'static str {
         "min" | "max" if command.name.ends_with("rangebyscore") => "double",
         "score" | "longitude" | "latitude" | "radius" | "width" | "height" => "double",
         "timeout" if command.flags.has(Flags::BLOCKING) && command.group != Group::Stream => "double",
+        "key" if command.name == "keyslot" => "string",
         "key" | "key1" | "key2" | "newkey" | "source" | "destination" | "destkey" | "sourcekey" | "src"
         | "dst" => "key",
         "ms" | "entries_read" | "entries_added" | "ttl" | "frequency" | "version" | "seconds"
         | "milliseconds" | "start" | "stop" | "end" | "offset" | "increment" | "decrement" | "len" | "db"
         | "destination-db" | "index" | "index1" | "index2" | "cursor" | "count" | "protover" | "port"
         | "numreplicas" | "timeout" | "client-id" | "numkeys" | "limit" | "weight" | "rank"
-        | "num-matches" | "bit" => "integer",
+        | "num-matches" | "bit" | "slot" | "start-slot" | "end-slot" | "config-epoch"
+        | "cluster_bus_port" => "integer",
         "unix-time-seconds" | "unix-time-milliseconds" => "unix-time",
         "pattern" => "pattern",
         _ => "string",

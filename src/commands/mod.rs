@@ -5,6 +5,7 @@
 
 #![allow(clippy::unnecessary_wraps)] // the table wants one signature for all commands
 
+mod cluster;
 mod collection_scan;
 mod access;
 mod bitfield;

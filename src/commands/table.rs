@@ -9,6 +9,7 @@ use super::{CmdResult, Ctx, sort};
 use crate::protocol::Args;
 
 mod bitmaps;
+mod cluster;
 mod connection;
 mod functions;
 mod geo;
@@ -116,6 +117,8 @@ pub enum Group {
     Transactions,
     /// Functions.
     Scripting,
+    /// Nodes that share the keys among them.
+    Cluster,
 }
 
 impl Group {
@@ -137,6 +140,7 @@ impl Group {
             Self::Server => "server",
             Self::Transactions => "transactions",
             Self::Scripting => "scripting",
+            Self::Cluster => "cluster",
         }
     }
 }
@@ -428,6 +432,7 @@ static COMMANDS: LazyLock<Vec<Command>> = LazyLock::new(|| {
         pubsub::COMMANDS,
         connection::COMMANDS,
         functions::COMMANDS,
+        cluster::COMMANDS,
         server::COMMANDS,
     ];
     let mut all: Vec<Command> = families.into_iter().flatten().copied().collect();
