@@ -227,7 +227,8 @@ fn parse_alternatives(words: &[&str], at: &mut usize) -> Vec<Vec<Node>> {
 }
 
 fn is_token(word: &str) -> bool {
-    word.bytes().all(|byte| byte.is_ascii_uppercase()) || ["=", "~", "*", "$"].contains(&word)
+    let is_upper = |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit();
+    word.bytes().all(is_upper) || ["=", "~", "*", "$"].contains(&word)
 }
 
 /// A value belongs to the token before it, if there is one that has none yet.

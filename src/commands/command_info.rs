@@ -289,7 +289,9 @@ pub(super) fn getkeysandflags(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CmdResult {
         };
         ctx.out.array(2);
         ctx.out.bulk(key);
-        write_words(ctx.out, flags.iter().copied());
+        // How the key was found says nothing of what becomes of it.
+        let fates: Vec<&'static str> = flags.iter().copied().filter(|flag| *flag != "incomplete").collect();
+        write_words(ctx.out, fates.into_iter());
     }
     Ok(())
 }

@@ -212,6 +212,7 @@ pub enum NodeCommand {
     LatencyHistory,
     LatencyLatest,
     LatencyReset,
+    Migrate,
     Monitor,
     Multi,
     Ping,
@@ -319,6 +320,9 @@ impl Command {
             let (range, step) = spec.range_in(&args).unwrap_or((0..0, 1));
             range.step_by(step).map(move |index| (args.get(index), spec))
         });
+        // MIGRATE with KEYS names no key where it names one otherwise.
+        let migrates = self.name == "migrate";
+        let placed = placed.filter(move |(key, _)| !migrates || !key.is_empty());
         let destination = if self.name == "sort" { sort::destination(&args) } else { None };
         placed.chain(destination.zip(specs.last()))
     }

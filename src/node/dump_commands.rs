@@ -2,6 +2,7 @@
 //! which the commands' layer must not know.
 
 use super::dispatch::Flow;
+use super::migrate::migrate;
 use super::session::Session;
 use super::state::Node;
 use crate::commands::{Access, CmdError, CmdResult, Ctx, ExpiryMode, KeyspaceEvents, NodeCommand};
@@ -19,6 +20,8 @@ pub(super) fn data_run(command: NodeCommand, compress: bool) -> Option<DataRun> 
         NodeCommand::Dump if compress => Some(|ctx, args| dump(ctx, args, true)),
         NodeCommand::Dump => Some(|ctx, args| dump(ctx, args, false)),
         NodeCommand::Restore => Some(restore),
+        NodeCommand::Migrate if compress => Some(|ctx, args| migrate(ctx, args, true)),
+        NodeCommand::Migrate => Some(|ctx, args| migrate(ctx, args, false)),
         _ => None,
     }
 }

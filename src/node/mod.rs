@@ -14,6 +14,7 @@
 //! | `dispatch`, `transaction`, `streams` | from a read buffer to replies: checks, MULTI, what goes into the stream and the append-only file |
 //! | `pubsub`, `outbox` | messages and keyspace events, and their way into other clients' connections |
 //! | `server_commands`, `client_commands`, `replication_commands`, `persistence_commands`, `memory_commands`, `dump_commands`, `debug`, `info` | commands that need the node |
+//! | `migrate` | keys on their way to another node |
 //! | `tracking` | invalidations for clients' caches |
 //! | `monitor`, `slowlog`, `latency` | commands as others see them, and how long they took |
 //! | `feed`, `full_sync` | master side: the stream and snapshots on their way to replicas |
@@ -60,6 +61,7 @@ mod log;
 mod monitor;
 mod outbox;
 mod memory_commands;
+mod migrate;
 mod persistence_commands;
 mod pubsub;
 pub(crate) mod pulse;

@@ -36,6 +36,14 @@ pub(super) fn shown_args<'a>(command: &Command, args: &Args<'a>) -> Vec<Cow<'a, 
                 }
             }
         }
+        Run::Node(NodeCommand::Migrate) => {
+            let mut at = 6;
+            while at < args.len() && !args.is(at, "keys") {
+                let secrets = if args.is(at, "auth2") { 2 } else { usize::from(args.is(at, "auth")) };
+                (at + 1..=at + secrets).for_each(&mut hide);
+                at += 1 + secrets;
+            }
+        }
         Run::Node(NodeCommand::ConfigSet) => {
             for at in (2..args.len()).step_by(2) {
                 if SECRETS.iter().any(|secret| args.is(at, secret)) {
@@ -145,6 +153,9 @@ mod tests {
             shown(&["CONFIG", "SET", "maxmemory", "1", "masterAUTH", "secret"]),
             "CONFIG SET maxmemory 1 masterAUTH (redacted)"
         );
+        let migrate =
+            ["MIGRATE", "host", "1", "", "0", "1", "COPY", "AUTH2", "user", "secret", "KEYS", "auth", "k"];
+        assert_eq!(shown(&migrate), "MIGRATE host 1  0 1 COPY AUTH2 (redacted) (redacted) KEYS auth k");
         assert_eq!(shown(&["SET", "auth", "value"]), "SET auth value");
     }
 

@@ -18,6 +18,7 @@ mod gap;
 mod links;
 mod listening;
 mod memory;
+mod migrate;
 mod paths;
 mod pubsub;
 mod shutdown;

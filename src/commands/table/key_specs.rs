@@ -89,6 +89,11 @@ impl KeySpec {
         Self { place: Place::Next(word), ..Self::new(from, from, 1, flags) }
     }
 
+    /// All arguments behind `word`.
+    pub(super) const fn rest(word: &'static str, from: i8, flags: &'static [&'static str]) -> Self {
+        Self { place: Place::Rest(word), ..Self::new(from, -1, 1, flags) }
+    }
+
     pub(super) const fn first(flags: &'static [&'static str]) -> Self {
         Self::new(1, 1, 1, flags)
     }
@@ -106,7 +111,7 @@ impl KeySpec {
     /// Where its keys stand in a request, and their distance; `None` if there are none, or fewer than a number says.
     pub(super) fn range_in(&self, args: &Args<'_>) -> Option<(Range<usize>, usize)> {
         let Keys { first, last, step } = self.keys;
-        let at = first as usize;
+        let at = usize::try_from(first).unwrap_or(0);
         let word_from = |word| (at..args.len()).find(|index| args.is(*index, word));
         let last_word = |word| (at..args.len()).rev().find(|index| args.is(*index, word));
         let range = match self.place {

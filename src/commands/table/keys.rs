@@ -9,6 +9,9 @@ use crate::commands::{databases, expire, help, keys, object, scan, sort};
 const WRITE_FAST: Flags = Flags::WRITE.or(Flags::FAST);
 const READ_FAST: Flags = Flags::READONLY.or(Flags::FAST);
 
+const MIGRATE_ARGUMENTS: &str = "host port <key | \"\"> destination-db timeout [COPY] [REPLACE] \
+    [AUTH password | AUTH2 username password] [KEYS key [key ...]]";
+
 /// The commands of this family.
 pub(super) const COMMANDS: &[Command] = &[
     Command::new("del", -2, Run::Data(keys::del))
@@ -201,6 +204,18 @@ pub(super) const COMMANDS: &[Command] = &[
         .cost("O(N) for a value of N bytes")
         .takes("key ttl serialized-value [REPLACE] [ABSTTL] [IDLETIME seconds] [FREQ frequency]")
         .does("Stores the value that DUMP gave, with a time to live."),
+    Command::new("migrate", -6, Run::Node(NodeCommand::Migrate))
+        .flags(Flags::WRITE.or(Flags::MOVABLEKEYS))
+        .keys(&[
+            KeySpec::new(3, 3, 1, RW_ACCESS_DELETE),
+            KeySpec::rest("KEYS", -2, &["RW", "access", "delete", "incomplete"]),
+        ])
+        .group(Group::Generic, &["@keyspace", "@dangerous"])
+        .since("2.6.0")
+        .cost("O(N) for values of N bytes, and the way to the other node and back")
+        .tips(&["nondeterministic_output"])
+        .takes(MIGRATE_ARGUMENTS)
+        .does("Moves keys to another node; both wait meanwhile."),
     Command::new("sort", -2, Run::Data(sort::sort))
         .flags(Flags::WRITE.or(Flags::DENYOOM).or(Flags::MOVABLEKEYS))
         .keys(&[

@@ -78,6 +78,8 @@ fn the_keys_of_a_request_are_found() {
         ),
         ("COMMAND GETKEYSANDFLAGS bitfield a overflow sat get u8 0", "[[$a [+RO +access]]]"),
         ("COMMAND GETKEYSANDFLAGS bitfield a get u8 0 set u8 0 1", "[[$a [+RW +access +update]]]"),
+        ("COMMAND GETKEYSANDFLAGS migrate host 1 a 0 1", "[[$a [+RW +access +delete]]]"),
+        ("COMMAND GETKEYS migrate host 1 \"\" 0 1 AUTH keys KEYS a b", "[$a $b]"),
         ("CLUSTER INFO", "-ERR This instance has cluster support disabled"),
         ("READONLY", "-ERR This instance has cluster support disabled"),
         ("COMMAND GETKEYS config get x", "-ERR The command has no key arguments"),
@@ -145,11 +147,13 @@ mod beside_a_real_server {
     /// Of a key behind SORT's STORE, only the handler knows.
     const OWN_NOTES: &[&str] = &["set", "getex", "bitfield", "pfcount", "sort", "sort_ro", "xadd"];
     /// Redis nests `ID client-id` and `GET encoding offset` once more, and says nothing of what GETKEYS takes. The words
-    /// STREAMS, GROUP and FULL belong to a group of arguments there, and ALPHA is called sorting.
+    /// STREAMS, GROUP and FULL belong to a group of arguments there, and ALPHA is called sorting. An empty string is a
+    /// word of MIGRATE.
     const OWN_ARGUMENTS: &[&str] = &[
         "client|list",
         "command|getkeys",
         "command|getkeysandflags",
+        "migrate",
         "bitfield_ro",
         "failover",
         "sort",
