@@ -56,6 +56,11 @@ pub(super) enum Room {
 }
 
 impl Eviction {
+    /// The limit was changed: the timer looks whether it is kept, also if no command comes.
+    pub(super) fn look_again(&mut self) {
+        self.unfinished = true;
+    }
+
     fn offer(&mut self, candidate: Candidate) {
         let known = |known: &Candidate| known.db == candidate.db && known.key == candidate.key;
         if self.pool.iter().any(known) {
@@ -113,7 +118,7 @@ impl Node {
 
     /// Goes on where the last call ran out of time; `true` if there is more to do.
     pub(super) fn evict_more(&mut self) -> bool {
-        if self.eviction.unfinished {
+        if std::mem::take(&mut self.eviction.unfinished) {
             self.clock.tick(Instant::now());
             self.make_room();
         }

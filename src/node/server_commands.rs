@@ -347,6 +347,7 @@ impl Node {
                 | "replica-announce-port" => {
                     self.configure_link();
                 }
+                "maxmemory" | "maxmemory-policy" => self.eviction.look_again(),
                 "notify-keyspace-events" => self.update_notifying(),
                 "slowlog-log-slower-than" => self.update_timing(),
                 "loglevel" => self.log.set_level(self.config.loglevel),

@@ -78,3 +78,13 @@ fn a_restored_value_expires_at_the_same_time_everywhere() {
     assert_eq!(replica.ask("GET k"), "hello");
     assert_eq!(master.ask("DUMP missing"), replica.ask("DUMP missing"));
 }
+
+#[test]
+fn a_limit_that_is_lowered_is_kept_although_no_command_comes() {
+    let node = Server::node(&["maxmemory-policy allkeys-lru", "notify-keyspace-events Ee"]);
+    node.ask("SET foo bar");
+    let mut listening = node.client();
+    listening.ask(&["SUBSCRIBE", "__keyevent@0__:evicted"]);
+    assert_eq!(node.ask("CONFIG SET maxmemory 1"), "OK");
+    assert_eq!(listening.reply().unwrap().text(), "message __keyevent@0__:evicted foo");
+}
