@@ -35,7 +35,10 @@ impl Node {
                 let seconds: f64 = text.and_then(|text| text.parse().ok()).ok_or(CmdError::NotAFloat)?;
                 // Like Redis the whole node stands still: that is what this is for.
                 std::thread::sleep(Duration::try_from_secs_f64(seconds).unwrap_or_default());
-                self.clock.tick(std::time::Instant::now());
+                // Inside a transaction time stands still.
+                if self.collected.is_none() {
+                    self.clock.tick(std::time::Instant::now());
+                }
                 session.out.ok();
             }
             b"digest" if args.len() == 2 => {
