@@ -77,6 +77,7 @@ impl Node {
         let slow = |client: &&std::rc::Rc<Client>| !client.outbox.is_empty() && self.is_too_slow(client);
         let too_slow: Vec<_> = self.clients.values().filter(slow).cloned().collect();
         self.cut_slow_readers(&too_slow);
+        self.limit_tracked_keys();
         if self.pause.is_some_and(|pause| pause.until <= now) {
             self.pause = None;
             self.unpause.notify_waiters();

@@ -3,6 +3,8 @@
 //! A client is told of a key once, and asks for it again to hear of it again; in BCAST mode it hears of every key with
 //! its prefixes, one message for all commands of a turn.
 
+mod checks;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
@@ -12,10 +14,11 @@ use super::session::Session;
 use super::state::Node;
 use crate::commands::{CmdError, CmdResult, Command, Flags, NodeCommand, WholeDb};
 use crate::protocol::{Args, Replies, strict_i64};
+use checks::{check_tracking, client_caching, write_tracking_info};
 
 /// The channel by which a RESP2 client hears of invalidations.
 const CHANNEL: &[u8] = b"__redis__:invalidate";
-/// Keys forgotten after one command while the table is too full.
+/// Keys forgotten after one command while the table is too full, and so many more each time that this was too few.
 const FORGOTTEN_AT_ONCE: usize = 100;
 
 /// How a client wants to be told.
@@ -68,9 +71,15 @@ pub(super) struct TrackingTable {
     /// What the client whose command runs will be told after its reply; `None` is everything.
     own: Vec<Option<Vec<u8>>>,
     broadcast_due: bool,
+    /// How many times in a row the table stayed too full.
+    too_full: usize,
 }
 
 impl TrackingTable {
+    fn forget_all(&mut self) {
+        (self.keys, self.items) = (BTreeMap::new(), 0);
+    }
+
     pub(super) fn keys(&self) -> usize {
         self.keys.len()
     }
@@ -170,6 +179,10 @@ impl Node {
     pub(super) fn stop_tracking(&mut self, client: &Client) {
         let Some(own) = client.tracking.borrow_mut().take() else { return };
         self.tracking.clients -= 1;
+        if self.tracking.clients == 0 {
+            // Nobody looks at changes any more, so these keys would stay for ever.
+            self.tracking.forget_all();
+        }
         for prefix in &own.prefixes {
             if let Some(entry) = self.tracking.prefixes.get_mut(prefix) {
                 entry.clients.remove(&client.id);
@@ -274,8 +287,7 @@ impl Node {
                 self.tell(&client, &keys_or_all(None, &client));
             }
         }
-        self.tracking.keys.clear();
-        self.tracking.items = 0;
+        self.tracking.forget_all();
     }
 
     /// Sends an invalidation to a client, or to the one that it has named for that.
@@ -342,11 +354,13 @@ impl Node {
         }
     }
 
-    /// `tracking-table-max-keys`: forgets some keys, as if they had changed.
-    fn limit_tracked_keys(&mut self) {
+    /// `tracking-table-max-keys`: forgets some keys, as if they had changed. After every command that somebody may
+    /// hear of, and ten times a second.
+    pub(super) fn limit_tracked_keys(&mut self) {
         let most = self.config.integer("tracking-table-max-keys");
-        for _ in 0..FORGOTTEN_AT_ONCE {
+        for _ in 0..FORGOTTEN_AT_ONCE * (self.tracking.too_full + 1) {
             if most == 0 || self.tracking.keys.len() as i128 <= most {
+                self.tracking.too_full = 0;
                 return;
             }
             let start = self.random().to_be_bytes()[..2].to_vec();
@@ -357,6 +371,7 @@ impl Node {
             self.invalidate(&key);
             self.current = current;
         }
+        self.tracking.too_full += 1;
     }
 
     /// Notes whether anybody wants to know which keys change.
@@ -379,114 +394,4 @@ fn keys_or_all(key: Option<&[u8]>, client: &Client) -> Vec<u8> {
         None => value.null(),
     }
     value.take()
-}
-
-fn check_tracking(wanted: &Tracking, before: Option<&Tracking>, prefixes: &[Vec<u8>]) -> CmdResult {
-    let refuse = |text| Err(CmdError::text(text));
-    if !wanted.bcast && !prefixes.is_empty() {
-        return refuse("ERR PREFIX option requires BCAST mode to be enabled");
-    }
-    if before.is_some_and(|before| before.bcast != wanted.bcast) {
-        return refuse(
-            "ERR You can't switch BCAST mode on/off before disabling tracking for this client, and then re-enabling \
-             it with a different mode.",
-        );
-    }
-    if wanted.bcast && (wanted.optin || wanted.optout) {
-        return refuse("ERR OPTIN and OPTOUT are not compatible with BCAST");
-    }
-    if wanted.optin && wanted.optout {
-        return refuse("ERR You can't specify both OPTIN mode and OPTOUT mode");
-    }
-    if before.is_some_and(|before| (wanted.optin && before.optout) || (wanted.optout && before.optin)) {
-        return refuse(
-            "ERR You can't switch OPTIN/OPTOUT mode before disabling tracking for this client, and then re-enabling \
-             it with a different mode.",
-        );
-    }
-    if wanted.bcast { check_overlaps(before, prefixes) } else { Ok(()) }
-}
-
-fn check_overlaps(before: Option<&Tracking>, prefixes: &[Vec<u8>]) -> CmdResult {
-    let overlap = |a: &[u8], b: &[u8]| a.starts_with(b) || b.starts_with(a);
-    let refuse = |prefix: &[u8], what: &str, other: &[u8]| {
-        let mut line = b"ERR Prefix '".to_vec();
-        line.extend_from_slice(prefix);
-        line.extend_from_slice(b"' overlaps with ");
-        line.extend_from_slice(what.as_bytes());
-        line.extend_from_slice(b" '");
-        line.extend_from_slice(other);
-        line.extend_from_slice(b"'. Prefixes for a single client must not overlap.");
-        Err(CmdError::Raw(line))
-    };
-    for (at, prefix) in prefixes.iter().enumerate() {
-        let known = before.into_iter().flat_map(|own| &own.prefixes);
-        if let Some(known) = known.into_iter().find(|known| overlap(known, prefix)) {
-            return refuse(prefix, "an existing prefix", known);
-        }
-        if let Some(other) = prefixes[at + 1..].iter().find(|other| overlap(prefix, other)) {
-            return refuse(prefix, "another provided prefix", other);
-        }
-    }
-    Ok(())
-}
-
-/// CLIENT CACHING
-fn client_caching(session: &mut Session, args: &Args<'_>) -> CmdResult {
-    let mut tracking = session.client.tracking.borrow_mut();
-    let Some(own) = &mut *tracking else {
-        return Err(CmdError::text(
-            "ERR CLIENT CACHING can be called only when the client is in tracking mode with OPTIN or OPTOUT mode \
-             enabled",
-        ));
-    };
-    if args.is(2, "yes") {
-        if !own.optin {
-            return Err(CmdError::text(
-                "ERR CLIENT CACHING YES is only valid when tracking is enabled in OPTIN mode.",
-            ));
-        }
-    } else if args.is(2, "no") {
-        if !own.optout {
-            return Err(CmdError::text(
-                "ERR CLIENT CACHING NO is only valid when tracking is enabled in OPTOUT mode.",
-            ));
-        }
-    } else {
-        return Err(CmdError::Syntax);
-    }
-    own.caching = true;
-    session.out.ok();
-    Ok(())
-}
-
-/// CLIENT TRACKINGINFO
-fn write_tracking_info(session: &mut Session) {
-    let tracking = session.client.tracking.borrow();
-    let out = &mut session.out;
-    let mut flags = vec![if tracking.is_some() { "on" } else { "off" }];
-    if let Some(own) = &*tracking {
-        let words = [
-            (own.bcast, "bcast"),
-            (own.optin, "optin"),
-            (own.optin && own.caching, "caching-yes"),
-            (own.optout, "optout"),
-            (own.optout && own.caching, "caching-no"),
-            (own.noloop, "noloop"),
-            (own.broken_redirect, "broken_redirect"),
-        ];
-        flags.extend(words.into_iter().filter(|(set, _)| *set).map(|(_, word)| word));
-    }
-    out.map(3);
-    out.bulk(b"flags");
-    out.set(flags.len());
-    for flag in &flags {
-        out.bulk(flag.as_bytes());
-    }
-    out.bulk(b"redirect");
-    out.integer(tracking.as_ref().map_or(-1, |own| own.redirect as i64));
-    out.bulk(b"prefixes");
-    let prefixes: Vec<&[u8]> =
-        tracking.iter().flat_map(|own| own.prefixes.iter().map(Vec::as_slice)).collect();
-    out.bulks(prefixes.into_iter());
 }

@@ -184,3 +184,23 @@ fn a_key_that_the_node_forgets_is_no_change_of_its_own_client() {
     expect(&mut client, "+OK\r\n*2\r\n_\r\n_\r\n>2\r\n$10\r\ninvalidate\r\n*1\r\n$1\r\n");
     assert_eq!(server.info("tracking_total_keys"), "1");
 }
+
+#[test]
+fn however_many_keys_are_tracked_too_much_all_of_them_are_forgotten() {
+    let server = Server::node(&[]);
+    let mut client = resp3(&server);
+    client.send(b"CLIENT TRACKING ON\r\n");
+    expect(&mut client, "+OK\r\n");
+    for nth in 0..350 {
+        client.send(format!("GET {nth}\r\n").as_bytes());
+        expect(&mut client, "_\r\n");
+    }
+    server.ask("CONFIG SET tracking-table-max-keys 1");
+    for _ in 0..349 {
+        assert!(next(&mut client).starts_with("invalidate"));
+    }
+    assert_eq!(server.info("tracking_total_items"), "1");
+    client.send(b"CLIENT TRACKING OFF\r\n");
+    expect(&mut client, "+OK\r\n");
+    assert_eq!(server.info("tracking_total_items"), "0", "nobody holds any of them");
+}
