@@ -79,7 +79,7 @@ impl Node {
         }
         let waiting = self.waiting_feeds().len();
         let enough = self.config.repl_diskless_sync_max_replicas as usize;
-        if !self.config.repl_diskless_sync
+        if !self.syncs_diskless()
             || self.config.repl_diskless_sync_delay.is_zero()
             || (enough > 0 && waiting >= enough)
         {
@@ -95,6 +95,13 @@ impl Node {
         if self.snapshot.running.is_none() && (waited >= delay || !self.config.repl_diskless_sync) {
             self.begin_sync();
         }
+    }
+
+    /// Whether the replicas that wait can get the snapshot straight from memory. Others need not wait for company: the
+    /// file is made at once, and those who come later get it too.
+    fn syncs_diskless(&self) -> bool {
+        let takes = |id: &ClientId| self.feeds.get(id).is_some_and(|feed| feed.core.options().capa_eof);
+        self.config.repl_diskless_sync && self.waiting_feeds().iter().all(takes)
     }
 
     fn waiting_feeds(&self) -> Vec<ClientId> {
@@ -138,8 +145,7 @@ impl Node {
             self.snapshot.waiting_since = None;
             return;
         }
-        let diskless = self.config.repl_diskless_sync
-            && waiting.iter().all(|id| self.feeds.get(id).is_some_and(|feed| feed.core.options().capa_eof));
+        let diskless = self.syncs_diskless();
         if !diskless && self.writes_file() {
             // The timer tries again when the file is free.
             return;

@@ -381,3 +381,15 @@ fn an_expired_key_goes_everywhere_by_the_masters_word() {
     assert_eq!(master.number("expired_keys"), 500);
     assert_eq!(replica.number("expired_keys"), 0, "a replica expires nothing by itself");
 }
+
+#[test]
+fn who_needs_a_file_does_not_wait_for_company() {
+    let master = Server::node(&["repl-diskless-sync-delay 600"]);
+    let mut replica = master.client();
+    replica.send(b"SYNC\r\n");
+    let mut line = String::from("\n");
+    while line.trim().is_empty() {
+        line = replica.line().unwrap();
+    }
+    assert!(line.starts_with('$') && line.trim_end().len() > 1, "{line:?}");
+}
