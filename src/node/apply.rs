@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::dispatch::args_of;
+use super::dispatch::{args_of, with_parts};
 use super::dump_commands::data_run;
 use super::session::{Session, Transaction};
 use super::state::Node;
@@ -155,8 +155,7 @@ impl Node {
                 if self.effects.dirty > 0
                     && let Some(log) = &mut self.aof.log
                 {
-                    let parts: Vec<&[u8]> = args.from(0).collect();
-                    log.command(session.db, &parts);
+                    with_parts(args, |parts| log.command(session.db, parts));
                 }
                 if self.effects.serving && !self.effects.whole_dbs.is_empty() {
                     self.signal_dbs();

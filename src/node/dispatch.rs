@@ -547,7 +547,7 @@ fn transaction_writes(session: &Session) -> bool {
 }
 
 /// Hands the arguments over as a slice; on the stack for all but the longest commands.
-fn with_parts<R>(args: &Args<'_>, use_them: impl FnOnce(&[&[u8]]) -> R) -> R {
+pub(super) fn with_parts<R>(args: &Args<'_>, use_them: impl FnOnce(&[&[u8]]) -> R) -> R {
     let mut on_stack: [&[u8]; 8] = [&[]; 8];
     if let Some(parts) = on_stack.get_mut(..args.len()) {
         parts.iter_mut().zip(args.from(0)).for_each(|(part, arg)| *part = arg);

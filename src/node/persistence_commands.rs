@@ -29,17 +29,13 @@ impl Node {
             _ => return Err(CmdError::Syntax),
         };
         // Inside EXEC the offset does not yet count what the transaction has changed.
-        if self.collected.is_some() || (schedule && self.writes_file()) {
+        let busy = self.writes_file() || self.aof.rewrite.is_running();
+        if self.collected.is_some() || (schedule && busy) {
             self.save.scheduled = true;
             session.out.simple("Background saving scheduled");
             return Ok(Flow::Next);
         }
         if self.aof.rewrite.is_running() {
-            if schedule {
-                self.save.scheduled = true;
-                session.out.simple("Background saving scheduled");
-                return Ok(Flow::Next);
-            }
             return Err(CmdError::text(
                 "ERR Another child process is active (AOF?): can't BGSAVE right now. Use BGSAVE SCHEDULE in order to \
                  schedule a BGSAVE whenever possible.",
