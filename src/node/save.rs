@@ -22,7 +22,8 @@ impl Node {
     pub(super) fn remove_stale_files(&mut self) {
         let folder = self.rdb_path().parent().map(Path::to_owned).unwrap_or_default();
         // A folder that cannot be read is found by the load that follows.
-        for file in remove_stale(&folder).unwrap_or_default() {
+        let stale = [folder, self.aof_folder()].map(|folder| remove_stale(&folder).unwrap_or_default());
+        for file in stale.into_iter().flatten() {
             self.notice(format!(
                 "Removed {}, left behind by a process that ended while it saved",
                 file.display()
