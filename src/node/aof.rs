@@ -136,6 +136,12 @@ impl Node {
         self.config.dir.join(&self.config.appenddirname)
     }
 
+    /// Makes the folder if it is not there.
+    pub(super) fn make_aof_folder(&self) -> Result<(), String> {
+        let folder = self.aof_folder();
+        std::fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))
+    }
+
     /// Writes what commands have appended. With `everysec` it may wait while a sync keeps the disk busy.
     pub(super) fn flush_aof(&mut self) {
         let policy = self.config.appendfsync;
@@ -241,9 +247,19 @@ impl Node {
             return Err(self.aof.failure.clone().unwrap_or_default());
         }
         let synced = log.file.for_sync().and_then(|file| file.sync_data());
-        log.synced = log.written;
-        log.on_disk.notify_waiters();
-        synced.map_err(|error| error.to_string())
+        if synced.is_ok() {
+            log.synced = log.written;
+            log.on_disk.notify_waiters();
+        }
+        synced.map_err(|error| self.sync_failed(&error))
+    }
+
+    /// The system may have dropped what it could not write: no later sync can vouch for these bytes. A rewrite makes a
+    /// new file of everything.
+    fn sync_failed(&mut self, error: &std::io::Error) -> String {
+        self.aof_failed(&format!("Fail to fsync the AOF file: {error}"), error);
+        self.aof.rewrite.want();
+        error.to_string()
     }
 }
 
@@ -300,11 +316,8 @@ async fn sync(shared: Shared) {
                 }
             }
             Err(error) => {
-                // The system may have dropped what it could not write: no later sync can vouch for these bytes. A
-                // rewrite makes a new file of everything.
                 log.is_syncing = false;
-                node.aof_failed(&format!("Fail to fsync the AOF file: {error}"), &error);
-                node.aof.rewrite.want();
+                node.sync_failed(&error);
                 return;
             }
         }

@@ -46,11 +46,10 @@ impl Node {
     /// What is damaged and where; the node must not start, because it would write over it.
     pub(super) fn load_aof_at_start(&mut self) -> Result<u64, String> {
         let begun = Instant::now();
-        let folder = self.aof_folder();
         let Some(manifest) = self.find_aof()? else {
             // Redis would begin empty beside a full RDB file.
             let keys = self.load_at_start()?;
-            std::fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+            self.make_aof_folder()?;
             self.make_first_base()?;
             return Ok(keys);
         };
@@ -74,7 +73,7 @@ impl Node {
         let (folder, name) = (self.aof_folder(), self.config.appendfilename.clone());
         let old = self.config.dir.join(&name);
         if old.is_file() {
-            std::fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+            self.make_aof_folder()?;
             move_aside(&old, &folder.join(&name)).map_err(|error| error.to_string())?;
             let mut manifest = Manifest::default();
             manifest.adopt(&name);

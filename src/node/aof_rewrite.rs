@@ -140,9 +140,7 @@ impl Node {
         if self.aof.log.is_some() {
             return Ok(());
         }
-        let folder = self.aof_folder();
-        std::fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
-        self.aof.manifest = self.read_manifest()?.unwrap_or_default();
+        self.read_manifest_again()?;
         self.aof.log = Some(Log::new(self.empty_first_increment()?, 0));
         self.aof.rewrite.is_first = true;
         self.update_streaming();
@@ -168,7 +166,8 @@ impl Node {
         if let Some(running) = self.aof.rewrite.running.take() {
             running.abandoned.store(true, Ordering::Relaxed);
         }
-        self.aof.rewrite.scheduled = false;
+        (self.aof.rewrite.scheduled, self.aof.rewrite.wanted, self.aof.rewrite.is_first) =
+            (false, false, false);
     }
 
     /// A full sync has replaced all data: what was appended before has nothing to do with them.
@@ -223,10 +222,8 @@ impl Node {
     }
 
     fn try_begin_rewrite(&mut self) -> Result<(), String> {
-        let folder = self.aof_folder();
-        std::fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
         if self.aof.log.is_none() {
-            self.aof.manifest = self.read_manifest()?.unwrap_or_default();
+            self.read_manifest_again()?;
         }
         let is_first = self.aof.rewrite.is_first;
         if is_first {
@@ -238,7 +235,7 @@ impl Node {
         let keys = reader.keys();
         let is_rdb = self.config.aof_use_rdb_preamble;
         let base = self.aof.manifest.next_base(&self.config.appendfilename, is_rdb);
-        let path = folder.join(&base.name);
+        let path = self.aof_folder().join(&base.name);
         let (progress, abandoned) = (Progress::new(keys), Arc::<AtomicBool>::default());
         let mut options = self.write_options(true);
         options.aux.aof_base = true;
@@ -259,12 +256,22 @@ impl Node {
         Ok(())
     }
 
+    /// Goes on with what is on the disk; the folder is made if it is not there.
+    fn read_manifest_again(&mut self) -> Result<(), String> {
+        self.make_aof_folder()?;
+        let mut manifest = self.read_manifest()?.unwrap_or_default();
+        manifest.go_on_from(&self.aof.manifest);
+        self.aof.manifest = manifest;
+        Ok(())
+    }
+
     /// Commands go into a new increment from now on, which the manifest names already.
     fn open_increment(&mut self) -> Result<(), String> {
-        // The new file says nothing of the old one's bytes. If those cannot be synced, the base makes up for them.
+        // The new file says nothing of the old one's bytes. What is known to be lost there, the base makes up for.
+        let known = self.aof.rewrite.wanted;
         let finished = self.finish_aof();
-        if self.aof.log.as_ref().is_some_and(|log| log.buffered() > 0) {
-            return finished;
+        if !known || self.aof.log.as_ref().is_some_and(|log| log.buffered() > 0) {
+            finished?;
         }
         let mut manifest = self.aof.manifest.clone();
         let part = manifest.add_increment(&self.config.appendfilename);

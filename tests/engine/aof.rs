@@ -357,3 +357,25 @@ fn write_until_killed(port: u16, kill: u32, writer: usize) -> u64 {
     }
     0
 }
+
+#[test]
+fn a_rewrite_that_was_given_up_takes_nothing_with_it_when_it_ends() {
+    for preamble in ["yes", "no"] {
+        let mut server = Server::node(&[&format!("aof-use-rdb-preamble {preamble}")]);
+        server.ask("DEBUG POPULATE 3");
+        // Two of these stand still in the middle of their base while a third one is done.
+        server.ask("CONFIG SET rdb-key-save-delay 300000");
+        for _ in 0..2 {
+            assert_eq!(server.ask("CONFIG SET appendonly yes"), "OK");
+            assert_eq!(server.ask("CONFIG SET appendonly no"), "OK");
+        }
+        server.ask("CONFIG SET rdb-key-save-delay 0");
+        assert_eq!(server.ask("CONFIG SET appendonly yes"), "OK");
+        until("the base is there", &[&server], || server.number("aof_rewrites") == 1);
+        server.ask("SET more 1");
+        std::thread::sleep(Duration::from_millis(700));
+        server.kill();
+        server.restart(&[("appendonly", "yes")]);
+        assert_eq!(server.ask("DBSIZE"), "4", "{preamble}");
+    }
+}

@@ -131,9 +131,16 @@ impl Manifest {
         self.base.iter().chain(&self.increments)
     }
 
-    /// The base that is written next: in the RDB format, or as commands.
-    pub fn next_base(&self, prefix: &str, is_rdb: bool) -> Part {
-        let seq = self.last_base + 1;
+    /// Hands out no number that `earlier` has handed out: a file of it may still be written by who was given up.
+    pub fn go_on_from(&mut self, earlier: &Self) {
+        self.last_base = self.last_base.max(earlier.last_base);
+        self.last_increment = self.last_increment.max(earlier.last_increment);
+    }
+
+    /// The base that is written next, in the RDB format or as commands. No two have the same name.
+    pub fn next_base(&mut self, prefix: &str, is_rdb: bool) -> Part {
+        self.last_base += 1;
+        let seq = self.last_base;
         let suffix = if is_rdb { "rdb" } else { "aof" };
         Part { name: format!("{prefix}.{seq}.base.{suffix}"), seq }
     }
@@ -158,7 +165,6 @@ impl Manifest {
         let replaced = self.increments.len().saturating_sub(kept);
         self.history.extend(self.base.take());
         self.history.extend(self.increments.drain(..replaced));
-        self.last_base = base.seq;
         self.base = Some(base);
     }
 }
