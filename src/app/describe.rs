@@ -227,16 +227,16 @@ fn node(event: &NodeEvent) -> String {
 fn failover(phase: &FailoverPhase) -> String {
     match phase {
         FailoverPhase::WaitingForSync { target: Some((_, port)) } => {
-            format!("Failover: holds writes back until {port} has everything")
+            format!("Failover: holds writes, waits for {port}")
         }
         FailoverPhase::WaitingForSync { target: None } => {
-            "Failover: holds writes back until a replica has everything".to_owned()
+            "Failover: holds writes, waits for a replica".to_owned()
         }
         FailoverPhase::InProgress { target: (_, port), forced: false } => {
-            format!("Failover: {port} has everything and is asked to take over")
+            format!("Failover: asks {port}, which has everything")
         }
         FailoverPhase::InProgress { target: (_, port), forced: true } => {
-            format!("Failover: the time is over, {port} is asked to take over as it is")
+            format!("Failover: time is over, asks {port} as it is")
         }
         FailoverPhase::Done => "Failover done: the other node is the master".to_owned(),
         FailoverPhase::Aborted { reason } => format!("Failover given up: {reason}"),
@@ -246,7 +246,7 @@ fn failover(phase: &FailoverPhase) -> String {
 fn snapshot_target(target: SnapshotTarget) -> String {
     match target {
         SnapshotTarget::File => "to the file".to_owned(),
-        SnapshotTarget::AofBase => "to the append-only file".to_owned(),
+        SnapshotTarget::AofBase => "to the AOF".to_owned(),
         SnapshotTarget::Replicas(1) => "to a replica".to_owned(),
         SnapshotTarget::Replicas(count) => format!("to {count} replicas"),
     }

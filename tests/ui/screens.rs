@@ -3,10 +3,12 @@
 //! They land in the folder that `REPLISCOPE_SCREENS` names, or in the system's temporary folder.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use eframe::egui::{Key, Modifiers, Theme};
 use egui_kittest::kittest::Queryable;
 use repliscope::lab::{NoticeLevel, ReplyValue};
+use repliscope::node::{FailoverPhase, NodeEvent, SnapshotTarget};
 use repliscope::replication::FullReason;
 
 use crate::bench::Bench;
@@ -107,6 +109,30 @@ fn after_failover() {
         bench.window.remove_cursor();
     });
     let mut story = streaming(20.0);
+    let target = ("127.0.0.1".to_owned(), 7002);
+    let reason = "Replica never caught up before timeout".to_owned();
+    for event in [
+        NodeEvent::SnapshotBegun { target: SnapshotTarget::AofBase, keys: 12_000, offset: 240_112 },
+        NodeEvent::SnapshotEnded {
+            target: SnapshotTarget::AofBase,
+            bytes: 1_480_321,
+            took: Duration::from_millis(37),
+            error: None,
+        },
+        NodeEvent::Failover(FailoverPhase::WaitingForSync { target: Some(target.clone()) }),
+        NodeEvent::Failover(FailoverPhase::Aborted { reason }),
+        NodeEvent::Failover(FailoverPhase::WaitingForSync { target: None }),
+        NodeEvent::Failover(FailoverPhase::InProgress { target: target.clone(), forced: false }),
+        NodeEvent::Failover(FailoverPhase::InProgress { target, forced: true }),
+        NodeEvent::Failover(FailoverPhase::Done),
+    ] {
+        story.node(7001, event);
+    }
+    both_themes_and_sizes(&story, "handover", |bench| {
+        bench.click("Timeline");
+        bench.window.remove_cursor();
+    });
+    let mut story = streaming(20.0);
     story.notice(
         NoticeLevel::Error,
         Some(7003),
@@ -134,7 +160,7 @@ fn in_trouble() {
     let mut story = streaming(10.0);
     story.cut(7002);
     story.run(9.0);
-    story.node(7002, repliscope::node::NodeEvent::LinkCut(false));
+    story.node(7002, NodeEvent::LinkCut(false));
     let reason = FullReason::BeforeBacklog { asked: 240_112, first: 301_877, needed: 327_680 };
     story.full_sync(7002, reason, true);
     both_themes_and_sizes(&story, "transfer", |bench| {
