@@ -25,8 +25,11 @@ fn assert_saved(folder: &Path, port: u16) {
 fn in_terminal(command: &Command) -> Program {
     let quoted = |word: &std::ffi::OsStr| format!("'{}'", word.to_str().unwrap().replace('\'', r"'\''"));
     let line: Vec<_> = std::iter::once(command.get_program()).chain(command.get_args()).map(quoted).collect();
+    // With `exec`: a shell that stays between the two would be ended by the same Ctrl-C, and its status would hide the
+    // program's own; some shells stay and some do not.
+    let line = format!("exec {}", line.join(" "));
     let mut script = Command::new("script");
-    script.args(["--quiet", "--return", "--command", &line.join(" "), "/dev/null"]);
+    script.args(["--quiet", "--return", "--command", &line, "/dev/null"]);
     Program(script.stdin(Stdio::piped()).stdout(Stdio::null()).env("TERM", "xterm").spawn().unwrap())
 }
 
