@@ -3,8 +3,10 @@
 //! Owns every difference between Windows and the rest that a caller would otherwise have to write down: exclusive
 //! listening sockets and why one was refused, the figures of a process, the console of a program that has a window,
 //! the end of the session. It must not know nodes, clusters or windows of the app; every function exists on every
-//! system. `unsafe` is allowed in [`windows`](self) alone: calls of the Windows API are there, each with its reason.
+//! system. `unsafe` is allowed for calls of the Windows API, in [`windows`](self), and for one of the allocator, each
+//! with its reason.
 
+mod allocator;
 mod console;
 mod excluded_ports;
 mod listen;
@@ -15,6 +17,7 @@ mod session;
 #[allow(unsafe_code)]
 mod windows;
 
+pub use allocator::give_memory_back;
 pub use console::attach_parent_console;
 pub use listen::{Refusal, listen, why_refused};
 pub use process::{resident_bytes, thread_cpu_times};

@@ -17,10 +17,8 @@ use super::runtime::Exit;
 use super::session::Session;
 use super::state::Shared;
 
-/// Room for one read, …
+/// Room for one read, from a client's first request on as in Redis; [`Buffers`](super::buffers) gives an idle one's back.
 const READ: usize = 16 * 1024;
-/// … of a client that has not filled this much yet: thousands of idle ones shall be cheap.
-const READ_FIRST: usize = 2 * 1024;
 /// Room is made at once for a big argument that has been announced, up to this much.
 const READ_MAX: usize = 1024 * 1024;
 /// Bytes of replies that may wait for a client before AUTH, as in Redis.
@@ -32,8 +30,6 @@ pub(super) struct Connection {
     stream: TcpStream,
     session: Session,
     buffer: Vec<u8>,
-    /// A read has filled the buffer: the next one gets more room.
-    is_busy: bool,
     /// Writing failed: nobody reads the replies.
     is_gone: bool,
     exit: Rc<Exit>,
@@ -41,7 +37,7 @@ pub(super) struct Connection {
 
 impl Connection {
     pub(super) fn new(shared: Shared, stream: TcpStream, session: Session, exit: Rc<Exit>) -> Self {
-        Self { shared, stream, session, buffer: Vec::new(), is_busy: false, is_gone: false, exit }
+        Self { shared, stream, session, buffer: Vec::new(), is_gone: false, exit }
     }
 
     /// Serves the client until it goes.
@@ -74,15 +70,9 @@ impl Connection {
                 return false;
             }
         };
-        let Ok(mut count) = read else { return false };
+        let Ok(count) = read else { return false };
         if count == 0 {
             return false;
-        }
-        if !self.is_busy && self.buffer.len() == self.buffer.capacity() {
-            self.is_busy = true;
-            self.buffer.reserve(READ);
-            // An end or an error comes again at the next read.
-            count += self.stream.try_read_buf(&mut self.buffer).unwrap_or(0);
         }
         self.note_buffer();
         let mut node = self.shared.borrow_mut();
@@ -107,7 +97,6 @@ impl Connection {
     fn trim(&mut self) {
         let Some(kept) = self.session.client.buffers.take_trim() else { return };
         self.buffer.shrink_to(kept);
-        self.is_busy &= self.buffer.capacity() > READ_FIRST;
         self.note_buffer();
         if self.session.out.is_empty() {
             self.session.out.sent(self.session.client.buffers.reply_kept());
@@ -130,8 +119,7 @@ impl Connection {
         }
         let missing = self.session.decoder.missing(&self.buffer);
         // Never more than has come already: a promise costs nothing, and a big argument few reads.
-        let room = if self.is_busy { READ } else { READ_FIRST };
-        self.buffer.reserve(room.max(missing.min(READ_MAX).min(self.buffer.len())));
+        self.buffer.reserve(READ.max(missing.min(READ_MAX).min(self.buffer.len())));
         let mut read = pin!(self.stream.read_buf(&mut self.buffer));
         poll_fn(|cx| match read.as_mut().poll(cx) {
             Poll::Ready(read) => Poll::Ready(Some(read)),

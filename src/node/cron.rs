@@ -13,6 +13,8 @@ const TENTH: Duration = Duration::from_millis(100);
 const EXPIRE_PER_TURN: usize = 500;
 /// Time that one round of expiry may take, however many keys are due: a quarter of the node's time.
 const EXPIRE_TIME: Duration = Duration::from_millis(25);
+/// So long after a buffer was cut, memory is given back to the system: the allocator first waits a second by itself.
+const GIVE_BACK_FOR: Duration = Duration::from_secs(3);
 
 /// Runs until the node ends.
 pub(super) async fn run(shared: Shared) {
@@ -92,6 +94,7 @@ impl Node {
             self.stats.reply_shrinks += u64::from(shrunk);
             if client.buffers.is_trim_due() {
                 client.outbox.wake();
+                self.give_back_until = now + GIVE_BACK_FOR;
             }
         }
     }
@@ -99,6 +102,9 @@ impl Node {
     /// Redis' `replicationCron`, as one list of everything that happens by the second.
     fn second(&mut self) {
         let now = self.clock.since_start();
+        if now < self.give_back_until {
+            repliscope_platform::give_memory_back(false);
+        }
         // Not while clients are paused: a PING moves the offset that everybody waits for.
         let ping_due = now.saturating_sub(self.last_ping) >= self.config.repl_ping_replica_period;
         if self.upstream.is_none() && !self.feeds.is_empty() && ping_due && !self.is_paused() {

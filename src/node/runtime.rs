@@ -263,6 +263,7 @@ fn create(
         writer: StreamWriter::default(),
         without_replicas_since: None,
         last_ping: Duration::ZERO,
+        give_back_until: Duration::ZERO,
         feeds: BTreeMap::new(),
         snapshot: super::full_sync::SyncState::default(),
         upstream: None,

@@ -107,7 +107,10 @@ impl Node {
                 session.out.verbatim("txt", text.as_bytes());
             }
             N::MemoryMallocStats => memory_commands::malloc_stats(&mut session.out),
-            N::MemoryPurge => session.out.ok(),
+            N::MemoryPurge => {
+                repliscope_platform::give_memory_back(true);
+                session.out.ok();
+            }
             N::Lolwut => {
                 let luck = self.random();
                 return memory_commands::lolwut(session, args, luck);

@@ -83,10 +83,12 @@ fn thousands_of_idle_clients_are_held() {
         assert_eq!(client.reply().unwrap().text(), "PONG");
     }
     let took = begun.elapsed();
-    let each = server.resident_bytes().saturating_sub(before) / CLIENTS as u64;
     assert_eq!(server.info("connected_clients").parse::<usize>().unwrap(), CLIENTS + 1);
-    assert!(each <= 12 * 1024, "{each} bytes for an idle client");
     assert!(took < Duration::from_secs(10), "{took:?}");
+    let each = || server.resident_bytes().saturating_sub(before) / CLIENTS as u64;
+    println!("{} bytes for a client that has just been served", each());
+    until("an idle client costs little", &[&server], || each() <= 12 * 1024);
+    println!("{} bytes for an idle one", each());
 }
 
 /// Sends without reading, until the server stops taking it or `rounds` are through.
