@@ -177,13 +177,18 @@ impl Node {
         }
     }
 
-    /// Deletes some keys whose time has come; `true` if there may be more. A replica waits for its master.
+    /// Deletes some keys whose time has come; `true` if there may be more. A replica waits for its master,
+    /// but for keys of its own.
     fn expire_some(&mut self) -> bool {
-        if self.upstream.is_some() || !self.active_expire || self.is_paused() {
+        if !self.active_expire || self.is_paused() {
             return false;
         }
         let begun = Instant::now();
         self.clock.tick(begun);
+        if self.upstream.is_some() {
+            self.expire_own();
+            return false;
+        }
         let now = self.clock.millis();
         let mut more = false;
         for db in 0..self.store.databases() {
@@ -201,7 +206,7 @@ impl Node {
         more
     }
 
-    fn delete_due(&mut self, db: usize, due: &[Vec<u8>]) {
+    pub(super) fn delete_due(&mut self, db: usize, due: &[Vec<u8>]) {
         self.effects.clear();
         let mut replies = crate::protocol::Replies::new();
         let mut ctx = self.ctx(db, &mut replies);

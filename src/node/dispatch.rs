@@ -433,6 +433,9 @@ impl Node {
         self.save.dirty += self.effects.dirty;
         if self.effects.watching {
             self.mark_watchers();
+            if self.is_writable_replica() {
+                self.note_own_expires();
+            }
         }
         self.publish_events();
         if self.effects.streaming {

@@ -271,7 +271,7 @@ impl Node {
         info.add("latest_fork_usec", 0);
         info.add("total_forks", 0);
         info.add("migrate_cached_sockets", 0);
-        info.add("slave_expires_tracked_keys", 0);
+        info.add("slave_expires_tracked_keys", self.own_expires.len());
         info.add("active_defrag_hits", 0);
         info.add("active_defrag_misses", 0);
         info.add("active_defrag_key_hits", 0);

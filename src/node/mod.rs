@@ -21,6 +21,7 @@
 //! | `snapshot`, `save` | a snapshot begins and is encoded; the RDB file |
 //! | `aof`, `aof_rewrite`, `aof_load` | the append-only file: appended to and synced, rewritten, loaded |
 //! | `upstream`, `link_driver`, `link_transfer`, `apply` | replica side: the link, its snapshot, its stream executed |
+//! | `own_expires` | keys with an expiry that were made on a writable replica |
 //! | `failover`, `shutdown` | the role is handed over; the node ends when its replicas have everything |
 //! | `eviction` | `maxmemory` and who has to go |
 //! | `helper` | helper threads |
@@ -60,6 +61,7 @@ mod listener;
 mod log;
 mod monitor;
 mod outbox;
+mod own_expires;
 mod memory_commands;
 mod migrate;
 mod persistence_commands;

@@ -45,6 +45,16 @@ impl Node {
             self.aof.log.is_some() || (self.upstream.is_none() && self.backlog.is_some());
     }
 
+    /// What else hangs on the role, which has just changed.
+    pub(super) fn settle_role(&mut self) {
+        self.update_streaming();
+        self.update_watching();
+        if self.upstream.is_none() {
+            self.own_expires.clear();
+        }
+        self.emit_role();
+    }
+
     pub(super) fn role_command(&mut self, session: &mut Session) {
         let out = &mut session.out;
         if let Some(upstream) = &self.upstream {
@@ -119,8 +129,7 @@ impl Node {
         self.without_replicas_since = self.feeds.is_empty().then(|| self.clock.since_start());
         // Sub-replicas hear of the new name when they come back, which costs them a partial resync.
         self.drop_all_feeds("the node was promoted: reconnect to learn the new replid");
-        self.update_streaming();
-        self.emit_role();
+        self.settle_role();
     }
 
     /// `REPLICAOF host port`.
@@ -134,8 +143,7 @@ impl Node {
         };
         self.disconnect_blocked();
         self.start_upstream(host, port, held);
-        self.update_streaming();
-        self.emit_role();
+        self.settle_role();
     }
 
     /// A transaction has written and made its node a replica: Redis sends none of it into the stream, so no history
@@ -146,7 +154,7 @@ impl Node {
         let id = self.random_replid();
         self.history.reset(id);
         self.start_upstream(host, port, None);
-        self.emit_role();
+        self.settle_role();
     }
 
     /// `PSYNC … FAILOVER`: our master wants this node in its place.

@@ -157,8 +157,7 @@ async fn live(
         if let Some((host, port)) = node.config.replicaof.clone() {
             let held = node.restored.then(|| node.own_history());
             node.start_upstream(host, port, held);
-            node.update_streaming();
-            node.emit_role();
+            node.settle_role();
         }
         node.update_notifying();
         node.update_timing();
@@ -263,6 +262,7 @@ fn create(
         writer: StreamWriter::default(),
         without_replicas_since: None,
         last_ping: Duration::ZERO,
+        own_expires: super::own_expires::OwnExpires::default(),
         give_back_until: Duration::ZERO,
         feeds: BTreeMap::new(),
         snapshot: super::full_sync::SyncState::default(),

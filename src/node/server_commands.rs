@@ -338,6 +338,7 @@ impl Node {
     fn apply_config(&mut self, changed: &[&'static str]) {
         for name in changed {
             match *name {
+                "replica-read-only" => self.update_watching(),
                 "repl-backlog-size" => {
                     if let Some(backlog) = &mut self.backlog {
                         backlog.set_size(self.config.repl_backlog_size);

@@ -96,6 +96,7 @@ pub(super) struct Node {
     /// When the last replica left: the backlog is freed `repl-backlog-ttl` later.
     pub(super) without_replicas_since: Option<Duration>,
     pub(super) last_ping: Duration,
+    pub(super) own_expires: super::own_expires::OwnExpires,
     /// Until then freed memory is given back to the system each second.
     pub(super) give_back_until: Duration,
     pub(super) feeds: BTreeMap<ClientId, Feed>,

@@ -376,7 +376,8 @@ impl Node {
 
     /// Notes whether anybody wants to know which keys change.
     pub(super) fn update_watching(&mut self) {
-        self.effects.watching = !self.watched.is_empty() || self.tracking.clients > 0;
+        self.effects.watching =
+            !self.watched.is_empty() || self.tracking.clients > 0 || self.is_writable_replica();
     }
 
     /// Notes whether anybody looks at commands after they have run.

@@ -200,6 +200,7 @@ impl Node {
         // Freeing a big data set takes long.
         self.stats.lazyfree.free(old.keys(), old);
         self.mark_all_watchers();
+        self.own_expires.clear();
         self.adopt_full_sync(of.map(|(replid, _)| replid), of.map_or(0, |(_, offset)| offset));
         self.restart_aof();
         self.serve_all();

@@ -120,3 +120,24 @@ fn an_orderly_end_does_not_wait_for_a_save_in_the_background() {
     assert_eq!(node.ask("DBSIZE"), "300001");
     assert_eq!(node.ask("GET last"), "1");
 }
+
+#[test]
+fn keys_that_a_writable_replica_made_expire_there() {
+    let master = Server::node(&[]);
+    let replica = Server::replica_of(Kind::Node, &master, &["replica-read-only no"]);
+    for key in 0..3 {
+        assert_eq!(replica.ask(&format!("SET own{key} v PX 200")), "OK");
+    }
+    replica.ask("SET kept v PX 200");
+    replica.ask("PERSIST kept");
+    assert_eq!(replica.info("slave_expires_tracked_keys"), "4");
+    until("its own keys are gone", &[&replica], || replica.info("slave_expires_tracked_keys") == "0");
+    assert_eq!(replica.ask("KEYS *"), "kept");
+    assert_eq!(replica.number("expired_keys"), 3);
+    assert_eq!(replica.ask("CONFIG SET replica-read-only yes"), "OK");
+    assert_eq!(replica.ask("CONFIG SET replica-read-only no"), "OK");
+    replica.ask("SET kept v PX 60000");
+    assert_eq!(replica.info("slave_expires_tracked_keys"), "1");
+    replica.ask("REPLICAOF NO ONE");
+    assert_eq!(replica.info("slave_expires_tracked_keys"), "0", "a master deletes whatever expires");
+}
