@@ -160,6 +160,9 @@ fn node(event: &NodeEvent) -> String {
             let keys = format::number(*keys_loaded);
             format!("Listens on {port} with {keys} keys, after {}", format::duration(*took))
         }
+        NodeEvent::Loading { loaded, total } => {
+            format!("Loads its data: {} of {}", format::bytes(*loaded), format::bytes(*total))
+        }
         NodeEvent::Stopped(reason) => match reason {
             StopReason::FailedToStart(text) => format!("Did not start: {text}"),
             StopReason::Shutdown => "Stopped in good order".to_owned(),

@@ -1,5 +1,6 @@
 //! Numbers, sizes and times as people read them.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use crate::lab::model::{Feed, Life, SyncStep};
@@ -74,10 +75,11 @@ pub(crate) fn clock(at: Duration) -> String {
 }
 
 /// The state of a node in one or two words.
-pub(crate) fn life(life: &Life) -> &'static str {
-    match life {
+pub(crate) fn life(life: &Life) -> Cow<'static, str> {
+    Cow::Borrowed(match life {
         Life::Planned => "planned",
         Life::Starting => "starting",
+        Life::Loading { percent } => return Cow::Owned(format!("loading {percent} %")),
         Life::Answering => "answering",
         Life::Silent { .. } => "silent",
         Life::Frozen => "frozen",
@@ -85,7 +87,7 @@ pub(crate) fn life(life: &Life) -> &'static str {
         Life::Stopped(StopReason::Shutdown) => "stopped",
         Life::Stopped(StopReason::Killed) => "killed",
         Life::Stopped(StopReason::Crashed(_)) => "crashed",
-    }
+    })
 }
 
 /// What a link is doing, with its progress.

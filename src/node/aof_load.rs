@@ -1,9 +1,10 @@
 //! The append-only file at the node's start, and DEBUG LOADAOF.
 
+use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::ControlFlow;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Instant;
@@ -12,16 +13,87 @@ use super::aof::Log;
 use super::client::{Client, ClientKind};
 use super::session::Session;
 use super::snapshot::{Job, Progress};
-use super::state::Node;
+use super::state::{Node, Shared};
 use crate::commands::check;
 use crate::persistence::{
-    AofError, AppendFile, Damage, Ending, LoadOptions, Loaded, Manifest, load, move_aside, open,
-    open_to_write, read_commands,
+    AofError, AppendFile, CommandReader, Damage, Ending, LoadOptions, Loaded, Manifest, Part, load,
+    move_aside, open, open_to_write,
 };
 use crate::store::Store;
 
 /// First bytes of a file in the RDB format.
 const RDB_MAGIC: &[u8] = b"REDIS";
+
+/// A part of the append-only file, as far as it is read.
+struct OpenPart {
+    path: PathBuf,
+    is_last: bool,
+    /// Begins in the RDB format.
+    has_preamble: bool,
+    /// Bytes in that format.
+    preamble: u64,
+    commands: CommandReader<File>,
+}
+
+/// With `appendonly yes`: the data of the append-only file, or of the RDB file if there is none yet, and commands are
+/// appended from then on. Returns the keys loaded.
+///
+/// # Errors
+/// What is damaged and where; the node must not start, because it would write over it.
+pub(super) async fn at_start(shared: &Shared) -> Result<u64, String> {
+    let begun = Instant::now();
+    let found = shared.borrow_mut().find_aof()?;
+    let Some(manifest) = found else {
+        // Redis would begin empty beside a full RDB file.
+        let keys = super::loading::from_rdb(shared).await?;
+        let mut node = shared.borrow_mut();
+        node.make_aof_folder()?;
+        node.make_first_base()?;
+        return Ok(keys);
+    };
+    let mut session = shared.borrow_mut().loading_session();
+    let mut parts = manifest.parts().peekable();
+    while let Some(part) = parts.next() {
+        let begun = Instant::now();
+        let mut open = shared.borrow().open_part(part, parts.peek().is_none())?;
+        if open.has_preamble {
+            let options = shared.borrow_mut().preamble_options();
+            let file = open.file()?;
+            let loaded = super::loading::decode(shared, file, options).await;
+            open.adopt(&mut shared.borrow_mut(), loaded)?;
+        }
+        session.db = 0;
+        while shared.borrow_mut().execute_some(&mut open, &mut session)? {
+            tokio::task::yield_now().await;
+        }
+        let mut node = shared.borrow_mut();
+        if let Some(loading) = &mut node.loading {
+            loading.next_file();
+        }
+        node.tell_part_loaded(part, &manifest, begun);
+    }
+    drop(parts);
+    shared.borrow_mut().finish_aof_load(manifest, begun)
+}
+
+impl OpenPart {
+    fn named(&self, error: impl std::fmt::Display) -> String {
+        format!("{}: {error}", self.path.display())
+    }
+
+    /// The file for another reader; both stand at the same place.
+    fn file(&self) -> Result<File, String> {
+        self.commands.source().try_clone().map_err(|error| self.named(error))
+    }
+
+    /// The data set that the part begins with is there; commands follow.
+    fn adopt(&mut self, node: &mut Node, loaded: Result<Loaded, String>) -> Result<(), String> {
+        let loaded = loaded.map_err(|error| self.named(error))?;
+        (node.store, self.preamble) = (loaded.store, loaded.bytes);
+        self.commands.begin_with(&loaded.rest);
+        Ok(())
+    }
+}
 
 impl Node {
     /// The manifest on the disk; `None` if there is none.
@@ -37,32 +109,6 @@ impl Node {
         };
         let parsed = Manifest::parse(&text);
         parsed.map(Some).map_err(|error| format!("\n*** FATAL AOF MANIFEST FILE ERROR ***\n{error}"))
-    }
-
-    /// With `appendonly yes`: the data of the append-only file, or of the RDB file if there is none yet, and commands
-    /// are appended from then on. Returns the keys loaded.
-    ///
-    /// # Errors
-    /// What is damaged and where; the node must not start, because it would write over it.
-    pub(super) fn load_aof_at_start(&mut self) -> Result<u64, String> {
-        let begun = Instant::now();
-        let Some(manifest) = self.find_aof()? else {
-            // Redis would begin empty beside a full RDB file.
-            let keys = self.load_at_start()?;
-            self.make_aof_folder()?;
-            self.make_first_base()?;
-            return Ok(keys);
-        };
-        self.load_parts(&manifest)?;
-        self.notice(format!("DB loaded from append only file: {:.3} seconds", begun.elapsed().as_secs_f64()));
-        self.aof.manifest = manifest;
-        if self.aof.manifest.base.is_none() {
-            self.make_first_base()?;
-        } else {
-            self.open_log()?;
-        }
-        self.remove_history();
-        Ok((0..self.store.databases()).map(|db| self.store.db(db).len() as u64).sum())
     }
 
     /// The manifest; one for a file from before there were manifests; `None` if there is no append-only file.
@@ -163,16 +209,39 @@ impl Node {
     }
 
     fn load_parts(&mut self, manifest: &Manifest) -> Result<(), String> {
-        let mut parts = manifest.parts().peekable();
         let mut session = self.loading_session();
+        let mut parts = manifest.parts().peekable();
         while let Some(part) = parts.next() {
             let begun = Instant::now();
-            self.load_part(&part.name, parts.peek().is_none(), &mut session)?;
-            let kind = if manifest.base.as_ref() == Some(part) { "base" } else { "incr" };
-            let seconds = begun.elapsed().as_secs_f64();
-            self.notice(format!("DB loaded from {kind} file {}: {seconds:.3} seconds", part.name));
+            let mut open = self.open_part(part, parts.peek().is_none())?;
+            if open.has_preamble {
+                let loaded = load(open.file()?, &self.preamble_options(), |_| ControlFlow::Continue(()));
+                open.adopt(self, loaded.map_err(|error| error.to_string()))?;
+            }
+            session.db = 0;
+            while self.execute_some(&mut open, &mut session)? {}
+            self.tell_part_loaded(part, manifest, begun);
         }
         Ok(())
+    }
+
+    fn tell_part_loaded(&mut self, part: &Part, manifest: &Manifest, begun: Instant) {
+        let kind = if manifest.base.as_ref() == Some(part) { "base" } else { "incr" };
+        let seconds = begun.elapsed().as_secs_f64();
+        self.notice(format!("DB loaded from {kind} file {}: {seconds:.3} seconds", part.name));
+    }
+
+    /// All parts are loaded: what follows is appended. Returns the keys.
+    fn finish_aof_load(&mut self, manifest: Manifest, begun: Instant) -> Result<u64, String> {
+        self.notice(format!("DB loaded from append only file: {:.3} seconds", begun.elapsed().as_secs_f64()));
+        self.aof.manifest = manifest;
+        if self.aof.manifest.base.is_none() {
+            self.make_first_base()?;
+        } else {
+            self.open_log()?;
+        }
+        self.remove_history();
+        Ok((0..self.store.databases()).map(|db| self.store.db(db).len() as u64).sum())
     }
 
     /// A client that executes what a file says.
@@ -183,9 +252,9 @@ impl Node {
         Session::new(client, true)
     }
 
-    fn load_part(&mut self, name: &str, is_last: bool, session: &mut Session) -> Result<(), String> {
-        let path = self.aof_folder().join(name);
-        let shown = path.display().to_string();
+    fn open_part(&self, part: &Part, is_last: bool) -> Result<OpenPart, String> {
+        let path = self.aof_folder().join(&part.name);
+        let shown = path.display();
         let mut file = open(&path).map_err(|error| match error.kind() {
             std::io::ErrorKind::NotFound => format!("The AOF file {shown} doesn't exist"),
             _ => format!("Can't open the append-only file {shown}: {error}"),
@@ -193,28 +262,30 @@ impl Node {
         let mut magic = Vec::new();
         let begins = (&mut file).take(RDB_MAGIC.len() as u64).read_to_end(&mut magic);
         begins.and_then(|_| file.seek(SeekFrom::Start(0))).map_err(|error| format!("{shown}: {error}"))?;
-        let mut begun = Vec::new();
-        let mut base = 0;
-        if magic == RDB_MAGIC {
-            let loaded = self.decode_preamble(&file).map_err(|error| format!("{shown}: {error}"))?;
-            (self.store, begun, base) = (loaded.store, loaded.rest, loaded.bytes);
-        }
-        let bulk_max = self.config.proto_max_bulk_len;
-        session.db = 0;
-        let result = read_commands(&file, &begun, bulk_max, |args| {
+        let commands = CommandReader::new(file, self.config.proto_max_bulk_len);
+        Ok(OpenPart { path, is_last, has_preamble: magic == RDB_MAGIC, preamble: 0, commands })
+    }
+
+    /// Executes the next commands of a part; `false` at its end.
+    fn execute_some(&mut self, part: &mut OpenPart, session: &mut Session) -> Result<bool, String> {
+        let result = part.commands.some(|args| {
             let command = check(args).map_err(|error| error.to_string())?;
-            let applied = self.apply(session, command, args);
-            if self.garbage.len() > 1000 {
-                self.free_garbage();
-            }
-            applied
+            self.apply(session, command, args)
         });
         self.free_garbage();
-        let Err(AofError { offset, damage }) = result else { return Ok(()) };
-        let offset = base + offset;
+        if let Some(loading) = &self.loading {
+            loading.note(part.preamble + part.commands.offset());
+        }
+        let AofError { offset, damage } = match result {
+            Ok(more) => return Ok(more),
+            Err(error) => error,
+        };
+        let (shown, offset) = (part.path.display(), part.preamble + offset);
         session.transaction = None;
         match damage {
-            Damage::Torn if is_last && self.config.aof_load_truncated => self.cut_torn_end(&path, offset),
+            Damage::Torn if part.is_last && self.config.aof_load_truncated => {
+                self.cut_torn_end(&part.path, offset).map(|()| false)
+            }
             Damage::Torn => Err(format!(
                 "Unexpected end of file reading the append only file {shown} at offset {offset}. You can: 1) Make a \
                  backup of your AOF file, then use ./redis-check-aof --fix <filename.manifest>. 2) Alternatively you \
@@ -248,8 +319,7 @@ impl Node {
         Ok(())
     }
 
-    fn decode_preamble(&mut self, file: &std::fs::File) -> Result<Loaded, String> {
-        let options = LoadOptions { ending: Ending::Open, ..self.load_options() };
-        load(file, &options, |_| ControlFlow::Continue(())).map_err(|error| error.to_string())
+    fn preamble_options(&mut self) -> LoadOptions {
+        LoadOptions { ending: Ending::Open, ..self.load_options() }
     }
 }

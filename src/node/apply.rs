@@ -4,7 +4,8 @@ use std::time::Instant;
 
 use super::dispatch::{args_of, with_parts};
 use super::dump_commands::data_run;
-use super::session::{Session, Transaction};
+use super::session::{Pending, Session, Transaction};
+use super::slowlog::TimedRun;
 use super::state::Node;
 use super::upstream::Upstream;
 use crate::commands::{Command, ExpiryMode, NodeCommand, Run};
@@ -64,7 +65,16 @@ impl Node {
             if pending.is_empty() {
                 break;
             }
+            let mut run = TimedRun::new(Instant::now());
+            let mut last: Option<Pending> = None;
             while let Some(request) = pending.pop_front() {
+                let next = request.command.as_ref().ok().copied();
+                if let Some(last) = &last
+                    && !run.takes(next)
+                {
+                    self.end_run(&mut run, &session.client, &args_of(&last.body, buffer, &decoder));
+                }
+                let in_transaction = session.transaction.is_some();
                 let args = args_of(&request.body, buffer, &decoder);
                 let outcome = match (&request.body, &request.command) {
                     (Body::Inline(_), _) => Err("an inline command".to_owned()),
@@ -79,11 +89,19 @@ impl Node {
                     self.serve_ready();
                 }
                 count += 1;
+                let is_queued = in_transaction && session.transaction.is_some();
+                if let Some(command) = next.filter(|_| !is_queued) {
+                    self.count_call(&mut run, command);
+                }
                 let (from, to) = request.range;
                 let Some(upstream) = &mut self.upstream else { break 'turn };
                 if upstream.note_applied(now, &args, to - from, actions) {
                     due = to;
                 }
+                last = Some(request);
+            }
+            if let Some(last) = &last {
+                self.end_run(&mut run, &session.client, &args_of(&last.body, buffer, &decoder));
             }
         }
         let consumed = decoder.consume();
@@ -91,7 +109,6 @@ impl Node {
         buffer.drain(..consumed);
         session.decoder = decoder;
         session.out.truncate(0);
-        self.stats.commands += count as u64;
         if !self.garbage.is_empty() {
             self.free_garbage();
         }
@@ -209,8 +226,11 @@ impl Node {
                 if let Some(log) = &mut self.aof.log {
                     log.multi(session.db);
                 }
-                let applied =
-                    queued.iter().try_for_each(|(command, args)| self.apply(session, command, &args.args()));
+                let applied = queued.iter().try_for_each(|(command, args)| {
+                    self.stats.commands += 1;
+                    self.stats.by_command.entry(command.full_name).or_default().calls += 1;
+                    self.apply(session, command, &args.args())
+                });
                 if let Some(log) = &mut self.aof.log {
                     log.exec();
                 }

@@ -72,6 +72,7 @@ impl Node {
         self.stats.sample_rates(now);
         self.trim_buffers(now);
         self.note_client_memory();
+        self.tell_loading();
         self.tick_aof();
         self.tick_failover();
         self.tick_shutdown();
@@ -160,7 +161,7 @@ impl Node {
 
     /// The save points of the configuration.
     fn save_if_due(&mut self, now: Duration) {
-        if self.save.running.is_some() {
+        if self.save.running.is_some() || self.loading.is_some() {
             return;
         }
         let since_save = self.clock.unix().as_secs().saturating_sub(self.save.last_save);
@@ -177,10 +178,10 @@ impl Node {
         }
     }
 
-    /// Deletes some keys whose time has come; `true` if there may be more. A replica waits for its master,
-    /// but for keys of its own.
+    /// Deletes some keys whose time has come; `true` if there may be more. A replica waits for its master, but for keys of
+    /// its own.
     fn expire_some(&mut self) -> bool {
-        if !self.active_expire || self.is_paused() {
+        if !self.active_expire || self.is_paused() || self.loading.is_some() {
             return false;
         }
         let begun = Instant::now();
@@ -189,6 +190,13 @@ impl Node {
             self.expire_own();
             return false;
         }
+        let more = self.delete_some_due();
+        self.lag.record(begun);
+        more
+    }
+
+    /// Deletes some keys of each database whose time has come; `true` if there may be more.
+    pub(super) fn delete_some_due(&mut self) -> bool {
         let now = self.clock.millis();
         let mut more = false;
         for db in 0..self.store.databases() {
@@ -202,7 +210,6 @@ impl Node {
                 self.delete_due(db, &due);
             }
         }
-        self.lag.record(begun);
         more
     }
 

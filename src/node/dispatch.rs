@@ -323,10 +323,15 @@ impl Node {
             )));
         }
         let link_down = self.upstream.as_ref().is_some_and(|upstream| !upstream.is_up());
-        if link_down && !self.config.replica_serve_stale_data && needs_fresh_data(session, command) {
+        if link_down && !self.config.replica_serve_stale_data && lacks(session, command, Flags::STALE) {
             return Err(CmdError::text(
                 "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
             ));
+        }
+        if (self.is_loading() && lacks(session, command, Flags::LOADING))
+            || (command.flags.has(Flags::NO_ASYNC_LOADING) && self.is_swapping())
+        {
+            return Err(super::loading::LOADING);
         }
         let touches_keys = command.flags.has(Flags::WRITE) || command.flags.has(Flags::READONLY);
         let only_listens =
@@ -536,12 +541,12 @@ fn may_use_memory(session: &Session, command: &Command) -> bool {
     }
 }
 
-/// Whether a command, or one of the transaction that it executes, may not run on data that may be old.
-fn needs_fresh_data(session: &Session, command: &Command) -> bool {
+/// Whether a command, or one of the transaction that it executes, lacks the flag: [`Flags::STALE`] for what may run on
+/// data that may be old, [`Flags::LOADING`] for what needs no data.
+fn lacks(session: &Session, command: &Command, flag: Flags) -> bool {
     let queued = session.transaction.iter().flat_map(|transaction| &transaction.commands);
     let executes = matches!(command.run, Run::Node(NodeCommand::Exec));
-    !command.flags.has(Flags::STALE)
-        || (executes && queued.into_iter().any(|(command, _)| !command.flags.has(Flags::STALE)))
+    !command.flags.has(flag) || (executes && queued.into_iter().any(|(command, _)| !command.flags.has(flag)))
 }
 
 fn transaction_writes(session: &Session) -> bool {

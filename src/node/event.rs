@@ -22,6 +22,13 @@ pub enum NodeEvent {
         /// From the start of the thread to the first accepted connection.
         took: Duration,
     },
+    /// The data is being loaded at the start: clients are refused with `-LOADING`. Told again and again while it lasts.
+    Loading {
+        /// Bytes of the files that were read.
+        loaded: u64,
+        /// Bytes of all of them.
+        total: u64,
+    },
     /// The node is gone; nothing follows until it is started again.
     Stopped(StopReason),
     /// The thread stands still, its sockets stay open (as after SIGSTOP).

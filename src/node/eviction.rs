@@ -129,7 +129,7 @@ impl Node {
     fn evict(&mut self, limit: u64) -> Room {
         self.eviction.unfinished = false;
         let leaves_it = self.upstream.is_some() && self.config.replica_ignore_maxmemory;
-        if leaves_it || self.is_paused() {
+        if leaves_it || self.is_paused() || self.loading.is_some() {
             return Room::Enough;
         }
         let policy = self.config.maxmemory_policy;

@@ -18,7 +18,7 @@ use super::event::{FeedPhase, NodeEvent};
 use super::session::Session;
 use super::snapshot::Progress;
 use super::state::{Node, Shared};
-use crate::replication::{FeedAction, FeedLimits, FeedState, MasterFeed, Transport};
+use crate::replication::{Backlog, FeedAction, FeedLimits, FeedState, MasterFeed, Transport};
 
 /// Bytes of the stream that one system call sends at most.
 const SEND_MAX: usize = 256 * 1024;
@@ -217,6 +217,9 @@ pub(super) async fn run(
         }
         node.emit(NodeEvent::ReplicaGone { replica_port: port, reason: reason.clone() });
         node.notice(format!("Connection with replica 127.0.0.1:{port} lost: {reason}"));
+        // Gone from the list, it holds on to no part of the stream: what was kept for it alone goes now.
+        drop(feed);
+        while node.backlog.as_mut().is_some_and(Backlog::trim) {}
     }
     if node.feeds.is_empty() {
         node.without_replicas_since = Some(node.clock.since_start());

@@ -185,11 +185,8 @@ impl Node {
 
     fn info_persistence(&self, info: &mut Section<'_>) {
         let now = self.clock.since_start();
-        info.flag("loading", false);
-        info.flag(
-            "async_loading",
-            self.upstream.as_ref().is_some_and(|upstream| upstream.transfer.is_some()),
-        );
+        info.flag("loading", self.is_loading());
+        info.flag("async_loading", self.is_loading_aside());
         info.add("current_cow_peak", 0);
         info.add("current_cow_size", 0);
         info.add("current_cow_size_age", 0);
@@ -229,6 +226,9 @@ impl Node {
             info.add("aof_buffer_length", log.buffered());
             info.flag("aof_pending_bio_fsync", log.is_syncing());
             info.add("aof_delayed_fsync", self.aof.delayed);
+        }
+        for (name, figure) in self.loading_figures() {
+            info.add(name, figure);
         }
     }
 

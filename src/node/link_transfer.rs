@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
+use super::config::DisklessLoad;
 use super::event::{LinkPhase, NodeEvent};
 use super::helper;
 use super::link_driver::{Driver, READ, TICK};
@@ -30,6 +31,8 @@ type Outcome = Result<Loaded, RdbError>;
 /// A transfer under way.
 struct Transfer {
     form: SnapshotForm,
+    /// The data set that serves meanwhile is not to be seen: see [`TransferIn::hides_data`].
+    hides_data: bool,
     received: u64,
     counters: Arc<Counters>,
     told: Instant,
@@ -91,6 +94,11 @@ impl Driver {
         let counters = Arc::<Counters>::default();
         let shown = Arc::clone(&counters);
         let options = self.load_options();
+        let hides_data = {
+            let node = self.shared.borrow();
+            let same = self.granted.is_some_and(|(replid, _)| replid == node.history.replid());
+            node.config.repl_diskless_load == DisklessLoad::Swapdb && !same
+        };
         helper::start("load", move || {
             let source = ChannelReader::new(move || taken.blocking_recv());
             let result = load(source, &options, |progress| {
@@ -102,7 +110,16 @@ impl Driver {
             let _ = done.send(result);
         })?;
         let told = Instant::now();
-        Ok(Transfer { form, received: 0, counters, told, pool: Pool::new(), pieces: Some(pieces), loaded })
+        Ok(Transfer {
+            form,
+            hides_data,
+            received: 0,
+            counters,
+            told,
+            pool: Pool::new(),
+            pieces: Some(pieces),
+            loaded,
+        })
     }
 
     /// Hands on what surely belongs to the snapshot; returns the buffer for what follows.
@@ -189,7 +206,8 @@ impl Driver {
         if let Some(upstream) = &mut node.upstream
             && upstream.generation == self.generation
         {
-            upstream.transfer = Some(TransferIn { total, received, last_io });
+            upstream.transfer =
+                Some(TransferIn { total, received, last_io, hides_data: transfer.hides_data });
         }
         if transfer.told.elapsed() >= PROGRESS_EVERY {
             transfer.told = Instant::now();
@@ -212,6 +230,7 @@ impl Driver {
             encodings: node.config.encodings,
             // A mark is taken off before the decoder sees the bytes.
             ending: Ending::File,
+            key_delay: node.key_load_delay.clone(),
         }
     }
 }

@@ -58,6 +58,7 @@ mod latency;
 mod link_driver;
 mod link_transfer;
 mod listener;
+mod loading;
 mod log;
 mod monitor;
 mod outbox;

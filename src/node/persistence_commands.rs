@@ -1,6 +1,7 @@
 //! SAVE, BGSAVE, DEBUG RELOAD, and the RDB file at the start.
 
 use std::ops::ControlFlow;
+use std::time::Duration;
 
 use super::dispatch::Flow;
 use super::session::Session;
@@ -93,6 +94,7 @@ impl Node {
             access: self.access(),
             encodings: self.config.encodings,
             ending: Ending::File,
+            key_delay: self.key_load_delay.clone(),
         }
     }
 
@@ -115,21 +117,11 @@ impl Node {
         Ok(Some(loaded))
     }
 
-    /// At the start: data and history from the RDB file. Returns the keys loaded.
-    ///
-    /// # Errors
-    /// The file is refused; the node must not start, because it would overwrite it later.
-    pub(super) fn load_at_start(&mut self) -> Result<u64, String> {
-        let begun = std::time::Instant::now();
-        let Some(loaded) = self.load_file()? else { return Ok(0) };
+    /// At the start: data and history of the RDB file, which took so long to decode. Returns the keys loaded.
+    pub(super) fn adopt_rdb(&mut self, loaded: Loaded, took: Duration) -> u64 {
         if loaded.checksum == Checksum::Absent {
             self.warning("RDB file was saved with checksum disabled: no check performed.");
         }
-        self.notice(format!(
-            "Done loading RDB, keys loaded: {}, keys expired: {}.",
-            loaded.keys_loaded, loaded.keys_expired
-        ));
-        self.notice(format!("DB loaded from disk: {:.3} seconds", begun.elapsed().as_secs_f64()));
         let id = loaded.aux.repl_id.as_ref().and_then(|id| crate::replication::ReplId::parse(id));
         if let (Some(id), Some(offset)) = (id, loaded.aux.repl_offset) {
             if self.config.replicaof.is_some() {
@@ -145,6 +137,39 @@ impl Node {
             self.open_backlog();
         }
         self.store = loaded.store;
-        Ok(loaded.keys_loaded)
+        let expired = self.drop_expired();
+        let keys = loaded.keys_loaded - expired;
+        self.stats.load_keys_loaded = keys;
+        self.stats.load_keys_expired = loaded.keys_expired + expired;
+        self.notice(format!(
+            "Done loading RDB, keys loaded: {keys}, keys expired: {}.",
+            self.stats.load_keys_expired
+        ));
+        self.notice(format!("DB loaded from disk: {:.3} seconds", took.as_secs_f64()));
+        keys
+    }
+
+    /// Deletes at once what expired while a master was away; its replicas, which still hold it, get the DELs when they
+    /// return. Returns the number of keys.
+    fn drop_expired(&mut self) -> u64 {
+        if self.config.replicaof.is_some() {
+            return 0;
+        }
+        self.update_streaming();
+        // They count as expired by the load alone.
+        let before = self.data_stats.expired;
+        while self.delete_some_due() {}
+        std::mem::replace(&mut self.data_stats.expired, before) - before
+    }
+
+    /// Bytes of the files that a start reads.
+    pub(super) fn bytes_to_load(&self) -> u64 {
+        let len = |path: std::path::PathBuf| path.metadata().map_or(0, |metadata| metadata.len());
+        match self.read_manifest() {
+            Ok(Some(manifest)) if self.config.appendonly => {
+                manifest.parts().map(|part| len(self.aof_folder().join(&part.name))).sum()
+            }
+            _ => len(self.rdb_path()),
+        }
     }
 }

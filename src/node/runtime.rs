@@ -134,39 +134,43 @@ async fn live(
         }
     };
     shared.borrow_mut().remove_stale_files();
-    let loaded = {
-        let mut node = shared.borrow_mut();
-        if node.config.appendonly { node.load_aof_at_start() } else { node.load_at_start() }
-    };
-    let keys_loaded = match loaded {
-        Ok(keys) => keys,
-        Err(error) => {
-            shared
-                .borrow_mut()
-                .warning(format!("Fatal error loading the DB, check server logs. Exiting. {error}"));
-            return StopReason::FailedToStart(error);
-        }
-    };
     shared.borrow_mut().accept_on(listeners);
-    {
-        let mut node = shared.borrow_mut();
-        let (port, run_id) = (node.config.port, node.run_id.clone());
-        node.notice("Ready to accept connections");
-        node.emit(NodeEvent::Ready { port, run_id, keys_loaded, took: begun.elapsed() });
-        node.emit_role();
-        if let Some((host, port)) = node.config.replicaof.clone() {
-            let held = node.restored.then(|| node.own_history());
-            node.start_upstream(host, port, held);
-            node.settle_role();
-        }
-        node.update_notifying();
-        node.update_timing();
-    }
     tokio::task::spawn_local(guarded(Rc::clone(&exit), super::cron::run(Rc::clone(&shared))));
     tokio::select! {
         biased;
         reason = exit.wait() => reason,
         reason = obey(&shared, &messages, wake, &exit) => reason,
+        reason = load_then_serve(&shared, begun) => reason,
+    }
+}
+
+/// Loads the data, and serves from then on; returns only if the data cannot be served.
+async fn load_then_serve(shared: &Shared, begun: Instant) -> StopReason {
+    match super::loading::load_at_start(shared).await {
+        Ok(keys) => shared.borrow_mut().begin_to_serve(keys, begun),
+        Err(error) => {
+            let mut node = shared.borrow_mut();
+            node.warning(format!("Fatal error loading the DB, check server logs. Exiting. {error}"));
+            return StopReason::FailedToStart(error);
+        }
+    }
+    std::future::pending().await
+}
+
+impl Node {
+    /// The data is there.
+    fn begin_to_serve(&mut self, keys_loaded: u64, begun: Instant) {
+        let (port, run_id) = (self.config.port, self.run_id.clone());
+        self.notice("Ready to accept connections");
+        self.emit(NodeEvent::Ready { port, run_id, keys_loaded, took: begun.elapsed() });
+        self.emit_role();
+        if let Some((host, port)) = self.config.replicaof.clone() {
+            let held = self.restored.then(|| self.own_history());
+            self.start_upstream(host, port, held);
+            self.settle_role();
+        }
+        self.update_notifying();
+        self.update_timing();
     }
 }
 
@@ -239,6 +243,8 @@ fn create(
     let clock = Clock::start();
     random ^= clock.millis() as u64;
     let last_save = clock.unix().as_secs();
+    let key_load_delay = crate::persistence::KeyDelay::default();
+    key_load_delay.set(config.key_load_delay_us);
     let store = Store::new(config.databases as usize, random);
     let node = Node {
         me: Weak::new(),
@@ -262,6 +268,8 @@ fn create(
         writer: StreamWriter::default(),
         without_replicas_since: None,
         last_ping: Duration::ZERO,
+        loading: None,
+        key_load_delay,
         own_expires: super::own_expires::OwnExpires::default(),
         give_back_until: Duration::ZERO,
         feeds: BTreeMap::new(),

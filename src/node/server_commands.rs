@@ -290,7 +290,10 @@ impl Node {
             return Err(CmdError::Arity("config|set".into()));
         }
         let pairs: Vec<(&[u8], &[u8])> = words.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect();
-        let caller = Caller { is_local: session.client.addr.ip().is_loopback(), while_loading: false };
+        let caller = Caller {
+            is_local: session.client.addr.ip().is_loopback(),
+            while_loading: self.is_loading() || self.is_swapping(),
+        };
         let before = self.config.clone();
         let changed = self.config.set_for(caller, &pairs).map_err(CmdError::from)?;
         self.move_listener(&changed, before)?;
@@ -339,6 +342,7 @@ impl Node {
         for name in changed {
             match *name {
                 "replica-read-only" => self.update_watching(),
+                "key-load-delay" => self.key_load_delay.set(self.config.key_load_delay_us),
                 "repl-backlog-size" => {
                     if let Some(backlog) = &mut self.backlog {
                         backlog.set_size(self.config.repl_backlog_size);

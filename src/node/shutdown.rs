@@ -90,6 +90,8 @@ impl Node {
         if !now && self.shutdown.is_some() {
             return Ok(false);
         }
+        // Half of the data must not replace the file that it comes from.
+        let ending = Ending { wants_file: ending.wants_file && self.loading.is_none(), ..ending };
         let patience = self.config.shutdown_timeout;
         if !now && !patience.is_zero() && self.lagging() > 0 {
             self.notice("Waiting for replicas before shutting down.");

@@ -96,6 +96,10 @@ pub(super) struct Node {
     /// When the last replica left: the backlog is freed `repl-backlog-ttl` later.
     pub(super) without_replicas_since: Option<Duration>,
     pub(super) last_ping: Duration,
+    /// The data set is not there yet.
+    pub(super) loading: Option<super::loading::Loading>,
+    /// `key-load-delay`, for loads under way too.
+    pub(super) key_load_delay: crate::persistence::KeyDelay,
     pub(super) own_expires: super::own_expires::OwnExpires,
     /// Until then freed memory is given back to the system each second.
     pub(super) give_back_until: Duration,

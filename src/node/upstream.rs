@@ -57,6 +57,9 @@ pub(super) struct TransferIn {
     pub(super) total: Option<u64>,
     pub(super) received: u64,
     pub(super) last_io: Duration,
+    /// What serves meanwhile is another master's history, which `repl-diskless-load swapdb` does not show: Redis refuses
+    /// with `-LOADING` then. Otherwise the old data serves until the new is whole.
+    pub(super) hides_data: bool,
 }
 
 impl Upstream {

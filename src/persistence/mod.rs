@@ -38,9 +38,7 @@ mod rdb_tests;
 mod rdb_write;
 mod values;
 
-pub use aof::{
-    AofError, AppendFile, Damage, Manifest, ManifestError, Part, ReadAof, encode_dataset, read_commands,
-};
+pub use aof::{AofError, AppendFile, CommandReader, Damage, Manifest, ManifestError, Part, encode_dataset};
 pub use channel::{ChannelReader, Piece};
 pub use dump::{RestoreError, dump_value, restore_value};
 pub use files::{
@@ -50,6 +48,6 @@ pub use files::{
 pub use format::{Aux, VERSION_WRITTEN};
 pub use lzf::LzfError;
 pub use rdb_error::{RdbError, Reason};
-pub use rdb_load::{Checksum, Ending, LoadOptions, Loaded, Progress};
+pub use rdb_load::{Checksum, Ending, KeyDelay, LoadOptions, Loaded, Progress};
 pub use rdb_read::load;
 pub use rdb_write::{CHUNK, RdbWriter, WriteOptions, Written};

@@ -1,7 +1,11 @@
 //! What goes into a load and what comes out of it.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
 use super::format::Aux;
-use crate::commands::Access;
+use crate::commands::{Access, lru_clock, minutes};
 use crate::store::{Encodings, Millis, Store};
 
 /// What ends the bytes.
@@ -36,6 +40,41 @@ pub struct LoadOptions {
     pub encodings: Encodings,
     /// What ends the bytes.
     pub ending: Ending,
+    /// How slow the load is made.
+    pub key_delay: KeyDelay,
+}
+
+impl LoadOptions {
+    /// What the access field of a key begins with.
+    pub(super) fn fresh_access(&self) -> u32 {
+        match self.access {
+            Access::Lru => lru_clock(self.now),
+            // Redis' LFU_INIT_VAL: a fresh key is not the first one to be evicted.
+            Access::Lfu => minutes(self.now) << 8 | 5,
+        }
+    }
+}
+
+/// A pause for each loaded key, to try out what takes long (`key-load-delay`). It can be changed while a load runs.
+#[derive(Debug, Clone, Default)]
+pub struct KeyDelay(Arc<AtomicI64>);
+
+impl KeyDelay {
+    /// In microseconds; a negative number `-n` is one for every `n` keys.
+    pub fn set(&self, micros: i64) {
+        self.0.store(micros, Ordering::Relaxed);
+    }
+
+    /// Waits as `keys` keys have to, of which `before` were loaded before; `false` if there is nothing to wait for.
+    pub(super) fn wait(&self, before: u64, keys: u64) -> bool {
+        let micros = match self.0.load(Ordering::Relaxed) {
+            0 => return false,
+            micros if micros > 0 => keys.saturating_mul(micros.unsigned_abs()),
+            rare => (before + keys) / rare.unsigned_abs() - before / rare.unsigned_abs(),
+        };
+        std::thread::sleep(Duration::from_micros(micros));
+        true
+    }
 }
 
 impl Default for LoadOptions {
@@ -50,6 +89,7 @@ impl Default for LoadOptions {
             access: Access::Lru,
             encodings: Encodings::REDIS,
             ending: Ending::File,
+            key_delay: KeyDelay::default(),
         }
     }
 }

@@ -14,7 +14,7 @@ use super::rdb_input::Input;
 use super::rdb_load::{Checksum, Ending, LoadOptions, Loaded, Progress};
 use super::rdb_plain::{Plain, expiry};
 use super::values::{self, Fields};
-use crate::commands::{Access, lru_clock, minutes};
+use crate::commands::Access;
 use crate::store::{BIG_STRING, KeyHash, Millis, Object, Store};
 
 /// Keys that are decoded and touched before they are inserted: as many cache misses are under way at once.
@@ -69,6 +69,8 @@ struct Loader<'a, R, P> {
     functions: u64,
     promise_left: u64,
     refills_told: u64,
+    /// The last keys were waited for: progress is told more often then.
+    is_slow: bool,
 }
 
 /// What precedes a key.
@@ -98,17 +100,14 @@ impl<'a, R: Read, P: FnMut(&Progress) -> ControlFlow<()>> Loader<'a, R, P> {
             in_key: false,
             value: Vec::new(),
             packed: Vec::new(),
-            fresh: match options.access {
-                Access::Lru => lru_clock(options.now),
-                // Redis' LFU_INIT_VAL: a fresh key is not the first one to be evicted.
-                Access::Lfu => minutes(options.now) << 8 | 5,
-            },
+            fresh: options.fresh_access(),
             keys: 0,
             keys_total: 0,
             expired: 0,
             functions: 0,
             promise_left: PROMISE_MAX,
             refills_told: 0,
+            is_slow: false,
         }
     }
 
@@ -199,7 +198,7 @@ impl<'a, R: Read, P: FnMut(&Progress) -> ControlFlow<()>> Loader<'a, R, P> {
     }
 
     fn tell_progress(&mut self) -> Result<(), Reason> {
-        if self.refills_told == self.input.refills() {
+        if self.refills_told == self.input.refills() && !self.is_slow {
             return Ok(());
         }
         self.refills_told = self.input.refills();
@@ -243,9 +242,10 @@ impl<'a, R: Read, P: FnMut(&Progress) -> ControlFlow<()>> Loader<'a, R, P> {
                     return Err(Reason::Duplicate);
                 }
             }
+            self.is_slow = self.options.key_delay.wait(self.keys, count as u64);
             self.keys += count as u64;
             self.input.consume(at);
-            if count < GROUP {
+            if count < GROUP || self.is_slow {
                 return Ok(());
             }
         }
@@ -276,6 +276,7 @@ impl<'a, R: Read, P: FnMut(&Progress) -> ControlFlow<()>> Loader<'a, R, P> {
     }
 
     fn insert(&mut self, attributes: Attributes) -> Result<(), Reason> {
+        self.is_slow = self.options.key_delay.wait(self.keys, 1);
         self.keys += 1;
         if !self.options.keep_expired && attributes.expire.is_some_and(|at| at <= self.options.now) {
             self.expired += 1;
@@ -297,6 +298,7 @@ impl<'a, R: Read, P: FnMut(&Progress) -> ControlFlow<()>> Loader<'a, R, P> {
     }
 
     fn insert_object(&mut self, object: Object, attributes: Attributes) -> Result<(), Reason> {
+        self.is_slow = self.options.key_delay.wait(self.keys, 1);
         self.keys += 1;
         if !self.options.keep_expired && attributes.expire.is_some_and(|at| at <= self.options.now) {
             self.expired += 1;

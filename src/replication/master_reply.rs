@@ -24,7 +24,7 @@ pub enum LinkError {
     #[error("connection lost: {0}")]
     Lost(String),
     /// Nothing came for `repl-timeout`.
-    #[error("nothing came from the master for {silent:?} during {during} (repl-timeout)")]
+    #[error("{}: nothing came for {silent:?} during {during} (repl-timeout)", timeout_words(during))]
     TimedOut {
         /// ROLE's word for the state.
         during: &'static str,
@@ -67,6 +67,15 @@ pub enum LinkError {
     /// A command of the stream could not be applied: going on would let the data drift apart unnoticed.
     #[error("stream refused: {0}")]
     StreamRefused(String),
+}
+
+/// Redis' words for a time-out in this state of the link.
+fn timeout_words(during: &str) -> &'static str {
+    match during {
+        "connected" => "MASTER timeout",
+        "sync" => "Timeout receiving bulk data from MASTER",
+        _ => "Timeout connecting to the MASTER",
+    }
 }
 
 impl LinkError {

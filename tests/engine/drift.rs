@@ -125,6 +125,7 @@ fn an_orderly_end_does_not_wait_for_a_save_in_the_background() {
 fn keys_that_a_writable_replica_made_expire_there() {
     let master = Server::node(&[]);
     let replica = Server::replica_of(Kind::Node, &master, &["replica-read-only no"]);
+    until_equal(&master, &replica);
     for key in 0..3 {
         assert_eq!(replica.ask(&format!("SET own{key} v PX 200")), "OK");
     }

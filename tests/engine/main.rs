@@ -17,6 +17,7 @@ mod failover_command;
 mod gap;
 mod links;
 mod listening;
+mod loading;
 mod memory;
 mod migrate;
 mod paths;

@@ -104,6 +104,14 @@ impl Server {
         self.run();
     }
 
+    /// Starts a node again, with so many microseconds for each key; it is still loading when this returns.
+    #[track_caller]
+    pub fn restart_slowly(&mut self, micros: u64) {
+        self.forget("key-load-delay");
+        self.directives.push(("key-load-delay".to_owned(), micros.to_string()));
+        self.life = self.run_node(|event| matches!(event, NodeEvent::Loading { .. })).0;
+    }
+
     /// A later restart goes without this directive.
     pub fn forget(&mut self, name: &str) {
         self.directives.retain(|(known, _)| known != name);
@@ -112,13 +120,14 @@ impl Server {
     #[track_caller]
     fn run(&mut self) {
         let (life, port) = match self.kind {
-            Kind::Node => self.run_node(),
+            Kind::Node => self.run_node(|event| matches!(event, NodeEvent::Ready { .. })),
             Kind::Process | Kind::Windows | Kind::Redis => self.run_process(),
         };
         (self.life, self.port) = (life, port);
     }
 
-    fn run_node(&self) -> (Life, u16) {
+    /// Until the node has told what is `wanted`, and the port if that is `Ready`.
+    fn run_node(&self, wanted: fn(&NodeEvent) -> bool) -> (Life, u16) {
         let mut directives = self.directives.clone();
         directives.push(("port".to_owned(), self.port.to_string()));
         directives.push(("dir".to_owned(), self.dir.path().display().to_string()));
@@ -133,9 +142,10 @@ impl Server {
         let deadline = Instant::now() + SOON;
         while let Ok(event) = first.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
             match event {
-                NodeEvent::Ready { port, .. } => return (Life::Node(node), port),
                 NodeEvent::Stopped(reason) => panic!("the node did not start: {reason:?}"),
-                _ => {}
+                event if !wanted(&event) => {}
+                NodeEvent::Ready { port, .. } => return (Life::Node(node), port),
+                _ => return (Life::Node(node), self.port),
             }
         }
         panic!("the node is not ready: {}", self.journal());

@@ -16,7 +16,7 @@ pub(crate) fn life_colour(life: &Life, tokens: &Tokens) -> Color32 {
         Life::Answering => tokens.good,
         Life::Silent { .. } => tokens.warn,
         Life::Frozen => tokens.ice,
-        Life::Starting => tokens.accent,
+        Life::Starting | Life::Loading { .. } => tokens.accent,
         Life::Planned | Life::Stopped(StopReason::Shutdown) => tokens.dim,
         Life::Stopped(_) => tokens.bad,
     }
@@ -53,7 +53,7 @@ pub(crate) fn life_glyph(
                 painter.line_segment([at(x, -0.45), at(x, 0.45)], mark);
             }
         }
-        Life::Starting => {
+        Life::Starting | Life::Loading { .. } => {
             let arc = (0..=18).map(|step| {
                 let angle = std::f32::consts::TAU * (step as f32 / 24.0 - 0.25);
                 at(angle.cos() * 0.85, angle.sin() * 0.85)

@@ -39,6 +39,7 @@ fn is_figure(model: &LabModel, event: &Event) -> bool {
         | Event::Workload(_)
         | Event::Browsed { .. }
         | Event::ConsoleMessages { .. }
+        | Event::Node { event: NodeEvent::Loading { .. }, .. }
         | Event::Asked(LabCommand::Browse { .. }) => true,
         Event::Node { node, event: NodeEvent::Link(phase) } => model
             .nodes
@@ -243,6 +244,10 @@ fn node_event(model: &mut LabModel, at: Duration, id: NodeId, event: &NodeEvent)
             if !matches!(node.base, Life::Answering) {
                 node.base = Life::Starting;
             }
+        }
+        NodeEvent::Loading { loaded, total } => {
+            let percent = (u128::from(*loaded) * 100 / u128::from(*total).max(1)).min(100) as u8;
+            node.base = Life::Loading { percent };
         }
         NodeEvent::Stopped(reason) => stopped(model, at, id, reason),
         NodeEvent::Frozen => node.frozen = true,

@@ -23,6 +23,11 @@ pub enum Life {
     Planned,
     /// Started; has not answered PING yet.
     Starting,
+    /// Started; reads its data and refuses what needs it.
+    Loading {
+        /// How much is read, 0 to 100.
+        percent: u8,
+    },
     /// Answered PING: the only state that is shown green.
     Answering,
     /// Runs and does not answer.

@@ -71,9 +71,11 @@ impl EntryKind {
             | Event::Browsed { .. } => Self::Console,
             Event::WorkloadChanged(_) | Event::Workload(_) => Self::Workload,
             Event::Node { event, .. } => match event {
-                NodeEvent::Ready { .. } | NodeEvent::Stopped(_) | NodeEvent::Frozen | NodeEvent::Thawed => {
-                    Self::Life
-                }
+                NodeEvent::Ready { .. }
+                | NodeEvent::Loading { .. }
+                | NodeEvent::Stopped(_)
+                | NodeEvent::Frozen
+                | NodeEvent::Thawed => Self::Life,
                 NodeEvent::Role { .. } | NodeEvent::Failover(_) => Self::Role,
                 NodeEvent::Log { .. } => Self::Log,
                 NodeEvent::Link(_)

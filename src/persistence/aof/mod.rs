@@ -18,4 +18,4 @@ mod reader;
 pub use append::AppendFile;
 pub use dataset::encode_dataset;
 pub use manifest::{Manifest, ManifestError, Part};
-pub use reader::{AofError, Damage, ReadAof, read_commands};
+pub use reader::{AofError, CommandReader, Damage};

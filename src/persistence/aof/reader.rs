@@ -9,8 +9,8 @@ use crate::protocol::{Args, Body, Decoder, Limits};
 
 /// Bytes read at once.
 const READ: usize = 128 * 1024;
-/// Bytes of commands that are handed out before their room is used again.
-const ROOM: usize = 1024 * 1024;
+/// Most bytes that are read at once of a long command.
+const READ_MAX: usize = 1024 * 1024;
 
 /// What is wrong with a file.
 #[derive(Debug)]
@@ -34,86 +34,100 @@ pub struct AofError {
     pub damage: Damage,
 }
 
-/// What was read.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct ReadAof {
-    /// Commands handed out.
-    pub commands: u64,
-    /// Bytes read, which is the size of the file.
-    pub bytes: u64,
+/// A file that is read command by command, some at a time.
+#[derive(Debug)]
+pub struct CommandReader<R> {
+    source: R,
+    limits: Limits,
+    decoder: Decoder,
+    buffer: Vec<u8>,
+    /// Where the buffer begins in the file.
+    base: u64,
+    /// Where the last whole command or transaction ends in the file.
+    good: u64,
+    in_transaction: bool,
 }
 
-/// Hands out the commands of `source` one by one; `begun` bytes of it were read before and are the first of them.
-///
-/// # Errors
-/// Where the good part ends and why. Commands of an unfinished transaction at the end were handed out.
-pub fn read_commands(
-    mut source: impl Read,
-    begun: &[u8],
-    bulk_max: u64,
-    mut take: impl FnMut(&Args<'_>) -> Result<(), String>,
-) -> Result<ReadAof, AofError> {
-    let limits = Limits { bulk: bulk_max as i64, authenticated: true };
-    let mut buffer = begun.to_vec();
-    let mut decoder = Decoder::new();
-    // Where the buffer begins; where the last whole command or transaction ends.
-    let (mut base, mut good) = (0, 0);
-    // Where the next command must begin, in the buffer: the decoder skips what a client may send between commands.
-    let mut expected = 0;
-    let mut in_transaction = false;
-    let mut read = ReadAof::default();
-    loop {
-        match decoder.next(&buffer, &limits) {
-            Ok(Some(request)) => {
-                let start = base + request.start as u64;
-                if request.start != expected {
-                    return Err(damaged(base + expected as u64, NO_COMMAND));
+impl<R: Read> CommandReader<R> {
+    /// A reader of what follows in `source`, with strings of up to `bulk_max` bytes.
+    pub fn new(source: R, bulk_max: u64) -> Self {
+        let limits = Limits { bulk: bulk_max as i64, authenticated: true };
+        let (base, good, in_transaction) = (0, 0, false);
+        Self { source, limits, decoder: Decoder::new(), buffer: Vec::new(), base, good, in_transaction }
+    }
+
+    /// Where it reads from.
+    pub fn source(&self) -> &R {
+        &self.source
+    }
+
+    /// These bytes were read from the source already, by another reader, and are the first ones.
+    pub fn begin_with(&mut self, bytes: &[u8]) {
+        self.buffer.extend_from_slice(bytes);
+    }
+
+    /// Bytes whose commands were handed out, from the first one on.
+    pub fn offset(&self) -> u64 {
+        self.base
+    }
+
+    /// Hands out the commands at hand one by one, and reads on: up to 128 KiB, or a longer command. `false` at the end.
+    ///
+    /// # Errors
+    /// Where the good part ends and why. Commands of an unfinished transaction at the end were handed out.
+    pub fn some(&mut self, mut take: impl FnMut(&Args<'_>) -> Result<(), String>) -> Result<bool, AofError> {
+        // Where the next command must begin, in the buffer: the decoder skips what a client may send between commands.
+        let mut expected = 0;
+        loop {
+            match self.decoder.next(&self.buffer, &self.limits) {
+                Ok(Some(request)) => {
+                    let start = self.base + request.start as u64;
+                    if request.start != expected {
+                        return Err(damaged(self.base + expected as u64, NO_COMMAND));
+                    }
+                    expected = request.end;
+                    if let Body::Spans { first, count } = request.body {
+                        let args = Args::new(&self.buffer, &self.decoder.spans()[first..first + count]);
+                        let refused = |reason| AofError { offset: start, damage: Damage::Refused(reason) };
+                        take(&args).map_err(refused)?;
+                        self.in_transaction = match args.name().to_ascii_lowercase().as_slice() {
+                            b"multi" => true,
+                            b"exec" => false,
+                            _ => self.in_transaction,
+                        };
+                    } else if self.buffer[request.start] != ANNOTATION {
+                        return Err(damaged(start, NO_COMMAND));
+                    }
+                    if !self.in_transaction {
+                        self.good = self.base + request.end as u64;
+                    }
                 }
-                expected = request.end;
-                if let Body::Spans { first, count } = request.body {
-                    let args = Args::new(&buffer, &decoder.spans()[first..first + count]);
-                    let refused = |reason| AofError { offset: start, damage: Damage::Refused(reason) };
-                    take(&args).map_err(refused)?;
-                    read.commands += 1;
-                    in_transaction = match args.name().to_ascii_lowercase().as_slice() {
-                        b"multi" => true,
-                        b"exec" => false,
-                        _ => in_transaction,
-                    };
-                } else if buffer[request.start] != ANNOTATION {
-                    return Err(damaged(start, NO_COMMAND));
+                Ok(None) => break,
+                Err(error) => {
+                    let consumed = self.decoder.consume();
+                    return Err(damaged(self.base + consumed as u64, &error.to_string()));
                 }
-                if !in_transaction {
-                    good = base + request.end as u64;
-                }
-                if request.end < ROOM {
-                    continue;
-                }
-            }
-            Ok(None) => {}
-            Err(error) => {
-                let consumed = decoder.consume();
-                return Err(damaged(base + consumed as u64, &error.to_string()));
             }
         }
-        let consumed = decoder.consume();
+        let consumed = self.decoder.consume();
         if consumed != expected {
-            return Err(damaged(base + expected as u64, NO_COMMAND));
+            return Err(damaged(self.base + expected as u64, NO_COMMAND));
         }
-        expected = 0;
-        buffer.drain(..consumed);
-        base += consumed as u64;
-        let before = buffer.len();
-        let room = READ.max(decoder.missing(&buffer).min(ROOM));
-        let count = (&mut source).take(room as u64).read_to_end(&mut buffer);
-        let count = count.map_err(|error| AofError { offset: good, damage: Damage::Io(error) })?;
-        if count == 0 {
-            read.bytes = base + before as u64;
-            return match buffer.first() {
-                None if !in_transaction => Ok(read),
-                None | Some(b'*' | &ANNOTATION) => Err(AofError { offset: good, damage: Damage::Torn }),
-                Some(_) => Err(damaged(base, NO_COMMAND)),
-            };
+        self.buffer.drain(..consumed);
+        self.base += consumed as u64;
+        self.read_on()
+    }
+
+    fn read_on(&mut self) -> Result<bool, AofError> {
+        let room = READ.max(self.decoder.missing(&self.buffer).min(READ_MAX));
+        let count = (&mut self.source).take(room as u64).read_to_end(&mut self.buffer);
+        if count.map_err(|error| AofError { offset: self.good, damage: Damage::Io(error) })? > 0 {
+            return Ok(true);
+        }
+        match self.buffer.first() {
+            None if !self.in_transaction => Ok(false),
+            None | Some(b'*' | &ANNOTATION) => Err(AofError { offset: self.good, damage: Damage::Torn }),
+            Some(_) => Err(damaged(self.base, NO_COMMAND)),
         }
     }
 }
@@ -141,9 +155,19 @@ mod tests {
         bytes
     }
 
-    fn read(bytes: &[u8]) -> (Result<ReadAof, AofError>, Vec<String>) {
+    /// Bytes read, or what is wrong.
+    fn read_all(
+        bytes: &[u8],
+        mut take: impl FnMut(&Args<'_>) -> Result<(), String>,
+    ) -> Result<u64, AofError> {
+        let mut reader = CommandReader::new(bytes, 1 << 29);
+        while reader.some(&mut take)? {}
+        Ok(reader.offset())
+    }
+
+    fn read(bytes: &[u8]) -> (Result<u64, AofError>, Vec<String>) {
         let mut seen = Vec::new();
-        let result = read_commands(bytes, b"", 1 << 29, |args| {
+        let result = read_all(bytes, |args| {
             seen.push(args.from(0).map(|arg| arg.escape_ascii().to_string()).collect::<Vec<_>>().join(" "));
             Ok(())
         });
@@ -167,8 +191,8 @@ mod tests {
     fn a_file_that_is_cut_anywhere_is_torn_where_the_last_whole_command_or_transaction_ends() {
         let bytes = sample();
         let (whole, seen) = read(&bytes);
-        assert_eq!(whole.unwrap(), ReadAof { commands: 7, bytes: bytes.len() as u64 });
-        assert_eq!(seen[3], "INCR n");
+        assert_eq!(whole.unwrap(), bytes.len() as u64);
+        assert_eq!((seen.len(), seen[3].as_str()), (7, "INCR n"));
         let ends: Vec<usize> = {
             let del = file(&[&[b"DEL", b"a"]]).len();
             let transaction = file(&[&[b"MULTI"], &[b"INCR", b"n"], &[b"INCR", b"n"], &[b"EXEC"]]).len();
@@ -180,7 +204,7 @@ mod tests {
         for cut in (0..bytes.len()).filter(near) {
             let good = *ends.iter().rev().find(|end| **end <= cut).unwrap();
             match read(&bytes[..cut]).0 {
-                Ok(read) => assert_eq!((read.bytes, cut), (cut as u64, good)),
+                Ok(bytes) => assert_eq!((bytes, cut), (cut as u64, good)),
                 Err(error) => {
                     assert!(matches!(error.damage, Damage::Torn), "{cut}: {error:?}");
                     assert_eq!(error.offset, good as u64, "{cut}");
@@ -214,9 +238,8 @@ mod tests {
     fn annotations_are_read_over_and_a_refused_command_is_named_by_its_place() {
         let bytes = [b"#TS:1628217470\r\n".as_slice(), &file(&[&[b"PING"], &[b"NOPE"]])].concat();
         assert_eq!(read(&bytes).1, ["PING", "NOPE"]);
-        let error = read_commands(&bytes[..], b"", 1 << 29, |args| {
-            if args.is(0, "nope") { Err("unknown".to_owned()) } else { Ok(()) }
-        });
+        let error =
+            read_all(&bytes, |args| if args.is(0, "nope") { Err("unknown".to_owned()) } else { Ok(()) });
         let error = error.unwrap_err();
         assert!(matches!(error.damage, Damage::Refused(ref reason) if reason == "unknown"));
         assert_eq!(error.offset, 16 + 14);

@@ -73,7 +73,7 @@ fn look(cx: &Cx<'_>, replica: &NodeModel, master: &NodeModel, tokens: &Tokens) -
         return Look { cut: true, ..plain(tokens.bad, "cut".to_owned(), false) };
     }
     if !replica.is_running() {
-        return plain(tokens.dim, format::life(replica.life()).to_owned(), false);
+        return plain(tokens.dim, format::life(replica.life()).into_owned(), false);
     }
     let Some(link) = replica.link else {
         return plain(tokens.dim, "no link yet".to_owned(), false);

@@ -1,0 +1,173 @@
+//! The data set at the node's start, while the node answers already: `-LOADING` to what needs the data.
+//!
+//! An RDB file is decoded beside the node's thread; commands of an append-only file are executed in short turns of it.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use super::config::DisklessLoad;
+use super::event::NodeEvent;
+use super::snapshot::on_thread;
+use super::state::{Node, Shared};
+use crate::commands::CmdError;
+use crate::persistence::{LoadOptions, Loaded, Progress, load};
+
+/// The refusal of a command that needs the data.
+pub(super) const LOADING: CmdError = CmdError::text("LOADING Redis is loading the dataset in memory");
+/// How often the observer is told how far it is; a load that is over sooner is not worth a word.
+const TELL_EVERY: Duration = Duration::from_millis(250);
+
+/// A load under way.
+#[derive(Debug)]
+pub(super) struct Loading {
+    /// Since the start of the node.
+    begun: Duration,
+    begun_unix: u64,
+    /// Bytes of all files.
+    total: u64,
+    /// Bytes of the files that are through.
+    before: u64,
+    /// Bytes of the present one; a helper thread may count them.
+    current: Arc<AtomicU64>,
+    told: Duration,
+}
+
+impl Loading {
+    fn loaded(&self) -> u64 {
+        self.before + self.current.load(Ordering::Relaxed)
+    }
+
+    /// The next `bytes` of the present file are through.
+    pub(super) fn note(&self, bytes: u64) {
+        self.current.store(bytes, Ordering::Relaxed);
+    }
+
+    /// The present file is through.
+    pub(super) fn next_file(&mut self) {
+        self.before += self.current.swap(0, Ordering::Relaxed);
+    }
+}
+
+/// Stops the helper thread when nobody waits for it any more.
+#[derive(Debug, Default)]
+struct Abandon(Arc<AtomicBool>);
+
+impl Drop for Abandon {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Node {
+    /// `loading`: the data set is not there, or not to be seen.
+    pub(super) fn is_loading(&self) -> bool {
+        let transfer = self.upstream.as_ref().and_then(|upstream| upstream.transfer.as_ref());
+        self.loading.is_some() || transfer.is_some_and(|transfer| transfer.hides_data)
+    }
+
+    /// `async_loading`: another data set comes in beside the one that serves.
+    pub(super) fn is_loading_aside(&self) -> bool {
+        self.upstream.as_ref().is_some_and(|upstream| upstream.transfer.is_some()) && !self.is_loading()
+    }
+
+    /// The same as Redis knows it: with `repl-diskless-load swapdb`. What could disturb it is refused then.
+    pub(super) fn is_swapping(&self) -> bool {
+        self.config.repl_diskless_load == DisklessLoad::Swapdb && self.is_loading_aside()
+    }
+
+    /// From here on nothing may look at the data.
+    fn begin_loading(&mut self, total: u64) {
+        let begun = self.clock.since_start();
+        self.loading = Some(Loading {
+            begun,
+            begun_unix: self.clock.unix().as_secs(),
+            total,
+            before: 0,
+            current: Arc::default(),
+            told: begun,
+        });
+    }
+
+    /// Ten times a second.
+    pub(super) fn tell_loading(&mut self) {
+        let now = self.clock.since_start();
+        let Some(loading) = &mut self.loading else { return };
+        if now.saturating_sub(loading.told) < TELL_EVERY {
+            return;
+        }
+        loading.told = now;
+        let event = NodeEvent::Loading { loaded: loading.loaded(), total: loading.total };
+        self.emit(event);
+    }
+
+    /// `loading_*` of INFO, as Redis has them while it loads.
+    pub(super) fn loading_figures(&self) -> Vec<(&'static str, String)> {
+        let Some(loading) = &self.loading else { return Vec::new() };
+        let elapsed = self.clock.since_start().saturating_sub(loading.begun).as_secs_f64();
+        let (loaded, total) = (loading.loaded(), loading.total.max(1));
+        let left = total.saturating_sub(loaded) as f64 * elapsed / loaded.max(1) as f64;
+        vec![
+            ("loading_start_time", loading.begun_unix.to_string()),
+            ("loading_total_bytes", loading.total.to_string()),
+            ("loading_rdb_used_mem", "0".to_owned()),
+            ("loading_loaded_bytes", loaded.to_string()),
+            ("loading_loaded_perc", format!("{:.2}", loaded as f64 * 100.0 / total as f64)),
+            ("loading_eta_seconds", format!("{}", left as u64)),
+        ]
+    }
+}
+
+/// Data and history from the files, at the node's start. Returns the keys loaded.
+///
+/// # Errors
+/// A file is there and cannot be served whole; the node must not start, because it would write over it.
+pub(super) async fn load_at_start(shared: &Shared) -> Result<u64, String> {
+    let appendonly = {
+        let mut node = shared.borrow_mut();
+        let total = node.bytes_to_load();
+        node.begin_loading(total);
+        node.config.appendonly
+    };
+    let loaded = if appendonly { super::aof_load::at_start(shared).await } else { from_rdb(shared).await };
+    shared.borrow_mut().loading = None;
+    loaded
+}
+
+/// From the RDB file, if there is one.
+pub(super) async fn from_rdb(shared: &Shared) -> Result<u64, String> {
+    let (begun, path, options) = {
+        let mut node = shared.borrow_mut();
+        (node.clock.since_start(), node.rdb_path(), node.load_options())
+    };
+    let file = match crate::persistence::open(&path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(0),
+        Err(error) => return Err(format!("{}: {error}", path.display())),
+    };
+    let loaded =
+        decode(shared, file, options).await.map_err(|error| format!("{}: {error}", path.display()))?;
+    let mut node = shared.borrow_mut();
+    let took = node.clock.since_start().saturating_sub(begun);
+    Ok(node.adopt_rdb(loaded, took))
+}
+
+/// Decodes an RDB file, or one that begins as one, beside the node's thread.
+pub(super) async fn decode(
+    shared: &Shared,
+    file: std::fs::File,
+    options: LoadOptions,
+) -> Result<Loaded, String> {
+    let bytes = shared.borrow().loading.as_ref().map(|loading| Arc::clone(&loading.current));
+    let bytes = bytes.unwrap_or_default();
+    let abandon = Abandon::default();
+    let abandoned = Arc::clone(&abandon.0);
+    let result = on_thread("load", move || {
+        load(file, &options, |progress: &Progress| {
+            bytes.store(progress.bytes, Ordering::Relaxed);
+            if abandoned.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        })
+    });
+    result.await?.map_err(|error| error.to_string())
+}
