@@ -14,8 +14,7 @@ use super::config::AppendFsync;
 use super::event::StopReason;
 use super::state::{Node, Shared};
 use crate::commands::CmdError;
-use crate::persistence::{AppendFile, Manifest};
-use crate::protocol::write_request;
+use crate::persistence::{AofWriter, AppendFile, Manifest};
 
 /// How long a write may wait for the disk that a sync keeps busy (`everysec`), as in Redis.
 const POSTPONE_MAX: Duration = Duration::from_secs(2);
@@ -38,10 +37,7 @@ pub(super) struct Aof {
 #[derive(Debug)]
 pub(super) struct Log {
     pub(super) file: AppendFile,
-    /// Commands that are not written yet.
-    buffer: Vec<u8>,
-    /// Database of the last command; `None` when the next one must SELECT.
-    selected: Option<usize>,
+    pub(super) writer: AofWriter,
     /// Bytes written since the node began, in all files, …
     written: u64,
     /// … and those of them that are on the disk.
@@ -58,8 +54,7 @@ impl Log {
     pub(super) fn new(file: AppendFile, before: u64) -> Self {
         Self {
             file,
-            buffer: Vec::new(),
-            selected: None,
+            writer: AofWriter::default(),
             written: 0,
             synced: 0,
             before,
@@ -74,55 +69,23 @@ impl Log {
     pub(super) fn switch_to(&mut self, file: AppendFile) {
         self.before += self.file.len();
         self.file = file;
-        self.selected = None;
+        self.writer.another_file();
     }
 
     /// Goes on in an empty file: what was appended so far is kept elsewhere.
     pub(super) fn start_over(&mut self, file: AppendFile) {
-        self.buffer.clear();
+        self.writer.start_over();
         self.before = 0;
         self.file = file;
-        self.selected = None;
-    }
-
-    /// Appends one command of database `db`.
-    #[inline]
-    pub(super) fn command(&mut self, db: usize, parts: &[&[u8]]) {
-        self.select(db);
-        write_request(parts, &mut |piece| self.buffer.extend_from_slice(piece));
-    }
-
-    /// Appends one command that is encoded already.
-    pub(super) fn encoded(&mut self, db: usize, command: &[u8]) {
-        self.select(db);
-        self.buffer.extend_from_slice(command);
-    }
-
-    /// Opens a transaction whose first command is for `db`.
-    pub(super) fn multi(&mut self, db: usize) {
-        self.command(db, &[b"MULTI"]);
-    }
-
-    /// Closes a transaction.
-    pub(super) fn exec(&mut self) {
-        write_request(&[b"EXEC"], &mut |piece| self.buffer.extend_from_slice(piece));
-    }
-
-    fn select(&mut self, db: usize) {
-        if self.selected.replace(db) != Some(db) {
-            let mut digits = itoa::Buffer::new();
-            let select: [&[u8]; 2] = [b"SELECT", digits.format(db).as_bytes()];
-            write_request(&select, &mut |piece| self.buffer.extend_from_slice(piece));
-        }
     }
 
     /// Bytes of all files, with what is not written yet.
     pub(super) fn size(&self) -> u64 {
-        self.before + self.file.len() + self.buffer.len() as u64
+        self.before + self.file.len() + self.buffered() as u64
     }
 
     pub(super) fn buffered(&self) -> usize {
-        self.buffer.len()
+        self.writer.unwritten().len()
     }
 
     pub(super) fn is_syncing(&self) -> bool {
@@ -146,7 +109,7 @@ impl Node {
     pub(super) fn flush_aof(&mut self) {
         let policy = self.config.appendfsync;
         let Some(log) = &mut self.aof.log else { return };
-        if log.buffer.is_empty() {
+        if log.writer.unwritten().is_empty() {
             return;
         }
         if policy == AppendFsync::EverySec && log.is_syncing {
@@ -165,11 +128,10 @@ impl Node {
         let policy = self.config.appendfsync;
         let Some(log) = &mut self.aof.log else { return };
         log.postponed_since = None;
-        match log.file.append(&log.buffer) {
+        match log.file.append(log.writer.unwritten()) {
             Ok(()) => {
-                log.written += log.buffer.len() as u64;
-                log.buffer.clear();
-                log.buffer.shrink_to(1 << 20);
+                log.written += log.buffered() as u64;
+                log.writer.written();
                 if policy == AppendFsync::No {
                     log.synced = log.written;
                 }
@@ -243,7 +205,7 @@ impl Node {
     pub(super) fn finish_aof(&mut self) -> Result<(), String> {
         self.write_aof();
         let Some(log) = &mut self.aof.log else { return Ok(()) };
-        if !log.buffer.is_empty() {
+        if !log.writer.unwritten().is_empty() {
             return Err(self.aof.failure.clone().unwrap_or_default());
         }
         let synced = log.file.for_sync().and_then(|file| file.sync_data());

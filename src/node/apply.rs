@@ -10,7 +10,7 @@ use super::state::Node;
 use super::upstream::Upstream;
 use crate::commands::{Command, ExpiryMode, NodeCommand, Run};
 use crate::protocol::{Args, Body, strict_i64};
-use crate::replication::{LinkAction, LinkEvent, relay};
+use crate::replication::{LinkAction, LinkEvent};
 
 /// Commands applied before other tasks get their turn.
 const TURN_COMMANDS: usize = 2000;
@@ -123,22 +123,13 @@ impl Node {
     /// Passes applied bytes on to the own backlog; those of an open transaction are held until its end.
     fn pass_on(&mut self, bytes: &[u8], due: usize) {
         let Some(upstream) = &mut self.upstream else { return };
-        if due == 0 {
-            upstream.held.extend_from_slice(bytes);
-            return;
-        }
         let Some(backlog) = &mut self.backlog else { return };
-        if !upstream.held.is_empty() {
-            relay(&mut self.history, backlog, &upstream.held);
-            upstream.held.clear();
-        }
-        relay(&mut self.history, backlog, &bytes[..due]);
-        upstream.held.extend_from_slice(&bytes[due..]);
+        upstream.relay.pass_on(&mut self.history, backlog, bytes, due);
     }
 
     /// A transaction without end would take all memory.
     fn check_held(&self) -> Result<(), String> {
-        let held = self.upstream.as_ref().map_or(0, |upstream| upstream.held.len() as u64);
+        let held = self.upstream.as_ref().map_or(0, |upstream| upstream.relay.held() as u64);
         if held > self.config.client_query_buffer_limit {
             return Err(format!("a transaction of more than {held} bytes (client-query-buffer-limit)"));
         }
@@ -172,7 +163,7 @@ impl Node {
                 if self.effects.dirty > 0
                     && let Some(log) = &mut self.aof.log
                 {
-                    with_parts(args, |parts| log.command(session.db, parts));
+                    with_parts(args, |parts| log.writer.command(session.db, parts));
                 }
                 if self.effects.serving && !self.effects.whole_dbs.is_empty() {
                     self.signal_dbs();
@@ -224,7 +215,7 @@ impl Node {
                 let transaction = session.transaction.take().ok_or("EXEC without MULTI")?;
                 let queued = transaction.commands;
                 if let Some(log) = &mut self.aof.log {
-                    log.multi(session.db);
+                    log.writer.multi(session.db);
                 }
                 let applied = queued.iter().try_for_each(|(command, args)| {
                     self.stats.commands += 1;
@@ -232,7 +223,7 @@ impl Node {
                     self.apply(session, command, &args.args())
                 });
                 if let Some(log) = &mut self.aof.log {
-                    log.exec();
+                    log.writer.exec();
                 }
                 applied
             }

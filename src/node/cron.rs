@@ -148,8 +148,7 @@ impl Node {
         let since = *self.without_replicas_since.get_or_insert(now);
         if now.saturating_sub(since) > ttl {
             let id = self.random_replid();
-            self.history.reset(id);
-            self.backlog = None;
+            self.ledger().free_backlog(id);
             self.update_streaming();
             self.notice(format!(
                 "Replication backlog freed after {} seconds without connected replicas.",

@@ -14,6 +14,7 @@ use super::state::Node;
 use super::streams::streams;
 use crate::commands::{CmdError, CmdResult, Command, Flags, Group, NodeCommand, Run, check};
 use crate::protocol::{Args, Body, Decoder, Limits, ProtocolError};
+use crate::replication::Unit;
 
 /// Requests parsed before the first of them is executed: their keys are touched together, so that the cache
 /// misses overlap.
@@ -451,52 +452,22 @@ impl Node {
 
     /// Sends the effects of a command into the stream: as one transaction if there is more than one.
     fn propagate(&mut self, db: usize, args: &Args<'_>) {
-        let own = self.effects.sends_itself();
         if let Some(collected) = &mut self.collected {
             collected.extend(self.effects.sent().map(|(db, command)| (db, command.to_vec())));
-            if own {
+            if self.effects.sends_itself() {
                 collected.push((db, encode(args)));
             }
             return;
         }
-        let mut streams = streams!(self);
-        let sent = self.effects.sent();
-        if sent.len() == 0 {
-            if own {
-                with_parts(args, |parts| streams.command(db, parts));
-            }
-            return;
-        }
         // Keys that SCAN and RANDOMKEY find expired have nothing to do with each other.
-        let unrelated = args.is(0, "scan") || args.is(0, "randomkey");
-        let wrap = sent.len() + usize::from(own) > 1 && !unrelated;
-        for (index, (db, command)) in sent.enumerate() {
-            if wrap && index == 0 {
-                streams.multi(db);
-            }
-            streams.encoded(db, command);
-        }
-        if own {
-            with_parts(args, |parts| streams.command(db, parts));
-        }
-        if wrap {
-            streams.exec();
-        }
+        let unit = if args.is(0, "scan") || args.is(0, "randomkey") { Unit::Apart } else { Unit::Together };
+        let mut streams = streams!(self);
+        with_parts(args, |parts| streams.effects(&self.effects, db, parts, unit));
     }
 
     /// Sends commands that were collected during EXEC, or made by the node itself.
     pub(super) fn propagate_collected(&mut self, commands: &[(usize, Vec<u8>)]) {
-        let Some((first_db, _)) = commands.first() else { return };
-        let mut streams = streams!(self);
-        if commands.len() > 1 {
-            streams.multi(*first_db);
-        }
-        for (db, command) in commands {
-            streams.encoded(*db, command);
-        }
-        if commands.len() > 1 {
-            streams.exec();
-        }
+        streams!(self).collected(commands);
     }
 }
 

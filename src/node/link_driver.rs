@@ -205,12 +205,9 @@ impl Driver {
         let outcome = match granted {
             Granted::Partial { replid } => {
                 node.notice(format!("Successful partial resynchronization with master. Replid: {replid}"));
-                if node.history.adopt_continue(replid) {
+                if node.ledger().adopt_continue(replid) {
                     node.drop_all_feeds("the master has a new replid: reconnect to learn it");
                     node.emit_role();
-                }
-                if node.backlog.is_none() {
-                    node.open_backlog();
                 }
                 node.update_streaming();
                 self.granted = None;
@@ -430,7 +427,7 @@ impl Driver {
         {
             upstream.transfer = None;
             upstream.applied.cut();
-            upstream.held.clear();
+            upstream.relay.cut();
             if was_up {
                 upstream.down_since = Some(now);
             }

@@ -18,7 +18,7 @@ use super::helper;
 use super::link_driver::{Driver, READ, TICK};
 use super::upstream::TransferIn;
 use crate::persistence::{ChannelReader, Ending, LoadOptions, Loaded, Piece, RdbError, load};
-use crate::replication::{EOF_MARK_LEN, LinkEvent, SnapshotForm};
+use crate::replication::{EOF_MARK_LEN, LinkEvent, SnapshotBytes, SnapshotForm};
 
 /// Pieces of a snapshot that wait for the decoder.
 const PIECES_WAITING: usize = 16;
@@ -30,10 +30,9 @@ type Outcome = Result<Loaded, RdbError>;
 
 /// A transfer under way.
 struct Transfer {
-    form: SnapshotForm,
+    bytes: SnapshotBytes,
     /// The data set that serves meanwhile is not to be seen: see [`TransferIn::hides_data`].
     hides_data: bool,
-    received: u64,
     counters: Arc<Counters>,
     told: Instant,
     pool: Pool,
@@ -83,7 +82,7 @@ impl Driver {
             upstream.transfer = None;
         }
         match result {
-            Ok(loaded) => self.swap_in(loaded, transfer.received),
+            Ok(loaded) => self.swap_in(loaded, transfer.bytes.received()),
             Err(reason) => self.tell(LinkEvent::SnapshotFailed(reason)),
         }
     }
@@ -110,25 +109,16 @@ impl Driver {
             let _ = done.send(result);
         })?;
         let told = Instant::now();
-        Ok(Transfer {
-            form,
-            hides_data,
-            received: 0,
-            counters,
-            told,
-            pool: Pool::new(),
-            pieces: Some(pieces),
-            loaded,
-        })
+        let bytes = SnapshotBytes::new(form);
+        Ok(Transfer { bytes, hides_data, counters, told, pool: Pool::new(), pieces: Some(pieces), loaded })
     }
 
     /// Hands on what surely belongs to the snapshot; returns the buffer for what follows.
     async fn hand_over(&mut self, transfer: &mut Transfer, mut chunk: Vec<u8>) -> Vec<u8> {
-        let (ready, is_last) = transfer.split(&mut chunk, &mut self.buffer);
+        let (ready, is_last) = transfer.bytes.take(&mut chunk, &mut self.buffer);
         let mut next = transfer.pool.take();
         next.extend_from_slice(&chunk[ready..]);
         chunk.truncate(ready);
-        transfer.received += ready as u64;
         let Some(pieces) = &transfer.pieces else { return next };
         let mut taken = true;
         if ready > 0 {
@@ -202,7 +192,7 @@ impl Driver {
     fn note_transfer(&self, transfer: &mut Transfer) {
         let mut node = self.shared.borrow_mut();
         let last_io = node.clock.since_start();
-        let (received, total) = (transfer.received, transfer.total());
+        let (received, total) = (transfer.bytes.received(), transfer.bytes.total());
         if let Some(upstream) = &mut node.upstream
             && upstream.generation == self.generation
         {
@@ -231,39 +221,6 @@ impl Driver {
             // A mark is taken off before the decoder sees the bytes.
             ending: Ending::File,
             key_delay: node.key_load_delay.clone(),
-        }
-    }
-}
-
-impl Transfer {
-    fn total(&self) -> Option<u64> {
-        match self.form {
-            SnapshotForm::Length(total) => Some(total),
-            SnapshotForm::UntilMark(_) => None,
-        }
-    }
-
-    /// How many bytes of `chunk` surely belong to the snapshot, and whether that is its end. What lies behind
-    /// the end goes to `beyond`; the mark itself vanishes.
-    fn split(&self, chunk: &mut Vec<u8>, beyond: &mut Vec<u8>) -> (usize, bool) {
-        match &self.form {
-            SnapshotForm::Length(total) => {
-                let left = usize::try_from(total - self.received).unwrap_or(usize::MAX);
-                if chunk.len() < left {
-                    return (chunk.len(), false);
-                }
-                beyond.extend(chunk.drain(left..));
-                (left, true)
-            }
-            SnapshotForm::UntilMark(mark) => {
-                // The last bytes may be the mark, or its beginning: they are held back.
-                let ready = chunk.len().saturating_sub(EOF_MARK_LEN);
-                let is_last = chunk[ready..] == mark[..];
-                if is_last {
-                    chunk.truncate(ready);
-                }
-                (ready, is_last)
-            }
         }
     }
 }

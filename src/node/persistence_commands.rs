@@ -9,7 +9,6 @@ use super::state::Node;
 use crate::commands::{CmdError, CmdResult};
 use crate::persistence::{Checksum, Ending, LoadOptions, Loaded, load};
 use crate::protocol::Args;
-use crate::replication::History;
 
 impl Node {
     pub(super) fn save_command(&mut self, session: &mut Session) -> CmdResult<Flow> {
@@ -125,16 +124,14 @@ impl Node {
         let id = loaded.aux.repl_id.as_ref().and_then(|id| crate::replication::ReplId::parse(id));
         if let (Some(id), Some(offset)) = (id, loaded.aux.repl_offset) {
             if self.config.replicaof.is_some() {
-                self.history = History::restored_as_replica(id, offset);
                 let db = loaded.aux.repl_stream_db.unwrap_or(0);
-                self.writer = crate::replication::StreamWriter::new(u16::try_from(db).ok());
+                self.ledger().restore_as_replica(id, offset, u16::try_from(db).ok());
             } else {
                 let new = self.random_replid();
-                // The writer stays one that must SELECT: replicas that return may stand in any database.
-                self.history = History::restored_as_master(new, id, offset);
+                self.ledger().restore_as_master(new, id, offset);
             }
             self.restored = true;
-            self.open_backlog();
+            self.update_streaming();
         }
         self.store = loaded.store;
         let expired = self.drop_expired();

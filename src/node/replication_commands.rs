@@ -8,12 +8,12 @@ use super::event::NodeEvent;
 use super::feed::Feed;
 use super::session::Session;
 use super::state::Node;
-use super::upstream::Continued;
+use super::upstream::Held;
 use crate::commands::{CmdError, CmdResult};
 use crate::protocol::{Args, strict_i64};
 use crate::replication::{
-    Acked, Backlog, History, MasterFeed, MinReplicas, PsyncRequest, PsyncVerdict, ReplId, Replconf,
-    StreamWriter, continue_line, count_acked, count_good, judge,
+    Acked, Ledger, MasterFeed, MinReplicas, PsyncRequest, PsyncVerdict, ReplId, Replconf, continue_line,
+    count_acked, count_good, judge,
 };
 
 impl Node {
@@ -120,12 +120,8 @@ impl Node {
         }
         self.end_upstream();
         let id = self.random_replid();
-        self.history.promote(id);
+        self.ledger().promote(id);
         self.config.replicaof = None;
-        if self.backlog.is_none() {
-            self.open_backlog();
-        }
-        self.writer.force_select();
         self.without_replicas_since = self.feeds.is_empty().then(|| self.clock.since_start());
         // Sub-replicas hear of the new name when they come back, which costs them a partial resync.
         self.drop_all_feeds("the node was promoted: reconnect to learn the new replid");
@@ -139,7 +135,7 @@ impl Node {
             self.end_upstream()
         } else {
             // A master tries to continue its own history on the new master.
-            self.backlog.is_some().then(|| self.own_history())
+            self.backlog.is_some().then(|| self.ledger().own())
         };
         self.disconnect_blocked();
         self.start_upstream(host, port, held);
@@ -152,7 +148,7 @@ impl Node {
         let Some((host, port)) = self.config.replicaof.clone() else { return };
         self.end_upstream();
         let id = self.random_replid();
-        self.history.reset(id);
+        self.ledger().leave_history(id);
         self.start_upstream(host, port, None);
         self.settle_role();
     }
@@ -173,15 +169,10 @@ impl Node {
         Ok(())
     }
 
-    /// Where a link to a master may go on with what this node has.
-    pub(super) fn own_history(&self) -> Continued {
-        let (replid, offset) = (self.history.replid(), self.history.offset());
-        Continued { replid, offset, db: self.writer.selected().unwrap_or(0) }
-    }
-
-    pub(super) fn open_backlog(&mut self) {
-        self.backlog = Some(Backlog::new(self.config.repl_backlog_size, self.history.offset() + 1));
-        self.update_streaming();
+    /// What the replicas may continue, to change it.
+    pub(super) fn ledger(&mut self) -> Ledger<'_> {
+        let Self { history, backlog, writer, .. } = self;
+        Ledger { history, backlog, writer, backlog_size: self.config.repl_backlog_size }
     }
 
     pub(super) fn replconf_command(&mut self, session: &mut Session, args: &Args<'_>) -> CmdResult<Flow> {
@@ -320,12 +311,9 @@ impl Node {
             crate::replication::explain(&verdict)
         );
         self.notice(text);
-        if self.backlog.is_none() {
-            // Without a backlog nobody can have followed this history, so it gets a new name: a replica of an
-            // older one must not be granted a partial sync by accident.
-            let id = self.random_replid();
-            self.history.reset(id);
-            self.open_backlog();
+        let id = self.random_replid();
+        if self.ledger().begin_to_feed(id) {
+            self.update_streaming();
             self.emit_role();
         }
         let core = MasterFeed::waiting(options, is_psync, now);
@@ -340,16 +328,10 @@ impl Node {
     }
 
     /// The data set is another master's now: adopt its history, and tell nobody below that nothing changed.
-    pub(super) fn adopt_full_sync(&mut self, replid: Option<crate::replication::ReplId>, offset: u64) {
-        if let Some(replid) = replid {
-            self.history.adopt_full(replid, offset);
-        } else {
-            let id = self.random_replid();
-            self.history = History::new(id);
-        }
+    pub(super) fn adopt_full_sync(&mut self, of: Option<Held>) {
+        let id = self.random_replid();
+        self.ledger().adopt_full(of, id);
         self.drop_all_feeds("the node has a new data set after a full sync");
-        self.backlog = Some(Backlog::new(self.config.repl_backlog_size, self.history.offset() + 1));
-        self.writer = StreamWriter::new(None);
         self.update_streaming();
     }
 }

@@ -165,7 +165,7 @@ impl Node {
         self.emit(NodeEvent::Ready { port, run_id, keys_loaded, took: begun.elapsed() });
         self.emit_role();
         if let Some((host, port)) = self.config.replicaof.clone() {
-            let held = self.restored.then(|| self.own_history());
+            let held = self.restored.then(|| self.ledger().own());
             self.start_upstream(host, port, held);
             self.settle_role();
         }

@@ -13,19 +13,12 @@ use super::event::NodeEvent;
 use super::link_driver::Driver;
 use super::state::Node;
 use crate::persistence::Loaded;
-use crate::replication::{Applied, LinkConfig, MasterAuth, ReplId, ReplOffset, ReplicaLink};
+use crate::replication::{
+    Applied, Continued, LinkConfig, MasterAuth, Relay, ReplId, ReplOffset, ReplicaLink,
+};
 
 /// A history and how far it goes.
 pub(super) type Held = (ReplId, ReplOffset);
-
-/// Where a stream was left, for another link to go on.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Continued {
-    pub(super) replid: ReplId,
-    pub(super) offset: ReplOffset,
-    /// Database selected there: nobody will SELECT it again.
-    pub(super) db: u16,
-}
 
 /// The link to our master.
 #[derive(Debug)]
@@ -36,8 +29,8 @@ pub(super) struct Upstream {
     pub(super) generation: u64,
     pub(super) link: ReplicaLink,
     pub(super) applied: Applied,
-    /// Bytes of a transaction whose end has not come.
-    pub(super) held: Vec<u8>,
+    /// What of the stream goes to our own replicas.
+    pub(super) relay: Relay,
     /// Bytes of the stream that were read (`slave_read_repl_offset`).
     pub(super) read_offset: ReplOffset,
     pub(super) transfer: Option<TransferIn>,
@@ -140,7 +133,7 @@ impl Node {
             generation,
             link: ReplicaLink::new(config, held),
             applied: Applied::new(offset, db),
-            held: Vec::new(),
+            relay: Relay::default(),
             read_offset: offset,
             transfer: None,
             down_since: held.is_some().then_some(now),
@@ -204,7 +197,7 @@ impl Node {
         self.stats.lazyfree.free(old.keys(), old);
         self.mark_all_watchers();
         self.own_expires.clear();
-        self.adopt_full_sync(of.map(|(replid, _)| replid), of.map_or(0, |(_, offset)| offset));
+        self.adopt_full_sync(of);
         self.restart_aof();
         self.serve_all();
     }

@@ -38,7 +38,10 @@ mod rdb_tests;
 mod rdb_write;
 mod values;
 
-pub use aof::{AofError, AppendFile, CommandReader, Damage, Manifest, ManifestError, Part, encode_dataset};
+pub use aof::{
+    AofError, AofWriter, AppendFile, Appendable, CommandReader, Damage, Manifest, ManifestError, Part,
+    encode_dataset,
+};
 pub use channel::{ChannelReader, Piece};
 pub use dump::{RestoreError, dump_value, restore_value};
 pub use files::{

@@ -1,15 +1,31 @@
 //! The end of the append-only file: what is written is whole or not there.
 
 use std::fs::File;
-use std::io::{self, Seek as _, SeekFrom, Write as _};
+use std::io::{self, Seek as _, SeekFrom, Write};
 use std::path::Path;
 
 use crate::persistence::files::open_to_write;
 
+/// A file whose end can be taken back.
+pub trait Appendable: Write {
+    /// Drops all behind the first `len` bytes; what is written next follows them.
+    ///
+    /// # Errors
+    /// As the system says.
+    fn cut(&mut self, len: u64) -> io::Result<()>;
+}
+
+impl Appendable for File {
+    fn cut(&mut self, len: u64) -> io::Result<()> {
+        self.set_len(len)?;
+        self.seek(SeekFrom::Start(len)).map(|_| ())
+    }
+}
+
 /// A file that whole commands are appended to.
 #[derive(Debug)]
-pub struct AppendFile {
-    file: File,
+pub struct AppendFile<F = File> {
+    file: F,
     len: u64,
 }
 
@@ -21,7 +37,27 @@ impl AppendFile {
     pub fn open(path: &Path) -> io::Result<Self> {
         let mut file = open_to_write(path)?;
         let len = file.seek(SeekFrom::End(0))?;
-        Ok(Self { file, len })
+        Ok(Self::at_end(file, len))
+    }
+
+    /// The same file, for a helper thread that waits until it is on the disk.
+    ///
+    /// # Errors
+    /// As the system says.
+    pub fn for_sync(&self) -> io::Result<File> {
+        self.file.try_clone()
+    }
+}
+
+impl<F: Appendable> AppendFile<F> {
+    /// A file of `len` bytes whose next write goes to its end.
+    pub fn at_end(file: F, len: u64) -> Self {
+        Self { file, len }
+    }
+
+    /// The file.
+    pub fn file(&self) -> &F {
+        &self.file
     }
 
     /// Bytes in it.
@@ -46,17 +82,9 @@ impl AppendFile {
             }
             Err(error) => {
                 // If that fails as well, the next load finds a torn end and cuts it off.
-                let _ = self.file.set_len(self.len).and_then(|()| self.file.seek(SeekFrom::Start(self.len)));
+                let _ = self.file.cut(self.len);
                 Err(error)
             }
         }
-    }
-
-    /// The same file, for a helper thread that waits until it is on the disk.
-    ///
-    /// # Errors
-    /// As the system says.
-    pub fn for_sync(&self) -> io::Result<File> {
-        self.file.try_clone()
     }
 }
