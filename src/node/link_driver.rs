@@ -385,6 +385,7 @@ impl Driver {
                     self.shared
                         .borrow_mut()
                         .warning(format!("== CRITICAL == The master's stream cannot be applied: {reason}"));
+                    self.shared.borrow_mut().leave_refused_history();
                     self.tell(LinkEvent::StreamRefused(reason));
                     return;
                 }

@@ -155,6 +155,15 @@ impl Node {
         self.notice("Connecting to MASTER");
     }
 
+    /// A command of the master's stream was refused. Of a transaction, those before it are executed: these data are
+    /// no moment of that history, so nobody may continue it here, also not if this node is promoted or saves.
+    pub(super) fn leave_refused_history(&mut self) {
+        let id = self.random_replid();
+        self.ledger().leave_history(id);
+        self.drop_all_feeds("the master's stream was refused: the data are no history's");
+        self.emit_role();
+    }
+
     fn link_config(&self) -> LinkConfig {
         let config = &self.config;
         let port = if config.replica_announce_port > 0 { config.replica_announce_port } else { config.port };

@@ -302,8 +302,12 @@ fn a_stream_that_cannot_be_executed_ends_the_link_and_its_history() {
         assert!(words.iter().all(|word| reason.contains(word)), "{what}: {reason}");
         assert_eq!(node.ask("EXISTS after"), "0", "{what}: nothing after it is executed");
         assert_eq!(node.ask("GET text"), "abc", "{what}");
-        // What was refused is missing here: this history cannot be continued.
+        // What was refused is missing here: this history cannot be continued, …
         assert_eq!(master.handshake().1, ["PSYNC", "?", "-1"], "{what}");
+        // … and not by replicas of this node either: it may have executed half a transaction.
+        node.ask("REPLICAOF NO ONE");
+        let info = node.ask("INFO replication");
+        assert!(!info.contains(REPLID), "{what}: {info}");
     }
 }
 
