@@ -167,6 +167,10 @@ impl Node {
         if manifest.increments.is_empty() {
             let part = manifest.add_increment(&self.config.appendfilename);
             self.notice(format!("Creating AOF incr file {} on server start", part.name));
+            // Its name is on the disk before the manifest's is: a power loss could leave a manifest of a file that is not
+            // there, and with it what was acknowledged meanwhile.
+            let path = folder.join(&part.name);
+            AppendFile::open(&path).map_err(|error| format!("{}: {error}", path.display()))?;
             self.store_manifest(manifest.clone())?;
         }
         let mut before = 0;
