@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
-use super::NodeEvent;
+use super::{Fault, FaultKind, NodeEvent};
 
 /// How to start one node.
 #[derive(Debug, Clone, Default)]
@@ -31,7 +31,8 @@ pub(super) enum Message {
     Kill,
     Freeze,
     Thaw,
-    CutLink(bool),
+    BeginFault(Fault),
+    EndFault(FaultKind),
 }
 
 /// Wakes the node's thread when a message is there.
@@ -101,9 +102,19 @@ impl NodeHandle {
         self.send(Message::Thaw);
     }
 
+    /// Lets this be wrong from now on, in place of an earlier fault of the same kind.
+    pub fn begin_fault(&self, fault: Fault) {
+        self.send(Message::BeginFault(fault));
+    }
+
+    /// Ends a fault, if there is one of this kind.
+    pub fn end_fault(&self, kind: FaultKind) {
+        self.send(Message::EndFault(kind));
+    }
+
     /// Cuts (or heals) the link to this node's master: the socket is dropped and connects fail.
     pub fn cut_link(&self, cut: bool) {
-        self.send(Message::CutLink(cut));
+        if cut { self.begin_fault(Fault::Cut) } else { self.end_fault(FaultKind::Cut) }
     }
 
     /// Waits until the thread is gone; `false` if `timeout` passed first.

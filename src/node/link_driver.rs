@@ -6,7 +6,6 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
@@ -16,6 +15,7 @@ use super::pulse::within;
 use super::session::Session;
 use super::state::Shared;
 use super::upstream::Held;
+use super::wire::Wire;
 use crate::replication::{Applied, Granted, LinkAction, LinkError, LinkEvent, LinkStep, ReplId};
 
 /// Bytes read from the master at once.
@@ -36,8 +36,8 @@ pub(super) enum Input {
 pub(super) struct Driver {
     pub(super) shared: Shared,
     pub(super) generation: u64,
-    wake: Rc<Notify>,
-    pub(super) stream: Option<TcpStream>,
+    pub(super) wake: Rc<Notify>,
+    pub(super) stream: Option<Wire>,
     /// Bytes read and not used yet: of a line, or of the stream.
     pub(super) buffer: Vec<u8>,
     pub(super) actions: Vec<LinkAction>,
@@ -51,6 +51,12 @@ pub(super) struct Driver {
     /// passes its own master's stream on and does not SELECT anew.
     pub(super) loaded_db: Option<u16>,
     pub(super) next_tick: tokio::time::Instant,
+    /// Which faults this driver knows of.
+    pub(super) faults_seen: u64,
+    /// When a fault resets this connection.
+    pub(super) reset_at: Option<tokio::time::Instant>,
+    /// A connection that was given up while nothing got out of this end: its master cannot know.
+    pub(super) unheard: Option<Wire>,
 }
 
 impl Driver {
@@ -70,6 +76,9 @@ impl Driver {
             granted: None,
             loaded_db: None,
             next_tick: tokio::time::Instant::now() + TICK,
+            faults_seen: 0,
+            reset_at: None,
+            unheard: None,
         }
     }
 
@@ -139,22 +148,30 @@ impl Driver {
     async fn connect(&mut self) {
         self.connect_began = Instant::now();
         self.buffer.clear();
-        let (host, port, cut, timeout) = {
+        let (host, port, timeout) = {
             let node = self.shared.borrow();
             let Some(upstream) = &node.upstream else { return };
-            let timeout = node.config.repl_timeout;
-            (upstream.host.clone(), upstream.port, node.link_cut, timeout)
+            (upstream.host.clone(), upstream.port, node.config.repl_timeout)
         };
-        if cut {
-            self.tell(LinkEvent::ConnectFailed("the link is cut".to_owned()));
-            return;
-        }
         let host = if host == "localhost" { "127.0.0.1".to_owned() } else { host };
-        match within(timeout, TcpStream::connect((host.as_str(), port))).await {
+        let connected = within(timeout, async {
+            self.wait_as_faults_say().await?;
+            TcpStream::connect((host.as_str(), port)).await
+        });
+        match connected.await {
             Some(Ok(stream)) => {
                 // Small commands must not wait for each other.
                 let _ = stream.set_nodelay(true);
-                self.stream = Some(stream);
+                self.stream = Some(Wire::new(stream));
+                self.faults_seen = 0;
+                let reset_every = {
+                    let mut node = self.shared.borrow_mut();
+                    // A reset that was due is one of the connection before.
+                    node.link_faults.take_reset();
+                    node.link_faults.reset_every()
+                };
+                self.reset_at = reset_every.map(|every| tokio::time::Instant::now() + every);
+                self.see_faults();
                 self.tell(LinkEvent::SocketOpen);
             }
             Some(Err(error)) => self.tell(LinkEvent::ConnectFailed(error.to_string())),
@@ -238,13 +255,16 @@ impl Driver {
         let input = tokio::select! {
             biased;
             () = self.wake.notified() => Input::Woken,
-            read = stream.read_buf(into) => match read {
+            read = stream.read(into) => match read {
                 Ok(0) => Input::Lost("the master closed the connection".to_owned()),
                 Ok(count) => Input::Bytes(count),
                 Err(error) => Input::Lost(format!("reading failed: {error}")),
             },
-            () = tokio::time::sleep_until(self.next_tick) => Input::Tick,
+            () = tokio::time::sleep_until(self.reset_at.map_or(self.next_tick, |at| at.min(self.next_tick))) => Input::Tick,
         };
+        if matches!(input, Input::Tick) && self.reset_at.is_some_and(|at| at <= tokio::time::Instant::now()) {
+            return Input::Lost(self.reset());
+        }
         match &input {
             Input::Tick => self.next_tick = tokio::time::Instant::now() + TICK,
             Input::Bytes(count) => {
@@ -280,12 +300,12 @@ impl Driver {
                 return false;
             }
             Input::Woken => {
+                let fault = self.see_faults();
                 let (lost, ack) = {
                     let mut node = self.shared.borrow_mut();
-                    let cut = node.link_cut.then(|| "the link was cut".to_owned());
                     let upstream = node.upstream.as_mut();
-                    upstream.map_or((cut.clone(), false), |upstream| {
-                        (cut.or(upstream.lost.take()), std::mem::take(&mut upstream.ack_wanted))
+                    upstream.map_or((fault.clone(), false), |upstream| {
+                        (fault.or(upstream.lost.take()), std::mem::take(&mut upstream.ack_wanted))
                     })
                 };
                 if let Some(reason) = lost {
@@ -339,8 +359,8 @@ impl Driver {
         let now = node.clock.since_start();
         let id = node.next_client;
         node.next_client += 1;
-        let addr = self.stream.as_ref().and_then(|stream| stream.peer_addr().ok());
-        let local = self.stream.as_ref().and_then(|stream| stream.local_addr().ok());
+        let addr = self.stream.as_ref().and_then(|wire| wire.socket().peer_addr().ok());
+        let local = self.stream.as_ref().and_then(|wire| wire.socket().local_addr().ok());
         let unknown = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
         let client = Rc::new(Client::new(id, addr.unwrap_or(unknown), local.unwrap_or(unknown), now));
         client.kind.set(ClientKind::Master);
@@ -416,7 +436,7 @@ impl Driver {
 
     fn close(&mut self, error: &LinkError) {
         let was_up = std::mem::take(&mut self.streaming);
-        self.stream = None;
+        self.hang_up();
         self.buffer.clear();
         self.session = None;
         let mut node = self.shared.borrow_mut();

@@ -5,7 +5,7 @@
 //!
 //! | file | owns |
 //! |---|---|
-//! | `control` | the handle: start, stop, kill, freeze, cut |
+//! | `control` | the handle: start, stop, kill, freeze, faults |
 //! | `runtime` | the thread: start, messages, how it ends |
 //! | `state` | everything a node owns |
 //! | `listener`, `connection`, `session`, `client` | clients, from accept to close |
@@ -21,7 +21,9 @@
 //! | `snapshot`, `save` | a snapshot begins and is encoded; the RDB file |
 //! | `aof`, `aof_rewrite`, `aof_load` | the append-only file: appended to and synced, rewritten, loaded |
 //! | `upstream`, `link_driver`, `link_transfer`, `apply` | replica side: the link, its snapshot, its stream executed |
+//! | `loading` | the data at the start, while the node answers already |
 //! | `own_expires` | keys with an expiry that were made on a writable replica |
+//! | `fault`, `link_faults`, `wire`, `lane` | what can be wrong, and what that does to a link |
 //! | `failover`, `shutdown` | the role is handed over; the node ends when its replicas have everything |
 //! | `eviction` | `maxmemory` and who has to go |
 //! | `helper` | helper threads |
@@ -49,13 +51,16 @@ mod dump_commands;
 mod event;
 mod eviction;
 mod failover;
+mod fault;
 mod feed;
 mod full_sync;
 mod helper;
 mod info;
 mod lag;
+mod lane;
 mod latency;
 mod link_driver;
+mod link_faults;
 mod link_transfer;
 mod listener;
 mod loading;
@@ -83,6 +88,7 @@ mod streams;
 mod tracking;
 mod transaction;
 mod upstream;
+mod wire;
 
 pub use config::Config;
 pub use control::{NodeHandle, NodeOptions};
@@ -90,6 +96,7 @@ pub use event::{
     FailoverPhase, FeedPhase, LinkPhase, LogLevel, NodeEvent, NodeRole, SnapshotTarget, StopReason,
     SyncOutcome, TimeGap,
 };
+pub use fault::{Fault, FaultKind, Way};
 #[cfg(feature = "app")]
 pub(crate) use runtime::panic_text;
 pub use standalone::{asked_to_end, serve};

@@ -163,12 +163,12 @@ impl Node {
         let (port, run_id) = (self.config.port, self.run_id.clone());
         self.notice("Ready to accept connections");
         self.emit(NodeEvent::Ready { port, run_id, keys_loaded, took: begun.elapsed() });
-        self.emit_role();
         if let Some((host, port)) = self.config.replicaof.clone() {
             let held = self.restored.then(|| self.ledger().own());
             self.start_upstream(host, port, held);
-            self.settle_role();
         }
+        // Not before: a replica that calls itself a master for an instant would be taken for one.
+        self.settle_role();
         self.update_notifying();
         self.update_timing();
     }
@@ -194,7 +194,8 @@ async fn obey(
                     // A failure is in the log, and the node goes on.
                     let _ = node.begin_shutdown(Ending { wants_file, force: false }, now);
                 }
-                Message::CutLink(cut) => shared.borrow_mut().set_link_cut(cut),
+                Message::BeginFault(fault) => shared.borrow_mut().begin_fault(fault),
+                Message::EndFault(kind) => shared.borrow_mut().end_fault(kind),
                 Message::Freeze => {
                     shared.borrow_mut().emit(NodeEvent::Frozen);
                     // The whole thread waits: nothing is served, all sockets stay open.
@@ -275,7 +276,7 @@ fn create(
         feeds: BTreeMap::new(),
         snapshot: super::full_sync::SyncState::default(),
         upstream: None,
-        link_cut: false,
+        link_faults: super::link_faults::LinkFaults::default(),
         listening: super::listener::Listening::default(),
         clients: BTreeMap::new(),
         next_client: 1,

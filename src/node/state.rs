@@ -106,7 +106,7 @@ pub(super) struct Node {
     pub(super) feeds: BTreeMap<ClientId, Feed>,
     pub(super) snapshot: super::full_sync::SyncState,
     pub(super) upstream: Option<Upstream>,
-    pub(super) link_cut: bool,
+    pub(super) link_faults: super::link_faults::LinkFaults,
     pub(super) listening: super::listener::Listening,
     pub(super) clients: BTreeMap<ClientId, Rc<Client>>,
     pub(super) next_client: ClientId,

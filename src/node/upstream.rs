@@ -9,7 +9,6 @@ use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
 use super::client::Client;
-use super::event::NodeEvent;
 use super::link_driver::Driver;
 use super::state::Node;
 use crate::persistence::Loaded;
@@ -183,17 +182,6 @@ impl Node {
         let config = self.link_config();
         if let Some(upstream) = &mut self.upstream {
             upstream.link.configure(config);
-        }
-    }
-
-    /// Cuts or heals the link to the master, as the lab asks.
-    pub(super) fn set_link_cut(&mut self, cut: bool) {
-        if self.link_cut != cut {
-            self.link_cut = cut;
-            self.emit(NodeEvent::LinkCut(cut));
-            if let Some(upstream) = &self.upstream {
-                upstream.wake();
-            }
         }
     }
 

@@ -15,6 +15,7 @@ mod eviction;
 mod failover;
 mod failover_command;
 mod gap;
+mod link_faults;
 mod links;
 mod listening;
 mod loading;
