@@ -145,6 +145,8 @@ fn lab_label(command: &LabCommand) -> String {
         LabCommand::ReplicaOf { .. } => "Make replica of".to_owned(),
         LabCommand::CutLink(_) => "Cut link".to_owned(),
         LabCommand::HealLink(_) => "Heal link".to_owned(),
+        LabCommand::BeginFault { fault, .. } => format!("Begin {}", fault.kind()),
+        LabCommand::HealFault { kind, .. } => format!("Heal {kind}"),
         LabCommand::Console { line, .. } | LabCommand::Edit { line, .. } => format!("Run {line}"),
         LabCommand::StopConsole(_) => "Stop stream".to_owned(),
         LabCommand::Browse { .. } => "Look at keys".to_owned(),

@@ -1,11 +1,16 @@
 //! Entries of the journal in plain sentences.
 
+use std::time::Duration;
+
 use super::actions::preset_label;
 use super::format;
 use crate::lab::model::LabModel;
-use crate::lab::{ConsoleMode, ConsoleTarget, Event, LabCommand, NodeId, PromotionStep, ReplyValue};
+use crate::lab::{
+    ConsoleMode, ConsoleTarget, Event, FaultEnd, LabCommand, NodeId, PromotionStep, ReplyValue,
+};
 use crate::node::{
-    FailoverPhase, FeedPhase, NodeEvent, NodeRole, SnapshotTarget, StopReason, SyncOutcome, TimeGap,
+    FailoverPhase, Fault, FaultKind, FeedPhase, NodeEvent, NodeRole, SnapshotTarget, StopReason, SyncOutcome,
+    TimeGap,
 };
 use crate::replication::explain;
 
@@ -68,6 +73,8 @@ fn in_words(model: &LabModel, event: &Event) -> String {
         Event::Answering { .. } => "Answers PING".to_owned(),
         Event::Silent { reason, .. } => format!("Does not answer: {reason}"),
         Event::TimeGap(gap) => time_gap(*gap),
+        Event::FaultBegun { fault, lasts, .. } => format!("Fault begins: {}", fault_for(fault, *lasts)),
+        Event::FaultEnded { kind, how, .. } => format!("Fault ends: {kind}, {}", fault_end(*how)),
         Event::Sample { sample, .. } => format!("Figures, offset {}", format::number(sample.offset)),
         Event::Promotion { node, step, after } => promotion(model, *node, step, &format::duration(*after)),
         Event::ConsoleReply { reply: value, took, .. } => {
@@ -115,6 +122,10 @@ fn asked(model: &LabModel, command: &LabCommand) -> String {
         }
         LabCommand::CutLink(node) => format!("Asked to cut the link of {}", name(node)),
         LabCommand::HealLink(node) => format!("Asked to heal the link of {}", name(node)),
+        LabCommand::BeginFault { node, fault, lasts } => {
+            format!("Asked for a fault of {}: {}", name(node), fault_for(fault, *lasts))
+        }
+        LabCommand::HealFault { node, kind } => format!("Asked to heal the {kind} of {}", name(node)),
         LabCommand::Console { target: ConsoleTarget::All, line, .. } => format!("Typed on all nodes: {line}"),
         LabCommand::Console { line, .. } => format!("Typed: {line}"),
         LabCommand::StopConsole(_) => "Asked to stop what its console shows".to_owned(),
@@ -125,6 +136,25 @@ fn asked(model: &LabModel, command: &LabCommand) -> String {
         LabCommand::Workload(_) => "Asked to end the workload".to_owned(),
         LabCommand::SaveRecording(path) => format!("Asked to save the recording to {}", path.display()),
         LabCommand::ClearFaults => "Asked to clear all faults".to_owned(),
+    }
+}
+
+/// A fault with the time that it is to last.
+fn fault_for(fault: &Fault, lasts: Option<Duration>) -> String {
+    match lasts {
+        Some(lasts) => format!("{fault}, for {}", format::duration(lasts)),
+        None if fault.kind() == FaultKind::Reset => "one reset".to_owned(),
+        None => format!("{fault}, until healed"),
+    }
+}
+
+/// Why a fault ended.
+pub(crate) fn fault_end(how: FaultEnd) -> &'static str {
+    match how {
+        FaultEnd::Expired => "its time was over",
+        FaultEnd::Healed => "healed by hand",
+        FaultEnd::Replaced => "replaced by another one",
+        FaultEnd::Gone => "what it was about is gone",
     }
 }
 

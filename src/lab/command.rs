@@ -1,11 +1,13 @@
 //! What a user can ask of the lab: a button, the palette, a shortcut and the command line all produce these.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::NodeId;
 use super::browse::Browse;
+use crate::node::{Fault, FaultKind};
 
 /// One wish of the user.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -47,10 +49,26 @@ pub enum LabCommand {
         /// Whom.
         master: NodeId,
     },
-    /// Cut the link between this replica and its master.
+    /// Cut the link between this replica and its master until it is healed.
     CutLink(NodeId),
     /// Undo [`LabCommand::CutLink`].
     HealLink(NodeId),
+    /// Let something be wrong with the link of a replica, in place of an earlier fault of the same kind.
+    BeginFault {
+        /// Whose link.
+        node: NodeId,
+        /// What is wrong.
+        fault: Fault,
+        /// It ends by itself after this; `None` lasts until it is healed, and is one time for a reset.
+        lasts: Option<Duration>,
+    },
+    /// End a fault before its time.
+    HealFault {
+        /// Whose.
+        node: NodeId,
+        /// Which.
+        kind: FaultKind,
+    },
     /// Type a line into the console of a node.
     Console {
         /// Which answers belong to it.

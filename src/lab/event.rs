@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::browse::Browsed;
 use super::{LabCommand, Preset, WorkloadSettings};
-use crate::node::{NodeEvent, TimeGap};
+use crate::node::{Fault, FaultKind, NodeEvent, TimeGap};
 use crate::replication::{ReplId, ReplOffset};
 
 /// Identity of a node within a lab: stays the same over restarts.
@@ -96,6 +96,24 @@ pub enum Event {
     },
     /// The whole process could not run, or the wall clock jumped: no node is to blame for what comes of it.
     TimeGap(TimeGap),
+    /// Something is wrong from now on.
+    FaultBegun {
+        /// With which node, or with the link to its master.
+        node: NodeId,
+        /// What.
+        fault: Fault,
+        /// How long it is to last; `None` until it is healed.
+        lasts: Option<Duration>,
+    },
+    /// It is not any more.
+    FaultEnded {
+        /// With which node.
+        node: NodeId,
+        /// Which fault.
+        kind: FaultKind,
+        /// Why it ended.
+        how: FaultEnd,
+    },
     /// What INFO said. Sent when something changed, at most ten times a second and node.
     Sample {
         /// Which node.
@@ -195,6 +213,19 @@ pub enum PromotionStep {
     Reparented(NodeId),
     /// It could not be done; why.
     Failed(String),
+}
+
+/// Why a fault ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FaultEnd {
+    /// Its time was over.
+    Expired,
+    /// The user healed it.
+    Healed,
+    /// Another one of the same kind took its place.
+    Replaced,
+    /// What it was about is gone: the link, the node, or the cluster.
+    Gone,
 }
 
 /// Figures of one INFO answer. Field names are INFO's own.

@@ -107,7 +107,7 @@ impl Lab {
             member.master = Some(owed);
             member.deposed = true;
         }
-        let (port, master, cut) = (member.port, member.master, member.cut);
+        let (port, master, faults) = (member.port, member.master, member.faults.clone());
         let deposed = std::mem::take(&mut member.deposed);
         let master_port = state.port_of(master);
         drop(state);
@@ -124,8 +124,8 @@ impl Lab {
                         format!("{node} comes back as a replica of {master}, which took over meanwhile");
                     self.recorder.notice(NoticeLevel::Info, Some(node), text);
                 }
-                if cut {
-                    handle.cut_link(true); // a fault of the network outlives a restart
+                for active in faults {
+                    handle.begin_fault(active.fault); // what is around a node outlives its restart
                 }
                 if let Some(member) = self.state.borrow_mut().members.get_mut(&node) {
                     member.run = Run::Starting;
@@ -288,7 +288,6 @@ impl Lab {
                 self.update(node, |member| member.frozen = false);
                 self.settle(node);
             }
-            NodeEvent::LinkCut(cut) => self.update(node, |member| member.cut = cut),
             NodeEvent::Role { role: NodeRole::Master, .. } => self.on_master(node),
             NodeEvent::Role { role: NodeRole::Replica { host, port }, .. } => {
                 self.on_replica(node, &host, port);

@@ -16,6 +16,7 @@ use super::console::ConsoleHandle;
 use super::runner::RunningNode;
 use super::workload::Targets;
 use super::{NodeId, Preset};
+use crate::node::{Fault, FaultKind};
 
 /// Where a node stands in its life.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +31,14 @@ pub(super) enum Run {
     Stopping,
 }
 
+/// A fault that lasts.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct ActiveFault {
+    pub(super) fault: Fault,
+    /// Tells it from a later one of the same kind.
+    pub(super) serial: u64,
+}
+
 /// One node of the cluster.
 pub(super) struct Member {
     pub(super) id: NodeId,
@@ -40,7 +49,7 @@ pub(super) struct Member {
     pub(super) outside: bool,
     pub(super) run: Run,
     pub(super) frozen: bool,
-    pub(super) cut: bool,
+    pub(super) faults: Vec<ActiveFault>,
     /// Which start of which node its events belong to; events of another one are late and ignored.
     pub(super) generation: u64,
     pub(super) handle: Option<Box<dyn RunningNode>>,
@@ -67,7 +76,7 @@ impl Member {
             outside: false,
             run: Run::Off,
             frozen: false,
-            cut: false,
+            faults: Vec::new(),
             generation: 0,
             handle: None,
             restart: false,
@@ -82,6 +91,14 @@ impl Member {
 
     pub(super) fn addr(&self) -> SocketAddr {
         SocketAddr::from((Ipv4Addr::LOCALHOST, self.port))
+    }
+
+    pub(super) fn has_fault(&self, kind: FaultKind) -> bool {
+        self.faults.iter().any(|active| active.fault.kind() == kind)
+    }
+
+    pub(super) fn fault_kinds(&self) -> Vec<FaultKind> {
+        self.faults.iter().map(|active| active.fault.kind()).collect()
     }
 
     pub(super) fn is_master(&self) -> bool {
@@ -112,6 +129,8 @@ pub(super) struct State {
     pub(super) cluster: u64,
     pub(super) next_id: u16,
     pub(super) generations: u64,
+    /// Counts faults.
+    pub(super) faults_begun: u64,
     pub(super) ending: Option<Ending>,
     /// The lab ends: nothing is started any more.
     pub(super) closing: bool,
@@ -129,6 +148,7 @@ impl State {
             cluster: 0,
             next_id: 1,
             generations: 0,
+            faults_begun: 0,
             ending: None,
             closing: false,
             promoting: None,

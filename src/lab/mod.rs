@@ -10,6 +10,7 @@ mod cluster;
 mod command;
 mod console;
 mod event;
+mod faults;
 mod folder;
 pub mod headless;
 mod info;
@@ -35,8 +36,9 @@ mod tests;
 
 pub use command::{ConsoleTarget, LabCommand, Preset, WorkloadSettings};
 pub use event::{
-    ConsoleMode, Entry, Event, NodeId, NodePlan, NodeSample, NoticeLevel, PromotionStep, ReplicaSample,
-    ReplyValue, WorkloadSample,
+    ConsoleMode, Entry, Event, FaultEnd, NodeId, NodePlan, NodeSample, NoticeLevel, PromotionStep,
+    ReplicaSample, ReplyValue, WorkloadSample,
 };
+pub use faults::{DELAY_MAX, LASTS_MAX, RESET_EVERY_MIN};
 pub use thread::{LabClientParts, LabHandle, LabOptions, start};
 pub use words::{escape, line_of, unescape};

@@ -6,6 +6,7 @@
 //! argument.
 
 mod console;
+mod faults;
 mod fold;
 pub mod keys;
 mod node;
@@ -18,6 +19,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
 pub use console::{ConsoleAnswer, ConsoleLine, ConsoleMessage, ConsoleState, Transcript};
+pub use faults::{FAULTS_MAX, FaultSpan, Faults};
 pub use node::{Feed, History, Life, Link, NodeModel, Point};
 pub use sync::{PhaseSpan, SyncEnd, SyncRecord, SyncStep};
 pub use timeline::{EntryKind, Timeline, node_of};
@@ -66,6 +68,8 @@ pub struct LabModel {
     pub preset: Option<Preset>,
     /// Its nodes, by identity.
     pub nodes: BTreeMap<NodeId, NodeModel>,
+    /// What was wrong with nodes and links, and what is.
+    pub faults: Faults,
     /// Syncs, oldest first.
     pub syncs: VecDeque<SyncRecord>,
     /// Entries that a person would read.

@@ -105,10 +105,14 @@ impl Lab {
 
     /// Drops all nodes, which have ended.
     pub(super) fn forget_cluster(&self) {
-        let mut state = self.state.borrow_mut();
-        if state.members.is_empty() {
+        let nodes: Vec<_> = self.state.borrow().members.keys().copied().collect();
+        if nodes.is_empty() {
             return;
         }
+        for node in nodes {
+            self.faults_lost(node, |_| true);
+        }
+        let mut state = self.state.borrow_mut();
         state.members.clear();
         state.leader = None;
         state.planned = None;
@@ -200,13 +204,16 @@ impl Lab {
                 Err(Refusal::error(node, format!("{node} still runs: stop it first, then remove it")))
             }
         })?;
-        let mut state = self.state.borrow_mut();
+        let state = self.state.borrow();
         let follower =
             state.members.values().find(|member| member.master == Some(node) && member.run != Run::Off);
         if let Some(follower) = follower {
             let text = format!("{} follows {node}: make it follow another node first", follower.id);
             return Err(Refusal::error(node, text));
         }
+        drop(state);
+        self.faults_lost(node, |_| true);
+        let mut state = self.state.borrow_mut();
         state.members.remove(&node);
         if state.leader == Some(node) {
             state.leader = state.members.values().find(|member| member.is_master()).map(|member| member.id);

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use super::runner::{OnEvent, Runner, RunningNode};
-use crate::node::{LogLevel, NodeEvent, NodeRole, StopReason};
+use crate::node::{Fault, FaultKind, LogLevel, NodeEvent, NodeRole, StopReason};
 use crate::replication::ReplId;
 
 /// Whether redis-server is here; says so when not, and fails where it has to be.
@@ -117,8 +117,15 @@ impl RunningNode for Process {
         self.signal("-CONT");
         self.tell(NodeEvent::Thawed);
     }
-    fn cut_link(&self, cut: bool) {
-        self.tell(NodeEvent::LinkCut(cut));
+    fn begin_fault(&self, fault: Fault) {
+        if fault == Fault::Cut {
+            self.tell(NodeEvent::LinkCut(true));
+        }
+    }
+    fn end_fault(&self, kind: FaultKind) {
+        if kind == FaultKind::Cut {
+            self.tell(NodeEvent::LinkCut(false));
+        }
     }
     fn join(&mut self, timeout: Duration) -> bool {
         let deadline = Instant::now() + timeout;

@@ -6,7 +6,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::node::{NodeEvent, NodeHandle, NodeOptions};
+use crate::node::{Fault, FaultKind, NodeEvent, NodeHandle, NodeOptions};
 
 /// Where a node's events go; called on the node's thread, so it must not block.
 pub(super) type OnEvent = Box<dyn FnMut(NodeEvent) + Send>;
@@ -23,7 +23,8 @@ pub(super) trait RunningNode: Send {
     fn kill(&self);
     fn freeze(&self);
     fn thaw(&self);
-    fn cut_link(&self, cut: bool);
+    fn begin_fault(&self, fault: Fault);
+    fn end_fault(&self, kind: FaultKind);
     /// Waits until it is gone; `false` if `timeout` passed first.
     fn join(&mut self, timeout: Duration) -> bool;
 }
@@ -51,8 +52,11 @@ impl RunningNode for NodeHandle {
     fn thaw(&self) {
         NodeHandle::thaw(self);
     }
-    fn cut_link(&self, cut: bool) {
-        NodeHandle::cut_link(self, cut);
+    fn begin_fault(&self, fault: Fault) {
+        NodeHandle::begin_fault(self, fault);
+    }
+    fn end_fault(&self, kind: FaultKind) {
+        NodeHandle::end_fault(self, kind);
     }
     fn join(&mut self, timeout: Duration) -> bool {
         NodeHandle::join(self, timeout)

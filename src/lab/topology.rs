@@ -11,7 +11,7 @@ use super::client::{RespClient, text};
 use super::cluster::{Done, Lab, Refusal};
 use super::member::Run;
 use super::{Event, NodeId, NoticeLevel, PromotionStep};
-use crate::node::pulse;
+use crate::node::{FaultKind, pulse};
 use crate::protocol::frame::{Frame, FrameLimits};
 
 /// How long a node may take to carry out an order; a frozen one never does.
@@ -221,55 +221,10 @@ impl Lab {
         Ok(())
     }
 
-    pub(super) fn cut_link(&self, node: NodeId) -> Done {
-        self.with_member(node, |member| match &member.handle {
-            _ if member.is_master() => {
-                Err(Refusal::error(node, format!("{node} is a master: it has no link to cut")))
-            }
-            _ if member.cut => Err(Refusal::already(node, format!("The link of {node} is cut already"))),
-            Some(handle) => {
-                handle.cut_link(true);
-                member.cut = true;
-                Ok(())
-            }
-            None => Err(Refusal::error(node, format!("{node} does not run: it has no link to cut"))),
-        })
-    }
-
-    pub(super) fn heal_link(&self, node: NodeId) -> Done {
-        self.with_member(node, |member| {
-            if !member.cut {
-                return Err(Refusal::already(node, format!("The link of {node} is not cut")));
-            }
-            member.cut = false;
-            if let Some(handle) = &member.handle {
-                handle.cut_link(false);
-            }
-            Ok(())
-        })
-    }
-
-    pub(super) fn clear_faults(&self) -> Done {
-        let faulty: Vec<_> = {
-            let state = self.state.borrow();
-            state.members.values().filter(|m| m.frozen || m.cut).map(|m| (m.id, m.frozen, m.cut)).collect()
-        };
-        if faulty.is_empty() {
-            return Err(Refusal::already(None, "There is no fault to clear"));
-        }
-        for (node, frozen, cut) in faulty {
-            if frozen {
-                self.thaw(node)?;
-            }
-            if cut {
-                self.heal_link(node)?;
-            }
-        }
-        Ok(())
-    }
-
     /// The node says that it is a master.
     pub(super) fn on_master(&self, node: NodeId) {
+        // What was wrong with its link is gone with the link.
+        self.faults_lost(node, FaultKind::is_of_link);
         let mut state = self.state.borrow_mut();
         let Some(member) = state.members.get_mut(&node) else { return };
         let old = member.master.take();

@@ -252,6 +252,7 @@ fn kind_word(kind: EntryKind) -> &'static str {
         EntryKind::Life => "life",
         EntryKind::Role => "role",
         EntryKind::Sync => "sync",
+        EntryKind::Fault => "fault",
         EntryKind::Console => "console",
         EntryKind::Workload => "workload",
         EntryKind::Notice => "notice",

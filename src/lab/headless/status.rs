@@ -58,6 +58,11 @@ impl Status {
                 };
             }),
             Event::Notice { text, .. } => return vec![text.clone()],
+            Event::FaultBegun { node, fault, lasts } => {
+                let lasts = lasts.map_or_else(String::new, |lasts| format!(", for {lasts:?}"));
+                return vec![format!("{node}  fault begins: {fault}{lasts}")];
+            }
+            Event::FaultEnded { node, kind, .. } => return vec![format!("{node}  fault ends: {kind}")],
             _ => {}
         }
         self.nodes.values_mut().filter_map(Node::news).collect()

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::console::{ConsoleAnswer, clip};
+use super::faults::{FaultSpan, Faults};
 use super::node::{Feed, Life, Link, NodeModel};
 use super::sync::{SyncEnd, SyncRecord};
 use super::{
@@ -98,6 +99,7 @@ fn apply(model: &mut LabModel, at: Duration, event: &Event) {
         }
         Event::NodeRemoved(node) => {
             fail_running_sync(model, *node, at, "the node was removed");
+            model.faults.lost(*node, at);
             model.nodes.remove(node);
             model.consoles.remove(node);
             model.console_state.remove(node);
@@ -120,8 +122,13 @@ fn apply(model: &mut LabModel, at: Duration, event: &Event) {
                 node.take_sample(at, sample);
             }
         }
+        Event::FaultBegun { node, fault, lasts } if model.nodes.contains_key(node) => {
+            let (node, fault, lasts) = (*node, *fault, *lasts);
+            model.faults.began(FaultSpan { node, fault, begun: at, lasts, ended: None });
+        }
+        Event::FaultEnded { node, kind, how } => model.faults.ended(*node, *kind, at, *how),
         // Told on the timeline; whom it concerned tells the rest.
-        Event::TimeGap(_) => {}
+        Event::TimeGap(_) | Event::FaultBegun { .. } => {}
         Event::Promotion { node, step, after } => promotion(model, at, *node, step, *after),
         Event::ConsoleReply { id, node, reply, took, db, in_multi } => {
             let (reply, clipped) = clip(reply);
@@ -153,6 +160,7 @@ fn forget_cluster(model: &mut LabModel) {
     model.preset = None;
     model.nodes.clear();
     model.syncs.clear();
+    model.faults = Faults::default();
     model.promotions.clear();
     model.consoles.clear();
     model.console_all.lines.clear();

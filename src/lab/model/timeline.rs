@@ -27,6 +27,8 @@ pub enum EntryKind {
     Role,
     /// Links and syncs.
     Sync,
+    /// What is wrong with links and disks.
+    Fault,
     /// The console.
     Console,
     /// The workload.
@@ -39,11 +41,12 @@ pub enum EntryKind {
 
 impl EntryKind {
     /// All kinds, in the order in which they are offered.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Asked,
         Self::Life,
         Self::Role,
         Self::Sync,
+        Self::Fault,
         Self::Console,
         Self::Workload,
         Self::Notice,
@@ -65,6 +68,7 @@ impl EntryKind {
             | Event::TimeGap(_)
             | Event::Sample { .. } => Self::Life,
             Event::Promotion { .. } => Self::Role,
+            Event::FaultBegun { .. } | Event::FaultEnded { .. } => Self::Fault,
             Event::ConsoleReply { .. }
             | Event::ConsoleMessages { .. }
             | Event::ConsoleMode { .. }
@@ -156,6 +160,8 @@ pub fn node_of(event: &Event) -> Option<NodeId> {
         | Event::ConsoleMode { node, .. }
         | Event::Browsed { node, .. }
         | Event::NodeRemoved(node)
+        | Event::FaultBegun { node, .. }
+        | Event::FaultEnded { node, .. }
         | Event::Asked(
             Ask::RemoveNode(node)
             | Ask::Start(node)
@@ -168,6 +174,8 @@ pub fn node_of(event: &Event) -> Option<NodeId> {
             | Ask::ReplicaOf { node, .. }
             | Ask::CutLink(node)
             | Ask::HealLink(node)
+            | Ask::BeginFault { node, .. }
+            | Ask::HealFault { node, .. }
             | Ask::StopConsole(node)
             | Ask::Edit { node, .. }
             | Ask::Browse { node, .. }

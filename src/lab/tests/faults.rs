@@ -3,7 +3,8 @@ use std::path::PathBuf;
 
 use super::*;
 use crate::lab::process::redis_is_installed;
-use crate::lab::runner::{OnEvent, Runner, RunningNode};
+use crate::lab::runner::{Embedded, OnEvent, Runner, RunningNode};
+use crate::node::{Fault, FaultKind, Way};
 
 #[test]
 fn a_lab_with_every_node_frozen_ends_within_three_seconds() {
@@ -54,7 +55,7 @@ fn a_cut_survives_a_restart_until_it_is_healed() {
     let mut bench = Bench::with_cluster(Preset::Star { replicas: 1 }, 2);
     let from = bench.now();
     bench.ask(LabCommand::CutLink(NodeId(1)));
-    bench.notice(from, "n1 is a master: it has no link to cut");
+    bench.notice(from, "n1 is a master: it has no link to one");
     bench.ask(LabCommand::CutLink(NodeId(2)));
     bench.node_event(from, 2, "cut", |event| matches!(event, NodeEvent::LinkCut(true)));
     bench.ask(LabCommand::CutLink(NodeId(2)));
@@ -65,7 +66,7 @@ fn a_cut_survives_a_restart_until_it_is_healed() {
     bench.ask(LabCommand::HealLink(NodeId(2)));
     bench.node_event(from, 2, "healed", |event| matches!(event, NodeEvent::LinkCut(false)));
     bench.ask(LabCommand::HealLink(NodeId(2)));
-    bench.notice(from, "The link of n2 is not cut");
+    bench.notice(from, "n2 has no cut to heal");
     bench.end();
 }
 
@@ -83,7 +84,8 @@ impl RunningNode for Stubborn {
     fn kill(&self) {}
     fn freeze(&self) {}
     fn thaw(&self) {}
-    fn cut_link(&self, _: bool) {}
+    fn begin_fault(&self, _: Fault) {}
+    fn end_fault(&self, _: FaultKind) {}
     fn join(&mut self, timeout: Duration) -> bool {
         std::thread::sleep(timeout);
         false
@@ -107,4 +109,125 @@ fn a_node_that_reacts_to_nothing_is_given_up_and_holds_no_end_up() {
         );
     }
     assert_eq!(seen.last().unwrap().event, Event::ClusterStopped);
+}
+
+fn with_nodes_of_our_own(replicas: u16) -> Bench {
+    let mut bench = Bench::with_runner(replicas + 2, Box::new(Embedded));
+    bench.ask(LabCommand::StartCluster { preset: Preset::Star { replicas }, port: bench.port });
+    for node in 2..=replicas + 1 {
+        bench.node_event(0, node, "streaming", |event| {
+            matches!(event, NodeEvent::Link(crate::node::LinkPhase::Streaming))
+        });
+    }
+    bench
+}
+
+impl Bench {
+    fn fault_ended(&mut self, from: usize, kind: FaultKind, how: FaultEnd) -> Entry {
+        self.until_after(
+            from,
+            &format!("{kind} ends: {how:?}"),
+            |event| matches!(event, Event::FaultEnded { kind: k, how: h, .. } if (*k, *h) == (kind, how)),
+        )
+    }
+}
+
+const N2: NodeId = NodeId(2);
+
+#[test]
+fn a_fault_heals_itself_after_its_time_and_its_events_frame_what_came_of_it() {
+    let mut bench = with_nodes_of_our_own(1);
+    let lasts = Some(Duration::from_millis(300));
+    let from = bench.now();
+    bench.ask(LabCommand::BeginFault { node: N2, fault: Fault::Cut, lasts });
+    let begun = bench.until_after(
+        from,
+        "begins",
+        |event| matches!(event, Event::FaultBegun { node: N2, fault: Fault::Cut, lasts: l } if *l == lasts),
+    );
+    let ended = bench.fault_ended(from, FaultKind::Cut, FaultEnd::Expired);
+    let lasted = ended.at.checked_sub(begun.at).unwrap();
+    assert!((300..1000).contains(&lasted.as_millis()), "{lasted:?}");
+    bench.node_event(from, 2, "cut", |event| matches!(event, NodeEvent::LinkCut(true)));
+    bench.node_event(from, 2, "partial", |event| {
+        matches!(event, NodeEvent::SyncDecided { outcome: crate::node::SyncOutcome::Partial { .. }, .. })
+    });
+    let mut model = model::LabModel::default();
+    bench.seen.iter().for_each(|entry| model.fold(entry));
+    let spans: Vec<_> = model.faults.spans().copied().collect();
+    assert_eq!(spans.len(), 1);
+    assert_eq!((spans[0].begun, spans[0].ended), (begun.at, Some((ended.at, FaultEnd::Expired))));
+    assert_eq!(model.faults.active().count(), 0);
+    bench.end();
+}
+
+#[test]
+fn a_fault_is_replaced_by_one_of_its_kind_and_healed_by_hand() {
+    let mut bench = with_nodes_of_our_own(1);
+    let from = bench.now();
+    let slow = |ms| Fault::Latency {
+        way: Way::Both,
+        delay: Duration::from_millis(ms),
+        jitter: Duration::ZERO,
+        seed: 1,
+    };
+    // The first one's time is over while the second lasts: that must not end it.
+    let lasts = Some(Duration::from_millis(100));
+    bench.ask(LabCommand::BeginFault { node: N2, fault: slow(50), lasts });
+    bench.ask(LabCommand::BeginFault { node: N2, fault: slow(80), lasts: None });
+    bench.fault_ended(from, FaultKind::Latency, FaultEnd::Replaced);
+    std::thread::sleep(Duration::from_millis(200));
+    bench.ask(LabCommand::HealFault { node: N2, kind: FaultKind::BlackHole });
+    bench.notice(from, "n2 has no black hole to heal");
+    bench.ask(LabCommand::HealFault { node: N2, kind: FaultKind::Latency });
+    bench.fault_ended(from, FaultKind::Latency, FaultEnd::Healed);
+    let ends = bench.seen.iter().filter(|entry| matches!(entry.event, Event::FaultEnded { .. }));
+    assert_eq!(ends.count(), 2);
+    bench.end();
+}
+
+#[test]
+fn faults_end_with_their_link_their_node_and_their_cluster() {
+    let mut bench = with_nodes_of_our_own(2);
+    let n3 = NodeId(3);
+    let chunks = Fault::Chunks { way: Way::Both };
+    for node in [N2, n3] {
+        bench.ask(LabCommand::BeginFault { node, fault: chunks, lasts: None });
+    }
+    let from = bench.now();
+    bench.ask(LabCommand::BeginFault { node: NodeId(1), fault: chunks, lasts: None });
+    bench.notice(from, "n1 is a master");
+    bench.ask(LabCommand::Promote(N2));
+    bench.until_after(from, "the link is gone", |event| {
+        matches!(event, Event::FaultEnded { node: N2, how: FaultEnd::Gone, .. })
+    });
+    // That of a node that is down goes on, and goes with it.
+    bench.ask(LabCommand::Kill(n3));
+    bench.node_event(from, 3, "gone", |event| matches!(event, NodeEvent::Stopped(_)));
+    let from = bench.now();
+    bench.ask(LabCommand::RemoveNode(n3));
+    bench.until_after(from, "the node is gone", |event| {
+        matches!(event, Event::FaultEnded { node: NodeId(3), how: FaultEnd::Gone, .. })
+    });
+    bench.ask(LabCommand::BeginFault { node: NodeId(1), fault: Fault::BlackHole, lasts: None });
+    bench.until_after(from, "begun", |event| matches!(event, Event::FaultBegun { node: NodeId(1), .. }));
+    let seen = bench.end();
+    let last = seen.iter().rposition(|entry| matches!(entry.event, Event::FaultEnded { .. })).unwrap();
+    assert!(matches!(seen[last].event, Event::FaultEnded { node: NodeId(1), how: FaultEnd::Gone, .. }));
+    assert_eq!(seen.last().unwrap().event, Event::ClusterStopped);
+}
+
+#[test]
+fn a_reset_without_a_time_happens_once() {
+    let mut bench = with_nodes_of_our_own(1);
+    let from = bench.now();
+    let fault = Fault::Reset { every: Duration::from_secs(1) };
+    bench.ask(LabCommand::BeginFault { node: N2, fault, lasts: None });
+    bench.fault_ended(from, FaultKind::Reset, FaultEnd::Expired);
+    bench.until_after(from, "lost", |event| {
+        matches!(event, Event::Node { node: N2, event: NodeEvent::LinkLost { reason } } if reason.contains("reset"))
+    });
+    bench.ask(LabCommand::ClearFaults);
+    bench.notice(from, "There is no fault to clear");
+    bench.end();
 }
