@@ -53,9 +53,9 @@ pub enum LabCommand {
     CutLink(NodeId),
     /// Undo [`LabCommand::CutLink`].
     HealLink(NodeId),
-    /// Let something be wrong with the link of a replica, in place of an earlier fault of the same kind.
+    /// Let something be wrong with the link of a replica or with the disk of a node, in place of an earlier fault of the same kind.
     BeginFault {
-        /// Whose link.
+        /// Whose link or disk.
         node: NodeId,
         /// What is wrong.
         fault: Fault,

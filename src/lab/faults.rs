@@ -1,4 +1,4 @@
-//! Faults of links: begun, timed, healed, and carried over to the next run of their node.
+//! Faults of links and disks: begun, timed, healed, and carried over to the next run of their node.
 //!
 //! The lab owns how long a fault lasts, and tells its begin and its end. A fault belongs to what is around a node, so
 //! it outlives a restart; it ends with the node, and a fault of a link with the link.
@@ -16,6 +16,8 @@ use crate::node::{Fault, FaultKind, Way};
 
 /// Longest delay that can be asked for: beyond it every link is lost to its time-outs.
 pub const DELAY_MAX: Duration = Duration::from_mins(10);
+/// Longest time that a call to a slow disk can be asked to take more: a node's thread stands still meanwhile.
+pub const DISK_DELAY_MAX: Duration = Duration::from_secs(10);
 /// Longest time that a fault can be asked to last; without one it lasts until it is healed.
 pub const LASTS_MAX: Duration = Duration::from_hours(24);
 /// Shortest life of a connection that is reset again and again.
@@ -32,6 +34,8 @@ fn bounded(fault: Fault) -> Fault {
         }
         Fault::Reset { every } => Fault::Reset { every: every.clamp(RESET_EVERY_MIN, LASTS_MAX) },
         Fault::OneWayCut { way: Way::Both } => Fault::BlackHole,
+        Fault::SlowDisk { delay } => Fault::SlowDisk { delay: delay.min(DISK_DELAY_MAX) },
+        Fault::DiskErrors { nth } => Fault::DiskErrors { nth: nth.max(1) },
         other => other,
     }
 }
@@ -42,7 +46,7 @@ impl Lab {
         let fault = bounded(fault);
         let lasts = lasts.map(|lasts| lasts.min(LASTS_MAX));
         self.with_member(node, |member| {
-            if member.is_master() {
+            if member.is_master() && fault.kind().is_of_link() {
                 let text = format!("{node} is a master: it has no link to one. Choose one of its replicas");
                 return Err(Refusal::error(node, text));
             }

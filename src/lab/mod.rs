@@ -39,6 +39,6 @@ pub use event::{
     ConsoleMode, Entry, Event, FaultEnd, NodeId, NodePlan, NodeSample, NoticeLevel, PromotionStep,
     ReplicaSample, ReplyValue, WorkloadSample,
 };
-pub use faults::{DELAY_MAX, LASTS_MAX, RESET_EVERY_MIN};
+pub use faults::{DELAY_MAX, DISK_DELAY_MAX, LASTS_MAX, RESET_EVERY_MIN};
 pub use thread::{LabClientParts, LabHandle, LabOptions, start};
 pub use words::{escape, line_of, unescape};

@@ -140,7 +140,10 @@ impl Node {
                     self.warning("AOF write error looks solved, Redis can write again.");
                 }
             }
-            Err(error) => return self.aof_failed(&format!("Error writing to the AOF file: {error}"), &error),
+            Err(error) => {
+                return self
+                    .aof_failed(&format!("Error writing to the AOF file: {}", reason(&error)), &error);
+            }
         }
         if policy == AppendFsync::Always {
             self.sync_aof();
@@ -152,7 +155,7 @@ impl Node {
         if self.aof.failure.is_none() {
             self.warning(line);
         }
-        self.aof.failure = Some(error.to_string());
+        self.aof.failure = Some(reason(error));
         if self.config.appendfsync == AppendFsync::Always {
             self.warning(
                 "Can't recover from AOF write error when the AOF fsync policy is 'always'. Exiting...",
@@ -219,10 +222,16 @@ impl Node {
     /// The system may have dropped what it could not write: no later sync can vouch for these bytes. A rewrite makes a
     /// new file of everything.
     fn sync_failed(&mut self, error: &std::io::Error) -> String {
-        self.aof_failed(&format!("Fail to fsync the AOF file: {error}"), error);
+        self.aof_failed(&format!("Fail to fsync the AOF file: {}", reason(error)), error);
         self.aof.rewrite.want();
         error.to_string()
     }
+}
+
+/// What the system says, in Redis' words: without the number.
+fn reason(error: &std::io::Error) -> String {
+    let text = error.to_string();
+    text.rsplit_once(" (os error").map_or(text.clone(), |(words, _)| words.to_owned())
 }
 
 /// Bytes that are not on the disk yet.

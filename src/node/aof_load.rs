@@ -148,7 +148,8 @@ impl Node {
         self.store.capture(usize::MAX);
         let mut options = self.write_options(true);
         options.aux.aof_base = true;
-        let job = Job { progress: Progress::new(reader.keys()), reader, options, abandoned: Arc::default() };
+        let progress = Progress::new(reader.keys());
+        let job = Job { progress, reader, options, abandoned: Arc::default(), disk: self.disk.clone() };
         let mut manifest = self.aof.manifest.clone();
         let base = manifest.next_base(&self.config.appendfilename, true);
         let path = self.aof_folder().join(&base.name);
@@ -170,7 +171,7 @@ impl Node {
             // Its name is on the disk before the manifest's is: a power loss could leave a manifest of a file that is not
             // there, and with it what was acknowledged meanwhile.
             let path = folder.join(&part.name);
-            AppendFile::open(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+            AppendFile::open(&path, &self.disk).map_err(|error| format!("{}: {error}", path.display()))?;
             self.store_manifest(manifest.clone())?;
         }
         let mut before = 0;
@@ -181,7 +182,8 @@ impl Node {
             last = Some(path);
         }
         let path = last.unwrap_or_default();
-        let file = AppendFile::open(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+        let file =
+            AppendFile::open(&path, &self.disk).map_err(|error| format!("{}: {error}", path.display()))?;
         let before = before.saturating_sub(file.len());
         let log = Log::new(file, before);
         self.aof.rewrite.base_size = log.size();

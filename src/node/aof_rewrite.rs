@@ -16,8 +16,8 @@ use super::snapshot::{Job, Progress, on_thread};
 use super::state::{Node, Shared};
 use crate::commands::{CmdError, CmdResult};
 use crate::persistence::{
-    AppendFile, Manifest, OsDisk, Part, PendingFile, encode_dataset, move_aside, open_to_write, remove,
-    write_whole,
+    AppendFile, Manifest, Part, PendingFile, encode_dataset, move_aside, open_to_write, remove,
+    write_whole_to,
 };
 
 /// Pause before an automatic rewrite is tried again after one that failed; doubled each time, …
@@ -240,7 +240,13 @@ impl Node {
         let mut options = self.write_options(true);
         options.aux.aof_base = true;
         (options.aux.repl_id, options.aux.repl_offset, options.aux.repl_stream_db) = (None, None, None);
-        let job = Job { reader, options, progress: progress.clone(), abandoned: Arc::clone(&abandoned) };
+        let job = Job {
+            reader,
+            options,
+            progress: progress.clone(),
+            abandoned: Arc::clone(&abandoned),
+            disk: self.disk.clone(),
+        };
         let begun = Instant::now();
         self.aof.rewrite.running = Some(Running { begun, progress, abandoned: Arc::clone(&abandoned) });
         let offset = self.history.offset();
@@ -276,7 +282,8 @@ impl Node {
         let mut manifest = self.aof.manifest.clone();
         let part = manifest.add_increment(&self.config.appendfilename);
         let path = self.aof_folder().join(&part.name);
-        let file = AppendFile::open(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+        let file =
+            AppendFile::open(&path, &self.disk).map_err(|error| format!("{}: {error}", path.display()))?;
         self.store_manifest(manifest)?;
         if let Some(log) = &mut self.aof.log {
             log.switch_to(file);
@@ -295,14 +302,15 @@ impl Node {
 
     fn empty_first_increment(&self) -> Result<AppendFile, String> {
         let path = self.aof_folder().join(FIRST_INCREMENT);
-        let opened =
-            open_to_write(&path).and_then(|file| file.set_len(0)).and_then(|()| AppendFile::open(&path));
+        let opened = open_to_write(&path)
+            .and_then(|file| file.set_len(0))
+            .and_then(|()| AppendFile::open(&path, &self.disk));
         opened.map_err(|error| format!("{}: {error}", path.display()))
     }
 
     /// Puts a manifest in the place of the one on the disk.
     pub(super) fn store_manifest(&mut self, manifest: Manifest) -> Result<(), String> {
-        write_whole(&self.manifest_path(), manifest.render().as_bytes())
+        write_whole_to(self.disk.clone(), &self.manifest_path(), manifest.render().as_bytes())
             .map_err(|error| error.to_string())?;
         self.aof.manifest = manifest;
         Ok(())
@@ -356,7 +364,7 @@ fn write_base(job: Job, is_rdb: bool, path: &Path) -> Result<u64, String> {
     if is_rdb {
         return job.write_file(path).map(|written| written.bytes);
     }
-    let mut file = PendingFile::create(OsDisk, path).map_err(|error| error.to_string())?;
+    let mut file = PendingFile::create(job.disk.clone(), path).map_err(|error| error.to_string())?;
     let abandoned = Arc::clone(&job.abandoned);
     let sink = |chunk: &[u8]| {
         if abandoned.load(Ordering::Relaxed) {

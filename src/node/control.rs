@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
 use super::{Fault, FaultKind, NodeEvent};
+use crate::persistence::{DiskTroubles, FaultyDisk};
 
 /// How to start one node.
 #[derive(Debug, Clone, Default)]
@@ -44,6 +45,8 @@ pub struct NodeHandle {
     messages: mpsc::Sender<Message>,
     wake: Wake,
     thread: Option<JoinHandle<()>>,
+    /// A disk goes wrong for a node that is frozen or waits for it as well: no message is needed.
+    disk: FaultyDisk,
 }
 
 impl NodeHandle {
@@ -64,10 +67,12 @@ impl NodeHandle {
         let port = options.directives.iter().rev().find(|(name, _)| name == "port");
         let name =
             port.map_or_else(|| "node".to_owned(), |(_, port)| format!("node-{}", port.trim_matches('"')));
+        let disk = FaultyDisk::default();
+        let node_disk = disk.clone();
         let thread = std::thread::Builder::new()
             .name(name)
-            .spawn(move || super::runtime::run(options, messages, &woken, Box::new(on_event)))?;
-        Ok(Self { messages: sender, wake, thread: Some(thread) })
+            .spawn(move || super::runtime::run(options, messages, &woken, node_disk, Box::new(on_event)))?;
+        Ok(Self { messages: sender, wake, thread: Some(thread), disk })
     }
 
     fn send(&self, message: Message) {
@@ -89,6 +94,8 @@ impl NodeHandle {
 
     /// Ends the node as SIGKILL would, also a frozen one: nothing is flushed, sockets are reset.
     pub fn kill(&self) {
+        // A crash waits for no disk.
+        self.disk.set_troubles(DiskTroubles::default());
         self.send(Message::Kill);
     }
 
@@ -104,12 +111,22 @@ impl NodeHandle {
 
     /// Lets this be wrong from now on, in place of an earlier fault of the same kind.
     pub fn begin_fault(&self, fault: Fault) {
-        self.send(Message::BeginFault(fault));
+        if fault.kind().is_of_link() {
+            return self.send(Message::BeginFault(fault));
+        }
+        let mut troubles = self.disk.troubles();
+        fault.trouble(&mut troubles);
+        self.disk.set_troubles(troubles);
     }
 
     /// Ends a fault, if there is one of this kind.
     pub fn end_fault(&self, kind: FaultKind) {
-        self.send(Message::EndFault(kind));
+        if kind.is_of_link() {
+            return self.send(Message::EndFault(kind));
+        }
+        let mut troubles = self.disk.troubles();
+        kind.relieve(&mut troubles);
+        self.disk.set_troubles(troubles);
     }
 
     /// Cuts (or heals) the link to this node's master: the socket is dropped and connects fail.

@@ -1,11 +1,14 @@
-//! What can be wrong with a link: the words in which a fault is asked for, told and kept in the journal.
+//! What can be wrong with a link or a disk: the words in which a fault is asked for, told and kept in the journal.
 //!
-//! Owns no time: how long a fault lasts is the business of whoever begins and ends it. What a fault does is in `wire`.
+//! Owns no time: how long a fault lasts is the business of whoever begins and ends it. What one does to a link is in
+//! `wire`, what one does to a disk in `persistence`.
 
 use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+
+use crate::persistence::DiskTroubles;
 
 /// Which bytes of a link a fault is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -69,9 +72,21 @@ pub enum Fault {
         /// Which bytes.
         way: Way,
     },
+    /// Each call to the disk takes longer, also those that the node's thread makes: clients wait then.
+    SlowDisk {
+        /// By this much.
+        delay: Duration,
+    },
+    /// Nothing can be written: "No space left on device".
+    FullDisk,
+    /// Calls to the disk fail: "Input/output error".
+    DiskErrors {
+        /// The first that fails, counted from the begin of the fault from 1, and each that many calls later.
+        nth: u64,
+    },
 }
 
-/// Which fault it is, whatever its figures: a link has at most one of each kind.
+/// Which fault it is, whatever its figures: there is at most one of each kind at a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "each is the fault of the same name")]
 pub enum FaultKind {
@@ -82,6 +97,9 @@ pub enum FaultKind {
     Bandwidth,
     Reset,
     Chunks,
+    SlowDisk,
+    FullDisk,
+    DiskErrors,
 }
 
 impl Fault {
@@ -95,11 +113,36 @@ impl Fault {
             Self::Bandwidth { .. } => FaultKind::Bandwidth,
             Self::Reset { .. } => FaultKind::Reset,
             Self::Chunks { .. } => FaultKind::Chunks,
+            Self::SlowDisk { .. } => FaultKind::SlowDisk,
+            Self::FullDisk => FaultKind::FullDisk,
+            Self::DiskErrors { .. } => FaultKind::DiskErrors,
+        }
+    }
+}
+
+impl Fault {
+    /// Adds what this means for a disk.
+    pub(super) fn trouble(&self, troubles: &mut DiskTroubles) {
+        match *self {
+            Self::SlowDisk { delay } => troubles.delay = delay,
+            Self::FullDisk => troubles.is_full = true,
+            Self::DiskErrors { nth } => troubles.error_at = Some(nth),
+            _ => {}
         }
     }
 }
 
 impl FaultKind {
+    /// Takes that away.
+    pub(super) fn relieve(self, troubles: &mut DiskTroubles) {
+        match self {
+            Self::SlowDisk => troubles.delay = Duration::ZERO,
+            Self::FullDisk => troubles.is_full = false,
+            Self::DiskErrors => troubles.error_at = None,
+            _ => {}
+        }
+    }
+
     /// It is about a link, and not about a node.
     pub fn is_of_link(self) -> bool {
         match self {
@@ -110,11 +153,12 @@ impl FaultKind {
             | Self::Bandwidth
             | Self::Reset
             | Self::Chunks => true,
+            Self::SlowDisk | Self::FullDisk | Self::DiskErrors => false,
         }
     }
 
     /// All of them, in the order in which they are offered.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 10] = [
         Self::Cut,
         Self::OneWayCut,
         Self::BlackHole,
@@ -122,6 +166,9 @@ impl FaultKind {
         Self::Bandwidth,
         Self::Reset,
         Self::Chunks,
+        Self::SlowDisk,
+        Self::FullDisk,
+        Self::DiskErrors,
     ];
 
     /// What people call it.
@@ -134,6 +181,9 @@ impl FaultKind {
             Self::Bandwidth => "bandwidth limit",
             Self::Reset => "reset",
             Self::Chunks => "1-byte chunks",
+            Self::SlowDisk => "slow disk",
+            Self::FullDisk => "full disk",
+            Self::DiskErrors => "disk errors",
         }
     }
 }
@@ -160,7 +210,7 @@ impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = self.kind();
         match self {
-            Self::Cut | Self::BlackHole => write!(f, "{name}"),
+            Self::Cut | Self::BlackHole | Self::FullDisk => write!(f, "{name}"),
             Self::OneWayCut { way } | Self::Chunks { way } => write!(f, "{name}{way}"),
             Self::Latency { way, delay, jitter, .. } if jitter.is_zero() => {
                 write!(f, "{name} of {delay:?}{way}")
@@ -171,6 +221,9 @@ impl fmt::Display for Fault {
             Self::Bandwidth { way, bytes_per_second } => {
                 write!(f, "{name} of {bytes_per_second} bytes/s{way}")
             }
+            Self::SlowDisk { delay } => write!(f, "{name}, {delay:?} a call"),
+            Self::DiskErrors { nth: 0 | 1 } => write!(f, "{name} at each call"),
+            Self::DiskErrors { nth } => write!(f, "{name} at each {nth}th call"),
             Self::Reset { every } => write!(f, "{name} every {every:?}"),
         }
     }

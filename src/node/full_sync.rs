@@ -177,7 +177,13 @@ impl Node {
         self.notice(format!("Starting BGSAVE for SYNC with target: {how}"));
         let Some(shared) = self.me.upgrade() else { return };
         let begun = Instant::now();
-        let job = Job { reader, options: self.write_options(!diskless), progress, abandoned };
+        let job = Job {
+            reader,
+            options: self.write_options(!diskless),
+            progress,
+            abandoned,
+            disk: self.disk.clone(),
+        };
         if diskless {
             tokio::task::spawn_local(super::runtime::guarded(
                 Rc::clone(&self.exit),

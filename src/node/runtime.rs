@@ -23,6 +23,7 @@ use super::shutdown::Ending;
 use super::state::{Node, SaveState, Shared};
 use super::stats::NodeStats;
 use crate::commands::{Effects, Stats};
+use crate::persistence::FaultyDisk;
 use crate::replication::{History, ReplId, StreamWriter, Waits};
 use crate::store::Store;
 
@@ -92,6 +93,7 @@ pub(super) fn run(
     options: NodeOptions,
     messages: std_mpsc::Receiver<Message>,
     wake: &Wake,
+    disk: FaultyDisk,
     on_event: Box<dyn FnMut(NodeEvent)>,
 ) {
     let on_event = Rc::new(RefCell::new(on_event));
@@ -106,7 +108,7 @@ pub(super) fn run(
         let exit = Rc::new(Exit::default());
         let emit = Box::new(move |event| (events.borrow_mut())(event));
         // The set is dropped before the runtime, and with it every task: sockets close or reset in their drop.
-        local.block_on(&runtime, live(options, messages, wake, emit, exit, begun))
+        local.block_on(&runtime, live(options, messages, wake, disk, emit, exit, begun))
     }));
     let reason = outcome.unwrap_or_else(|payload| StopReason::Crashed(panic_text(&*payload)));
     (on_event.borrow_mut())(NodeEvent::Stopped(reason));
@@ -116,11 +118,12 @@ async fn live(
     options: NodeOptions,
     messages: std_mpsc::Receiver<Message>,
     wake: &Wake,
+    disk: FaultyDisk,
     events: Box<dyn FnMut(NodeEvent)>,
     exit: Rc<Exit>,
     begun: Instant,
 ) -> StopReason {
-    let shared = match create(&options, events, &exit) {
+    let shared = match create(&options, disk, events, &exit) {
         Ok(shared) => shared,
         Err(error) => return StopReason::FailedToStart(error),
     };
@@ -223,6 +226,7 @@ fn killed(exit: &Exit) -> StopReason {
 
 fn create(
     options: &NodeOptions,
+    disk: FaultyDisk,
     events: Box<dyn FnMut(NodeEvent)>,
     exit: &Rc<Exit>,
 ) -> Result<Shared, String> {
@@ -254,6 +258,7 @@ fn create(
         clock,
         run_id,
         store,
+        disk,
         effects: Effects::default(),
         data_stats: Stats::default(),
         stats: NodeStats::default(),

@@ -47,6 +47,7 @@ impl Node {
             options: self.write_options(true),
             progress: Progress::new(keys),
             abandoned: Arc::default(),
+            disk: self.disk.clone(),
         };
         let outcome = job.write_file(&self.rdb_path());
         self.saved(&outcome, begun, 0);
@@ -70,6 +71,7 @@ impl Node {
             options: self.write_options(true),
             progress: progress.clone(),
             abandoned: Arc::clone(&abandoned),
+            disk: self.disk.clone(),
         };
         let (path, begun) = (self.rdb_path(), Instant::now());
         self.save.running = Some(Saving {

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::state::Node;
-use crate::persistence::{Aux, OsDisk, PendingFile, RdbWriter, WriteOptions, Written};
+use crate::persistence::{Aux, FaultyDisk, PendingFile, RdbWriter, WriteOptions, Written};
 use crate::store::SnapshotReader;
 
 /// Segments captured in one turn of the node's thread.
@@ -123,6 +123,7 @@ pub(super) struct Job {
     pub(super) options: WriteOptions,
     pub(super) progress: Progress,
     pub(super) abandoned: Arc<AtomicBool>,
+    pub(super) disk: FaultyDisk,
 }
 
 impl Job {
@@ -140,7 +141,7 @@ impl Job {
     }
 
     pub(super) fn write_file(self, path: &Path) -> Outcome {
-        let mut file = PendingFile::create(OsDisk, path).map_err(|error| error.to_string())?;
+        let mut file = PendingFile::create(self.disk.clone(), path).map_err(|error| error.to_string())?;
         let abandoned = Arc::clone(&self.abandoned);
         let written = self.encode(|chunk| file.write(&chunk).map_err(std::io::Error::other))?;
         if abandoned.load(Ordering::Relaxed) {

@@ -78,6 +78,8 @@ pub(super) struct Node {
     pub(super) clock: Clock,
     pub(super) run_id: String,
     pub(super) store: Store,
+    /// Where its files are.
+    pub(super) disk: crate::persistence::FaultyDisk,
     pub(super) effects: Effects,
     pub(super) data_stats: Stats,
     pub(super) stats: NodeStats,

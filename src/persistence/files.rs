@@ -322,7 +322,15 @@ impl<D: Disk> Drop for PendingFile<D> {
 /// # Errors
 /// The step that failed; see [`PendingFile::commit`].
 pub fn write_whole(target: &Path, contents: &[u8]) -> Result<(), FileError> {
-    let mut pending = PendingFile::create(OsDisk, target)?;
+    write_whole_to(OsDisk, target, contents)
+}
+
+/// The same, on this disk.
+///
+/// # Errors
+/// The step that failed; see [`PendingFile::commit`].
+pub fn write_whole_to<D: Disk>(disk: D, target: &Path, contents: &[u8]) -> Result<(), FileError> {
+    let mut pending = PendingFile::create(disk, target)?;
     pending.keep_permissions()?;
     pending.write(contents)?;
     pending.commit()

@@ -18,11 +18,13 @@
 //! | `aof` | the append-only file: manifest, commands, the data set as commands |
 //! | `channel` | bytes that another thread hands over |
 //! | `lzf` | compression of strings |
+//! | `faulty_disk` | the disk of a node, with whatever is wrong with it |
 //! | `files` | atomic replacement of a file, and patience with programs that hold one |
 
 mod aof;
 mod channel;
 mod dump;
+mod faulty_disk;
 mod files;
 mod format;
 #[cfg(test)]
@@ -44,9 +46,10 @@ pub use aof::{
 };
 pub use channel::{ChannelReader, Piece};
 pub use dump::{RestoreError, dump_value, restore_value};
+pub use faulty_disk::{DiskTroubles, FaultyDisk, FaultyFile};
 pub use files::{
     Disk, FileError, OsDisk, PendingFile, Step, move_aside, open, open_to_write, remove, remove_stale,
-    write_whole,
+    write_whole, write_whole_to,
 };
 pub use format::{Aux, VERSION_WRITTEN};
 pub use lzf::LzfError;

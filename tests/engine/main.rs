@@ -10,6 +10,7 @@ mod bad_input_auth;
 mod bad_input_limits;
 mod bad_input_replication;
 mod blocking;
+mod disk_faults;
 mod drift;
 mod eviction;
 mod failover;

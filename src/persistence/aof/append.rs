@@ -1,9 +1,9 @@
 //! The end of the append-only file: what is written is whole or not there.
 
-use std::fs::File;
 use std::io::{self, Seek as _, SeekFrom, Write};
 use std::path::Path;
 
+use crate::persistence::faulty_disk::{FaultyDisk, FaultyFile};
 use crate::persistence::files::open_to_write;
 
 /// A file whose end can be taken back.
@@ -15,16 +15,16 @@ pub trait Appendable: Write {
     fn cut(&mut self, len: u64) -> io::Result<()>;
 }
 
-impl Appendable for File {
+impl Appendable for FaultyFile {
     fn cut(&mut self, len: u64) -> io::Result<()> {
-        self.set_len(len)?;
-        self.seek(SeekFrom::Start(len)).map(|_| ())
+        self.file.set_len(len)?;
+        self.file.seek(SeekFrom::Start(len)).map(|_| ())
     }
 }
 
 /// A file that whole commands are appended to.
 #[derive(Debug)]
-pub struct AppendFile<F = File> {
+pub struct AppendFile<F = FaultyFile> {
     file: F,
     len: u64,
 }
@@ -34,17 +34,17 @@ impl AppendFile {
     ///
     /// # Errors
     /// As the system says.
-    pub fn open(path: &Path) -> io::Result<Self> {
+    pub fn open(path: &Path, disk: &FaultyDisk) -> io::Result<Self> {
         let mut file = open_to_write(path)?;
         let len = file.seek(SeekFrom::End(0))?;
-        Ok(Self::at_end(file, len))
+        Ok(Self::at_end(disk.file(file), len))
     }
 
     /// The same file, for a helper thread that waits until it is on the disk.
     ///
     /// # Errors
     /// As the system says.
-    pub fn for_sync(&self) -> io::Result<File> {
+    pub fn for_sync(&self) -> io::Result<FaultyFile> {
         self.file.try_clone()
     }
 }
