@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use repliscope::commands::{Effects, Stats, check};
 use repliscope::persistence::{
-    AofError, AofWriter, AppendFile, Appendable as _, Damage, Ending, LoadOptions, Loaded, Manifest,
-    PendingFile, load, read_commands,
+    AofError, AofWriter, AppendFile, Appendable as _, CommandReader, Damage, Ending, LoadOptions, Loaded,
+    Manifest, PendingFile, load,
 };
 use repliscope::protocol::{OwnedArgs, Replies};
 use repliscope::replication::{History, ReplId, StreamWriter, Waits};
@@ -175,13 +175,23 @@ impl Server {
                 source = &bytes[loaded.bytes as usize + begun.len()..];
             }
             let mut reader = Reader::default();
-            let result = read_commands(source, &begun, 512 << 20, |args| {
-                let command = check(args).map_err(|error| error.to_string())?;
-                reader
-                    .take(command, args, |db, command, args| self.run_applied(env, db, command, &args.args()))
-            });
+            let mut commands = CommandReader::new(source, 512 << 20);
+            commands.begin_with(&begun);
+            let result = loop {
+                let more = commands.some(|args| {
+                    let command = check(args).map_err(|error| error.to_string())?;
+                    reader.take(command, args, |db, command, args| {
+                        self.run_applied(env, db, command, &args.args())
+                    })
+                });
+                match more {
+                    Ok(true) => {}
+                    Ok(false) => break Ok(()),
+                    Err(error) => break Err(error),
+                }
+            };
             match result {
-                Ok(_) => {}
+                Ok(()) => {}
                 Err(AofError { offset, damage: Damage::Torn }) if parts.peek().is_none() => {
                     env.note(self.life.node, "torn", offset);
                     let (mut file, _) = self.disk.open_to_append(&path).map_err(|error| error.to_string())?;
