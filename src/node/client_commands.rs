@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::client::{Client, ClientKind};
 use super::dispatch::Flow;
+use super::fault::Way;
 use super::session::{ReplyMode, Session};
 use super::state::{Node, Pause};
 use crate::commands::{CmdError, CmdResult};
@@ -64,7 +65,10 @@ impl Node {
         for victim in victims {
             match (victim.kind.get(), &mut self.upstream) {
                 // The link's task lives on, to connect again.
-                (ClientKind::Master, Some(upstream)) => upstream.drop_connection("killed by CLIENT KILL"),
+                (ClientKind::Master, Some(upstream)) => {
+                    let is_heard = !self.link_faults.rules(Way::ToMaster).holds;
+                    upstream.drop_connection("killed by CLIENT KILL", is_heard);
+                }
                 (ClientKind::Replica, _) => self.close_feed(victim.id, "killed by CLIENT KILL"),
                 _ => {
                     self.forget_blocked(victim.id);

@@ -175,18 +175,38 @@ impl Node {
             match feed.core.on_tick(now, &limits, backlog) {
                 Some(FeedAction::SendKeepAlive) => feed.send(b"\n"),
                 Some(FeedAction::Drop(fault)) => {
-                    let reason = fault.to_string();
-                    feed.end(&reason);
-                    dropped.push((feed.port(), reason));
+                    let during = if feed.core.state() == FeedState::Online { "streaming" } else { "full" };
+                    feed.end(&fault.to_string());
+                    dropped.push(format!(
+                        "Disconnecting timedout replica ({during} sync): 127.0.0.1:{}: {fault}",
+                        feed.port()
+                    ));
                 }
                 None => {}
             }
         }
-        for (port, reason) in dropped {
+        for line in dropped {
+            self.warning(line);
+        }
+    }
+}
+
+impl Node {
+    /// A replica has sent a command that has a reply, and is not to get it; returns why its connection ends.
+    fn refuse_reply(&mut self, session: &Session) -> String {
+        let last = session.client.last_command.get();
+        let reply = session.out.bytes();
+        if let Some(error) = reply.strip_prefix(b"-") {
+            let error = String::from_utf8_lossy(error);
             self.warning(format!(
-                "Disconnecting timedout replica (streaming sync): 127.0.0.1:{port}: {reason}"
+                "== CRITICAL == This master is sending an error to its replica: '{}' after processing the command \
+                 '{last}'",
+                error.trim_end()
             ));
         }
+        let line = session.client.describe(self.clock.since_start());
+        self.warning(format!("Replica generated a reply to command '{last}', disconnecting it: {line}"));
+        format!("the replica sent a command that has a reply ({last})")
     }
 }
 
@@ -246,8 +266,7 @@ async fn listen(
             }
             if !session.out.is_empty() {
                 // A reply in the middle of the stream would be taken for a part of it.
-                let last = session.client.last_command.get();
-                return format!("the replica sent a command that has a reply ({last})");
+                return node.refuse_reply(session);
             }
             flow
         };

@@ -6,6 +6,7 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use socket2::SockRef;
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
@@ -162,6 +163,11 @@ impl Driver {
             Some(Ok(stream)) => {
                 // Small commands must not wait for each other.
                 let _ = stream.set_nodelay(true);
+                if let Some(upstream) = &mut self.shared.borrow_mut().upstream
+                    && upstream.generation == self.generation
+                {
+                    upstream.socket = SockRef::from(&stream).try_clone().ok();
+                }
                 self.stream = Some(Wire::new(stream));
                 self.faults_seen = 0;
                 let reset_every = {

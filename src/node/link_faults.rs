@@ -158,6 +158,7 @@ impl Driver {
     /// Drops the connection with a RST; returns what that is called.
     pub(super) fn reset(&mut self) -> String {
         self.reset_at = None;
+        self.forget_socket();
         for wire in [self.stream.take(), self.unheard.take()].into_iter().flatten() {
             wire.reset();
         }
@@ -167,10 +168,20 @@ impl Driver {
     /// Gives the connection up. While nothing gets out of this end, the master must not hear of it.
     pub(super) fn hang_up(&mut self) {
         self.reset_at = None;
+        self.forget_socket();
         let wire = self.stream.take();
         let faults = &self.shared.borrow().link_faults;
         if !faults.is_cut() && faults.rules(Way::ToMaster).holds {
             self.unheard = wire.or(self.unheard.take());
+        }
+    }
+
+    /// A second handle would keep the connection open.
+    fn forget_socket(&self) {
+        if let Some(upstream) = &mut self.shared.borrow_mut().upstream
+            && upstream.generation == self.generation
+        {
+            upstream.socket = None;
         }
     }
 

@@ -51,9 +51,25 @@ struct Counters {
 impl Driver {
     /// Takes a snapshot in, and tells the state machine how that ended.
     pub(super) async fn receive_snapshot(&mut self, form: SnapshotForm) {
+        match self.take_snapshot_in(form).await {
+            Some(Ok((loaded, bytes))) => self.swap_in(loaded, bytes),
+            Some(Err(reason)) => {
+                self.warn_of_snapshot(&reason);
+                self.tell(LinkEvent::SnapshotFailed(reason));
+            }
+            None => self.warn_of_snapshot("the link was lost before its end"),
+        }
+    }
+
+    fn warn_of_snapshot(&self, reason: &str) {
+        self.shared.borrow_mut().warning(format!("Internal error in RDB reading: {reason}"));
+    }
+
+    /// The data set and the bytes it came as, or why it is refused; `None` if the connection is gone or not wanted.
+    async fn take_snapshot_in(&mut self, form: SnapshotForm) -> Option<Result<(Loaded, u64), String>> {
         let mut transfer = match self.start_decoder(form) {
             Ok(transfer) => transfer,
-            Err(error) => return self.tell(LinkEvent::SnapshotFailed(format!("no thread: {error}"))),
+            Err(error) => return Some(Err(format!("no thread: {error}"))),
         };
         // What came along with the line before belongs to the snapshot.
         let mut chunk = transfer.pool.take();
@@ -64,8 +80,7 @@ impl Driver {
             }
             self.note_transfer(&mut transfer);
             if transfer.pieces.is_none() {
-                let Some(result) = self.wait_for_decoder(&mut transfer).await else { return };
-                break result;
+                break self.wait_for_decoder(&mut transfer).await?;
             }
             if let Ok(result) = transfer.loaded.try_recv() {
                 // It ended before the bytes did: it has refused them.
@@ -75,16 +90,13 @@ impl Driver {
             let going_on = self.on_input(input);
             self.perform_now().await;
             if !going_on || self.is_winding_up() {
-                return;
+                return None;
             }
         };
         if let Some(upstream) = &mut self.shared.borrow_mut().upstream {
             upstream.transfer = None;
         }
-        match result {
-            Ok(loaded) => self.swap_in(loaded, transfer.bytes.received()),
-            Err(reason) => self.tell(LinkEvent::SnapshotFailed(reason)),
-        }
+        Some(result.map(|loaded| (loaded, transfer.bytes.received())))
     }
 
     fn start_decoder(&mut self, form: SnapshotForm) -> std::io::Result<Transfer> {
@@ -108,6 +120,7 @@ impl Driver {
             // Nobody waits any more if the link was lost.
             let _ = done.send(result);
         })?;
+        self.shared.borrow_mut().notice("MASTER <-> REPLICA sync: Loading DB in memory");
         let told = Instant::now();
         let bytes = SnapshotBytes::new(form);
         Ok(Transfer { bytes, hides_data, counters, told, pool: Pool::new(), pieces: Some(pieces), loaded })

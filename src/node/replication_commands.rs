@@ -277,7 +277,12 @@ impl Node {
             return Err(CmdError::text("ERR SYNC and PSYNC are invalid with pending output"));
         }
         let asked = if is_psync {
-            PsyncRequest::parse(args.get(1), args.get(2)).ok_or(CmdError::NotAnInteger)?
+            let Some(asked) = PsyncRequest::parse(args.get(1), args.get(2)) else {
+                let line = session.client.addr;
+                self.warning(format!("Replica {line} asks for synchronization but with a wrong offset"));
+                return Err(CmdError::NotAnInteger);
+            };
+            asked
         } else {
             PsyncRequest::Fresh
         };

@@ -39,6 +39,8 @@ pub(super) struct Upstream {
     pub(super) ack_wanted: bool,
     /// The connection is to be dropped; why.
     pub(super) lost: Option<String>,
+    /// The socket of the connection, as long as the driver has one: to end it without waiting for the driver's turn.
+    pub(super) socket: Option<socket2::Socket>,
     wake: Rc<Notify>,
     task: Option<AbortHandle>,
 }
@@ -92,8 +94,13 @@ impl Upstream {
         self.wake.notify_one();
     }
 
-    /// Drops the connection to the master, as CLIENT KILL asks; it is tried again at once.
-    pub(super) fn drop_connection(&mut self, reason: &str) {
+    /// Drops the connection to the master, as CLIENT KILL asks; it is tried again at once. The master hears of it `now`,
+    /// even if this node is busy for long: something may be wrong with the link that keeps it from that.
+    pub(super) fn drop_connection(&mut self, reason: &str, now: bool) {
+        if let Some(socket) = self.socket.take().filter(|_| now) {
+            // It is gone already, then.
+            let _ = socket.shutdown(std::net::Shutdown::Both);
+        }
         self.lost = Some(reason.to_owned());
         self.wake.notify_one();
     }
@@ -139,6 +146,7 @@ impl Node {
             client: None,
             ack_wanted: false,
             lost: None,
+            socket: None,
             wake: Rc::new(Notify::new()),
             task: None,
         };

@@ -109,7 +109,7 @@ pub enum Reason {
     #[error("the key comes twice")]
     Duplicate,
     /// The data do not match the checksum.
-    #[error("the checksum is {expected:016x}, but the data give {found:016x}")]
+    #[error("RDB CRC error: the checksum is {expected:016x}, but the data give {found:016x}")]
     Checksum {
         /// What the file says.
         expected: u64,

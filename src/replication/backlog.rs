@@ -153,6 +153,10 @@ impl Backlog {
     pub fn trim(&mut self) -> bool {
         for _ in 0..MAX_FREED_PER_TRIM {
             if !self.can_free_front() {
+                // A list that a slow replica made long stays no longer than needed.
+                if self.blocks.capacity() > 64 && self.blocks.len() < self.blocks.capacity() / 4 {
+                    self.blocks.shrink_to(self.blocks.len() * 2);
+                }
                 return false;
             }
             if let Some(mut block) = self.blocks.pop_front() {
