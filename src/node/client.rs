@@ -48,6 +48,8 @@ impl ClientKind {
 pub(super) struct Client {
     pub(super) id: ClientId,
     pub(super) addr: SocketAddr,
+    /// It came through this socket in the file system, and not over TCP.
+    pub(super) unix_path: Option<String>,
     pub(super) local: SocketAddr,
     pub(super) since: Duration,
     pub(super) name: RefCell<String>,
@@ -87,6 +89,7 @@ impl Client {
             id,
             addr,
             local,
+            unix_path: None,
             since: now,
             name: RefCell::default(),
             kind: Cell::new(ClientKind::Normal),
@@ -151,6 +154,7 @@ impl Client {
             (self.blocked.get(), "b"),
             (tracking.is_some(), tracking.as_ref().map_or("", Tracking::flags)),
             (self.dirty_cas.get(), "d"),
+            (self.unix_path.is_some(), "U"),
             (self.no_evict.get(), "e"),
         ] {
             if set {
@@ -158,6 +162,16 @@ impl Client {
             }
         }
         if flags.is_empty() { "N".to_owned() } else { flags }
+    }
+
+    /// `addr` of CLIENT LIST: where the client is.
+    pub(super) fn shown_addr(&self) -> String {
+        self.unix_path.as_ref().map_or_else(|| self.addr.to_string(), |path| format!("{path}:0"))
+    }
+
+    /// `laddr` of CLIENT LIST: where it came in.
+    pub(super) fn shown_local(&self) -> String {
+        self.unix_path.as_ref().map_or_else(|| self.local.to_string(), |path| format!("{path}:0"))
     }
 
     /// The client's line in CLIENT LIST.
@@ -172,8 +186,8 @@ impl Client {
              qbuf={} qbuf-free={} argv-mem=0 multi-mem=0 rbs={} rbp={} obl={} oll={} omem={} tot-mem={} events=r cmd={} \
              user=default redir={} resp={}",
             self.id,
-            self.addr,
-            self.local,
+            self.shown_addr(),
+            self.shown_local(),
             self.name.borrow(),
             (now.saturating_sub(self.since)).as_secs(),
             (now.saturating_sub(self.last_active.get())).as_secs(),

@@ -184,8 +184,8 @@ impl KillFilter {
 
     fn matches(&self, client: &Client) -> bool {
         self.id.is_none_or(|id| id == client.id)
-            && self.addr.as_ref().is_none_or(|addr| *addr == client.addr.to_string())
-            && self.laddr.as_ref().is_none_or(|addr| *addr == client.local.to_string())
+            && self.addr.as_ref().is_none_or(|addr| *addr == client.shown_addr())
+            && self.laddr.as_ref().is_none_or(|addr| *addr == client.shown_local())
             && self.kind.is_none_or(|kind| kind == Kind::of(client))
     }
 }

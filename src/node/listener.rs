@@ -18,6 +18,9 @@ use super::config::Config;
 use super::session::Session;
 use super::state::{Node, Shared};
 
+/// Pause after a connection that could not be accepted.
+pub(super) const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
+
 /// Why a node cannot listen.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum BindError {
@@ -157,18 +160,19 @@ async fn accept(shared: Shared, slot: Slot) {
             None => Poll::Ready(None),
         });
         match accepted.await {
-            Some(Ok((stream, peer))) => welcome(&shared, stream, peer),
+            Some(Ok((stream, peer))) => welcome(&shared, stream, peer, None),
             Some(Err(error)) => {
                 // Mostly no more file handles: give connections time to end.
                 shared.borrow_mut().warning(format!("Accepting client connection: {error}"));
-                tokio::time::sleep(Duration::from_millis(100)).await;
+                tokio::time::sleep(ACCEPT_AGAIN).await;
             }
             None => return,
         }
     }
 }
 
-fn welcome(shared: &Shared, stream: TcpStream, peer: SocketAddr) {
+/// Makes a client of a connection; `path` is where it came in, if that is a socket in the file system.
+pub(super) fn welcome(shared: &Shared, stream: TcpStream, peer: SocketAddr, path: Option<&str>) {
     let mut guard = shared.borrow_mut();
     let node = &mut *guard;
     node.stats.connections += 1;
@@ -186,7 +190,9 @@ fn welcome(shared: &Shared, stream: TcpStream, peer: SocketAddr) {
     let local = stream.local_addr().unwrap_or(peer);
     let id = node.next_client;
     node.next_client += 1;
-    let client = Rc::new(Client::new(id, peer, local, node.clock.since_start()));
+    let mut client = Client::new(id, peer, local, node.clock.since_start());
+    client.unix_path = path.map(ToOwned::to_owned);
+    let client = Rc::new(client);
     node.clients.insert(id, Rc::clone(&client));
     let session = Session::new(Rc::clone(&client), node.config.requirepass.is_none());
     let exit = Rc::clone(&node.exit);

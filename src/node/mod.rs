@@ -8,7 +8,7 @@
 //! | `control` | the handle: start, stop, kill, freeze, faults |
 //! | `runtime` | the thread: start, messages, how it ends |
 //! | `state` | everything a node owns |
-//! | `listener`, `connection`, `session`, `client` | clients, from accept to close |
+//! | `listener`, `unix_socket`, `connection`, `session`, `client` | clients, from accept to close |
 //! | `buffers` | how much room a client's buffers keep |
 //! | `blocking` | clients that wait for keys |
 //! | `dispatch`, `transaction`, `streams` | from a read buffer to replies: checks, MULTI, what goes into the stream and the append-only file |
@@ -87,6 +87,8 @@ mod stats;
 mod streams;
 mod tracking;
 mod transaction;
+#[cfg(unix)]
+mod unix_socket;
 mod upstream;
 mod wire;
 

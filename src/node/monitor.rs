@@ -110,7 +110,10 @@ impl Node {
         let now = self.clock.unix();
         let mut line = String::new();
         let (seconds, micros) = (now.as_secs(), now.subsec_micros());
-        let _ = write!(line, "+{seconds}.{micros:06} [{} {}]", session.db, session.client.addr);
+        let client = &session.client;
+        let shown =
+            client.unix_path.as_ref().map_or_else(|| client.addr.to_string(), |path| format!("unix:{path}"));
+        let _ = write!(line, "+{seconds}.{micros:06} [{} {}]", session.db, shown);
         for arg in shown_args(command, args) {
             line.push(' ');
             quote_into(&mut line, &arg);

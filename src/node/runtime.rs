@@ -138,6 +138,14 @@ async fn live(
     };
     shared.borrow_mut().remove_stale_files();
     shared.borrow_mut().accept_on(listeners);
+    #[cfg(unix)]
+    {
+        let mut node = shared.borrow_mut();
+        if let Err(error) = node.listen_on_unix_socket() {
+            node.warning(&error);
+            return StopReason::FailedToStart(error);
+        }
+    }
     tokio::task::spawn_local(guarded(Rc::clone(&exit), super::cron::run(Rc::clone(&shared))));
     tokio::select! {
         biased;
@@ -274,6 +282,8 @@ fn create(
         writer: StreamWriter::default(),
         without_replicas_since: None,
         last_ping: Duration::ZERO,
+        #[cfg(unix)]
+        unix_socket: None,
         loading: None,
         key_load_delay,
         own_expires: super::own_expires::OwnExpires::default(),

@@ -142,7 +142,7 @@ impl Node {
             unix_secs: self.clock.unix().as_secs(),
             micros,
             args: words,
-            addr: client.addr.to_string(),
+            addr: client.shown_addr(),
             name: client.name.borrow().clone(),
         };
         self.slowlog.next_id += 1;

@@ -98,6 +98,8 @@ pub(super) struct Node {
     /// When the last replica left: the backlog is freed `repl-backlog-ttl` later.
     pub(super) without_replicas_since: Option<Duration>,
     pub(super) last_ping: Duration,
+    #[cfg(unix)]
+    pub(super) unix_socket: Option<super::unix_socket::UnixSocket>,
     /// The data set is not there yet.
     pub(super) loading: Option<super::loading::Loading>,
     /// `key-load-delay`, for loads under way too.

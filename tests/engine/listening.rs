@@ -43,3 +43,47 @@ fn a_node_moves_to_another_port_and_keeps_its_clients() {
     assert_eq!(client.ask(&["CONFIG", "SET", "port", &server.port.to_string()]).text(), "OK");
     assert_eq!(server.ask("PING"), "PONG");
 }
+
+#[cfg(unix)]
+#[test]
+fn a_socket_in_the_file_system_serves_and_goes_with_its_node() {
+    use std::io::{Read as _, Write as _};
+    use std::os::unix::net::{UnixListener, UnixStream};
+
+    use repliscope::node::{NodeEvent, NodeHandle, NodeOptions};
+
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("redis.sock");
+    // One that a killed server left behind is in nobody's way.
+    drop(UnixListener::bind(&path).unwrap());
+    let directives = format!("unixsocket {}", path.display());
+    let mut node = Server::node(&[&directives, "unixsocketperm 700"]);
+    let mut stream = UnixStream::connect(&path).unwrap();
+    let mut ask = |line: &str| {
+        stream.write_all(format!("{line}\r\n").as_bytes()).unwrap();
+        let mut reply = vec![0; 4096];
+        let len = stream.read(&mut reply).unwrap();
+        String::from_utf8_lossy(&reply[..len]).into_owned()
+    };
+    assert_eq!(ask("SET a b"), "+OK\r\n");
+    assert_eq!(ask("GET a"), "$1\r\nb\r\n");
+    let shown = format!("addr={0}:0 laddr={0}:0", path.display());
+    let list = ask("CLIENT LIST");
+    assert!(list.contains(&shown) && list.contains("flags=U"), "{list}");
+    node.shut_down("NOSAVE");
+    assert!(!path.exists(), "the file goes with the node");
+
+    std::fs::write(&path, "somebody's file").unwrap();
+    let options = NodeOptions {
+        directives: vec![
+            ("unixsocket".to_owned(), path.display().to_string()),
+            ("port".to_owned(), "0".to_owned()),
+        ],
+        ..NodeOptions::default()
+    };
+    let (sender, told) = std::sync::mpsc::channel();
+    let _node = NodeHandle::start(options, move |event| drop(sender.send(event))).unwrap();
+    let stopped = told.iter().find(|event| matches!(event, NodeEvent::Stopped(_))).unwrap();
+    assert!(format!("{stopped:?}").contains("Failed opening Unix socket"), "{stopped:?}");
+    assert_eq!(std::fs::read(&path).unwrap(), b"somebody's file");
+}

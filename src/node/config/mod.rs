@@ -280,9 +280,11 @@ impl Config {
             !self.users.is_empty(),
             "'user': access control lists are not supported yet, only requirepass is",
         );
-        for (name, what) in [("unixsocket", "unix sockets"), ("aclfile", "access control lists")] {
-            note(!self.text(name).is_empty(), &format!("'{name}': {what} are not supported"));
-        }
+        note(!self.text("aclfile").is_empty(), "'aclfile': access control lists are not supported");
+        note(
+            cfg!(not(unix)) && !self.text("unixsocket").is_empty(),
+            "'unixsocket': there are no such sockets on this system",
+        );
         notes
     }
 
