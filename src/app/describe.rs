@@ -139,12 +139,26 @@ fn asked(model: &LabModel, command: &LabCommand) -> String {
     }
 }
 
+/// With a capital letter in front, as a label begins.
+pub(crate) fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
 /// A fault with the time that it is to last.
 fn fault_for(fault: &Fault, lasts: Option<Duration>) -> String {
     match lasts {
         Some(lasts) => format!("{fault}, for {}", format::duration(lasts)),
-        None if fault.kind() == FaultKind::Reset => "one reset".to_owned(),
+        None if fault.kind() == FaultKind::Reset => fault_words(fault, lasts),
         None => format!("{fault}, until healed"),
+    }
+}
+
+/// A fault in words; a reset without a time happens once, whatever its figure.
+pub(crate) fn fault_words(fault: &Fault, lasts: Option<Duration>) -> String {
+    match (fault, lasts) {
+        (Fault::Reset { .. }, None) => "one reset".to_owned(),
+        _ => fault.to_string(),
     }
 }
 

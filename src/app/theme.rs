@@ -45,6 +45,8 @@ pub(crate) struct Tokens {
     pub(crate) bad: Color32,
     /// Frozen.
     pub(crate) ice: Color32,
+    /// Wrong with a disk.
+    pub(crate) disk: Color32,
     /// One colour per node, in the order of the nodes.
     pub(crate) series: [Color32; 8],
 }
@@ -63,6 +65,7 @@ const DARK: Tokens = Tokens {
     warn: Color32::from_rgb(0xf0, 0xb4, 0x4a),
     bad: Color32::from_rgb(0xff, 0x7b, 0x72),
     ice: Color32::from_rgb(0x82, 0xd4, 0xf5),
+    disk: Color32::from_rgb(0xc9, 0xa2, 0xf7),
     series: [
         Color32::from_rgb(0x6c, 0xb2, 0xff),
         Color32::from_rgb(0xf5, 0xb0, 0x41),
@@ -89,6 +92,7 @@ const LIGHT: Tokens = Tokens {
     warn: Color32::from_rgb(0x8f, 0x5a, 0x00),
     bad: Color32::from_rgb(0xbb, 0x22, 0x26),
     ice: Color32::from_rgb(0x0b, 0x6a, 0x91),
+    disk: Color32::from_rgb(0x7a, 0x35, 0xb5),
     series: [
         Color32::from_rgb(0x16, 0x5f, 0xc9),
         Color32::from_rgb(0x9c, 0x50, 0x00),
@@ -228,8 +232,16 @@ mod tests {
     #[test]
     fn every_text_colour_can_be_read_on_every_background_of_its_theme() {
         for tokens in [DARK, LIGHT] {
-            let colours =
-                [tokens.text, tokens.dim, tokens.accent, tokens.good, tokens.warn, tokens.bad, tokens.ice];
+            let colours = [
+                tokens.text,
+                tokens.dim,
+                tokens.accent,
+                tokens.good,
+                tokens.warn,
+                tokens.bad,
+                tokens.ice,
+                tokens.disk,
+            ];
             for colour in colours.into_iter().chain(tokens.series) {
                 for ground in [tokens.surface, tokens.raised, tokens.tint(colour)] {
                     let ratio = contrast(colour, ground);

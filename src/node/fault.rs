@@ -205,26 +205,39 @@ impl fmt::Display for Way {
     }
 }
 
-/// The name with its figures: `latency of 200ms + up to 50ms to the replica`.
+/// A time with its unit, as people write it.
+struct Time(Duration);
+
+impl fmt::Display for Time {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let millis = self.0.as_millis();
+        if millis < 1000 { write!(f, "{millis} ms") } else { write!(f, "{} s", self.0.as_secs_f64()) }
+    }
+}
+
+/// The name with its figures: `latency of 200 ms + up to 50 ms to the replica`.
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = self.kind();
+        let (name, time) = (self.kind(), |value: &Duration| Time(*value));
         match self {
             Self::Cut | Self::BlackHole | Self::FullDisk => write!(f, "{name}"),
             Self::OneWayCut { way } | Self::Chunks { way } => write!(f, "{name}{way}"),
             Self::Latency { way, delay, jitter, .. } if jitter.is_zero() => {
-                write!(f, "{name} of {delay:?}{way}")
+                write!(f, "{name} of {}{way}", time(delay))
             }
             Self::Latency { way, delay, jitter, .. } => {
-                write!(f, "{name} of {delay:?} + up to {jitter:?}{way}")
+                write!(f, "{name} of {} + up to {}{way}", time(delay), time(jitter))
+            }
+            Self::Bandwidth { way, bytes_per_second } if bytes_per_second.is_multiple_of(1024) => {
+                write!(f, "{name} of {} KiB/s{way}", bytes_per_second / 1024)
             }
             Self::Bandwidth { way, bytes_per_second } => {
                 write!(f, "{name} of {bytes_per_second} bytes/s{way}")
             }
-            Self::SlowDisk { delay } => write!(f, "{name}, {delay:?} a call"),
+            Self::SlowDisk { delay } => write!(f, "{name}, {} a call", time(delay)),
             Self::DiskErrors { nth: 0 | 1 } => write!(f, "{name} at each call"),
             Self::DiskErrors { nth } => write!(f, "{name} at each {nth}th call"),
-            Self::Reset { every } => write!(f, "{name} every {every:?}"),
+            Self::Reset { every } => write!(f, "{name} every {}", time(every)),
         }
     }
 }

@@ -5,6 +5,7 @@
 mod bench;
 mod cluster;
 mod console;
+mod faults;
 mod frames;
 mod icon;
 mod keys;

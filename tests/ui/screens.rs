@@ -176,6 +176,23 @@ fn in_trouble() {
 
 #[test]
 #[ignore = "makes pictures for people"]
+fn faults() {
+    let story = crate::faults::tale();
+    both_themes_and_sizes(&story, "fault-bands", |bench| bench.window.remove_cursor());
+    both_themes_and_sizes(&story, "fault-timeline", |bench| {
+        bench.click("Timeline");
+        bench.click("Workload");
+        bench.window.remove_cursor();
+    });
+    both_themes_and_sizes(&story, "fault-tooltip", |bench| {
+        let band = bench.window.get_by_label_contains("Band: Bandwidth limit").rect().center();
+        bench.window.hover_at(band);
+        bench.window.run_steps(60);
+    });
+}
+
+#[test]
+#[ignore = "makes pictures for people"]
 fn dragging() {
     both_themes_and_sizes(&streaming(8.0), "drag", |bench| {
         let from = bench.window.get_by_label("Node 7003").rect().center();

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use repliscope::lab::{
-    Entry, Event, LabCommand, NodeId, NodePlan, NodeSample, NoticeLevel, Preset, PromotionStep,
+    Entry, Event, FaultEnd, LabCommand, NodeId, NodePlan, NodeSample, NoticeLevel, Preset, PromotionStep,
     ReplicaSample, ReplyValue, WorkloadSample, WorkloadSettings,
 };
 use repliscope::node::{
-    FeedPhase, LinkPhase, LogLevel, NodeEvent, NodeRole, SnapshotTarget, StopReason, SyncOutcome,
+    Fault, FaultKind, FeedPhase, LinkPhase, LogLevel, NodeEvent, NodeRole, SnapshotTarget, StopReason,
+    SyncOutcome,
 };
 use repliscope::replication::{FullReason, PsyncVerdict, ReplId};
 
@@ -377,6 +378,16 @@ impl Story {
         self.node(port, NodeEvent::LinkCut(true));
         self.node(port, NodeEvent::LinkLost { reason: "cut by the lab".into() });
         self.nodes.get_mut(&port).unwrap().flows = false;
+    }
+
+    pub(crate) fn fault(&mut self, port: u16, fault: Fault, lasts: Option<u64>) {
+        let (node, lasts) = (node(port), lasts.map(Duration::from_secs));
+        self.push(Event::Asked(LabCommand::BeginFault { node, fault, lasts }));
+        self.push(Event::FaultBegun { node, fault, lasts });
+    }
+
+    pub(crate) fn fault_ended(&mut self, port: u16, kind: FaultKind, how: FaultEnd) {
+        self.push(Event::FaultEnded { node: node(port), kind, how });
     }
 
     pub(crate) fn notice(&mut self, level: NoticeLevel, port: Option<u16>, text: &str) {

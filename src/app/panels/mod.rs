@@ -7,7 +7,9 @@ use super::actions::Action;
 use crate::lab::NodeId;
 use crate::lab::model::LabModel;
 
+pub(crate) mod bands;
 pub(crate) mod console;
+pub(crate) mod faults;
 pub(crate) mod home;
 pub(crate) mod inspector;
 pub(crate) mod keys;

@@ -4,6 +4,7 @@ use eframe::egui::{Button, DragValue, Grid, RichText, ScrollArea, TextStyle, Ui,
 use egui_plot::{Line, Plot, PlotPoints};
 
 use super::Cx;
+use super::bands::Bands;
 use crate::app::actions::Action;
 use crate::app::format;
 use crate::app::theme::{self, Tokens};
@@ -182,24 +183,37 @@ fn graph(ui: &mut Ui, cx: &Cx<'_>) {
         ui.label(small("■ writes ok").color(tokens.good));
         ui.label(small("■ writes failed").color(tokens.bad));
     });
+    let height = ui.available_height().clamp(70.0, 240.0);
+    let shown = (now - GRAPH_SECONDS).max(0.0)..=now.max(1.0);
+    let bands = Bands::of(cx.model, &shown, now);
+    // The strips at the foot get room of their own.
+    let highest = samples.iter().map(|(_, sample)| sample.writes_ok.max(sample.writes_failed)).max();
+    let share = bands.share(height);
+    let foot = -(highest.unwrap_or(0) as f64) * share / (1.0 - share);
     let response = Plot::new("workload graph")
-        .height(ui.available_height().clamp(70.0, 240.0))
+        .height(height)
         .allow_drag(false)
         .allow_zoom(false)
         .allow_scroll(false)
         .allow_boxed_zoom(false)
         .show_background(false)
+        .include_y(foot)
         .include_y(0.0)
         .x_axis_formatter(|mark, _| format!("{:.0} s", mark.value))
+        .y_axis_formatter(
+            |mark, _| if mark.value < 0.0 { String::new() } else { format!("{:.0}", mark.value) },
+        )
         .y_axis_min_width(36.0)
         .grid_color(tokens.line)
         .show(ui, |plot| {
+            bands.tint(plot, tokens);
             plot.line(Line::new("writes ok", line(|sample| sample.writes_ok)).color(tokens.good).width(1.8));
             plot.line(
                 Line::new("writes failed", line(|sample| sample.writes_failed)).color(tokens.bad).width(1.8),
             );
-            plot.set_plot_bounds_x((now - GRAPH_SECONDS).max(0.0)..=now.max(1.0));
+            plot.set_plot_bounds_x(shown);
         });
+    bands.strips(ui, cx, &response.transform);
     response.response.widget_info(|| {
         eframe::egui::WidgetInfo::labeled(eframe::egui::Role::Image, true, "Writes per second over time")
     });

@@ -152,8 +152,16 @@ fn a_fault_heals_itself_after_its_time_and_its_events_frame_what_came_of_it() {
     bench.node_event(from, 2, "partial", |event| {
         matches!(event, NodeEvent::SyncDecided { outcome: crate::node::SyncOutcome::Partial { .. }, .. })
     });
+    // As a recording brings it back.
+    let path = bench.data_dir.path().join("faults.repliscope");
+    let entries: Vec<_> = bench.seen.iter().cloned().map(std::sync::Arc::new).collect();
+    recording::write_recording(&path, &entries).unwrap();
+    let replayed = recording::read_recording(&path).unwrap();
+    assert_eq!(replayed, bench.seen);
     let mut model = model::LabModel::default();
-    bench.seen.iter().for_each(|entry| model.fold(entry));
+    for entry in &replayed {
+        model.fold(entry);
+    }
     let spans: Vec<_> = model.faults.spans().copied().collect();
     assert_eq!(spans.len(), 1);
     assert_eq!((spans[0].begun, spans[0].ended), (begun.at, Some((ended.at, FaultEnd::Expired))));

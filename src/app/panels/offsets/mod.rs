@@ -11,6 +11,7 @@ use eframe::egui::{
 use egui_plot::{FilledArea, HoverPosition, Line, LineStyle, Plot, PlotPoint, PlotPoints, Text, VLine};
 
 use super::Cx;
+use super::bands::Bands;
 use crate::app::format;
 use crate::app::theme::{self, Tokens};
 use crate::app::widgets::empty_state;
@@ -109,8 +110,9 @@ impl Offsets {
         let names: Vec<(String, NodeId)> =
             cx.model.nodes.values().map(|n| (n.port.to_string(), n.id)).collect();
         let points = (ui.available_width() / POINT_EVERY).max(50.0) as usize;
+        let height = ui.available_height().max(60.0);
         let mut plot = Plot::new("offsets")
-            .height(ui.available_height().max(60.0))
+            .height(height)
             .allow_scroll(false)
             .allow_double_click_reset(false)
             .set_margin_fraction(vec2(0.0, 0.08))
@@ -127,6 +129,8 @@ impl Offsets {
         }
         let response = plot.show(ui, |plot| {
             let shown = if follow { live.clone() } else { bounds(&plot.plot_bounds()) };
+            let bands = Bands::of(cx.model, &shown, now);
+            bands.tint(plot, tokens);
             if let Some(node) = master.and_then(|id| cx.model.nodes.get(&id)) {
                 let band = series::band(node, &shown, now, points);
                 let colour = tokens.series(cx.index(node.id)).gamma_multiply(0.20);
@@ -136,6 +140,9 @@ impl Offsets {
             let turns = series::turning_points(cx.model, tokens, &shown);
             let rows = turns.iter().map(|turn| turn.row + 1).max().unwrap_or(0);
             let values = series::value_range(cx.model, master, &shown, rows);
+            // The strips at the foot get room of their own.
+            let room = (values.end() - values.start()) * bands.share(height);
+            let values = values.start() - room..=*values.end();
             for turn in turns {
                 plot.vline(VLine::new("", turn.at).color(turn.colour).width(1.0).allow_hover(false));
                 let top = if follow { *values.end() } else { plot.plot_bounds().max()[1] };
@@ -178,7 +185,9 @@ impl Offsets {
                 plot.set_plot_bounds_x(shown);
                 plot.set_plot_bounds_y(values);
             }
+            bands
         });
+        response.inner.strips(ui, cx, &response.transform);
         let moved = response.response.dragged() || response.response.contains_pointer() && zoomed(ui);
         if moved {
             self.follow = false;
