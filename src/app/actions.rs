@@ -26,6 +26,8 @@ pub(crate) enum Action {
     Select(NodeId),
     /// Show the console with this node as its target.
     OpenConsole(NodeId),
+    /// Begin or heal faults of this node.
+    Faults(NodeId),
     /// Bring a pane to the front, opening it if it is closed.
     Show(Pane),
     /// Close a pane, or open it.
@@ -93,6 +95,7 @@ impl Action {
             Self::Quit => "Quit".to_owned(),
             Self::Select(node) => format!("Select {node}"),
             Self::OpenConsole(node) => format!("Console of {node}"),
+            Self::Faults(_) => "Faults…".to_owned(),
             Self::Show(pane) => format!("Show {}", pane.title()),
             Self::Toggle(pane) => pane.title().to_owned(),
             Self::ResetLayout => "Reset layout".to_owned(),

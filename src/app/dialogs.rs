@@ -6,6 +6,7 @@ use eframe::egui::{
 
 use super::actions::Action;
 use super::confirm::Question;
+use super::fault_dialog::FaultForm;
 use super::panels::{Cx, node_actions};
 use super::theme::{self, Tokens};
 use super::toasts;
@@ -16,6 +17,8 @@ use crate::lab::LabCommand;
 pub(crate) enum Dialog {
     /// Is it to be done?
     Confirm(Question),
+    /// What is wrong with a node, and what is to be.
+    Faults(FaultForm),
     /// What needs attention.
     Notices,
     /// Which keys do what.
@@ -38,6 +41,7 @@ pub(crate) fn show(ui: &Ui, cx: &mut Cx<'_>, mut dialog: Dialog) -> Option<Dialo
         ui.set_max_width((ui.content_rect().width() - 80.0).min(520.0));
         match &mut dialog {
             Dialog::Confirm(question) => confirm_ui(ui, cx, question),
+            Dialog::Faults(form) => form.ui(ui, cx),
             Dialog::Notices => framed(ui, "Notices", |ui| toasts::notices_ui(ui, cx)),
             Dialog::Shortcuts => framed(ui, "Keyboard shortcuts", shortcuts_ui),
             Dialog::About => framed(ui, "About Repliscope", about_ui),
@@ -181,6 +185,12 @@ fn palette(cx: &Cx<'_>) -> Vec<(String, Action)> {
             for action in node_actions::of(node).into_iter().filter(|action| action.hindrance.is_none()) {
                 let action = Action::Lab(action.command);
                 all.push((format!("{} {}", action.label(), node.port), action));
+            }
+            all.push((format!("Faults of {}…", node.port), Action::Faults(node.id)));
+            for span in model.faults.of(node.id) {
+                let kind = span.fault.kind();
+                let heal = LabCommand::HealFault { node: node.id, kind };
+                all.push((format!("Heal {kind} of {}", node.port), Action::Lab(heal)));
             }
             for (master, port, hindrance) in node_actions::masters_for(model, node.id) {
                 if hindrance.is_none() {

@@ -9,6 +9,7 @@ mod client;
 mod confirm;
 mod describe;
 mod dialogs;
+mod fault_dialog;
 mod files;
 mod format;
 mod help;

@@ -13,6 +13,7 @@ use super::actions::Action;
 use super::confirm;
 use super::describe;
 use super::dialogs::{self, Dialog};
+use super::fault_dialog::FaultForm;
 use super::files::{FileNews, Files};
 use super::layout::{self, Pane};
 use super::menus;
@@ -287,6 +288,7 @@ impl App {
                 self.panels.console.open(node);
                 self.show_pane(Pane::Console);
             }
+            Action::Faults(node) => self.dialog = Some(Dialog::Faults(FaultForm::new(node))),
             Action::Show(pane) => {
                 self.show_pane(pane);
                 if pane == Pane::Console {

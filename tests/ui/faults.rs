@@ -1,13 +1,14 @@
-//! Faults: on the graphs and in the timeline for as long as they last.
+//! Faults: begun in their dialog, seen where they are and on the graphs for as long as they last, and healed.
 
 use std::time::Duration;
 
-use egui_kittest::kittest::Queryable;
-use repliscope::lab::FaultEnd;
+use eframe::egui::{Key, Modifiers};
+use egui_kittest::kittest::{NodeT as _, Queryable};
+use repliscope::lab::{FaultEnd, LabCommand};
 use repliscope::node::{Fault, FaultKind, Way};
 
 use crate::bench::Bench;
-use crate::story::{Story, streaming};
+use crate::story::{Story, node, streaming};
 
 const LATENCY: Fault = Fault::Latency {
     way: Way::Both,
@@ -33,6 +34,117 @@ pub(crate) fn tale() -> Story {
     story.fault(7003, Fault::OneWayCut { way: Way::ToMaster }, Some(30));
     story.run(4.0);
     story
+}
+
+fn begin(bench: &mut Bench, port: u16, name: &str) {
+    bench.click(&format!("Node menu {port}"));
+    bench.click("Faults…");
+    bench.click(name);
+}
+
+#[test]
+fn a_fault_is_begun_from_the_menu_of_its_node_with_figures_that_show_something() {
+    let some = Some(Duration::from_secs(30));
+    for (name, button, fault) in [
+        ("Cut", "Begin cut", Fault::Cut),
+        ("One-way cut", "Begin one-way cut", Fault::OneWayCut { way: Way::ToReplica }),
+        ("Black hole", "Begin black hole", Fault::BlackHole),
+        ("Latency", "Begin latency", LATENCY),
+        (
+            "Bandwidth limit",
+            "Begin bandwidth limit",
+            Fault::Bandwidth { way: Way::Both, bytes_per_second: 16_384 },
+        ),
+        ("Reset", "Begin reset", Fault::Reset { every: Duration::from_secs(2) }),
+        ("1-byte chunks", "Begin 1-byte chunks", Fault::Chunks { way: Way::Both }),
+        ("Slow disk", "Begin slow disk", Fault::SlowDisk { delay: Duration::from_millis(100) }),
+        ("Full disk", "Begin full disk", Fault::FullDisk),
+        ("Disk errors", "Begin disk errors", Fault::DiskErrors { nth: 3 }),
+    ] {
+        let mut bench = Bench::after(&streaming(3.0));
+        begin(&mut bench, 7002, name);
+        bench.click(button);
+        assert_eq!(bench.wished(), [LabCommand::BeginFault { node: node(7002), fault, lasts: some }]);
+        assert!(bench.window.query_by_label(button).is_none(), "the dialog is closed");
+    }
+}
+
+#[test]
+fn a_fault_without_a_time_lasts_until_it_is_healed_and_a_way_can_be_chosen() {
+    let mut bench = Bench::after(&streaming(3.0));
+    begin(&mut bench, 7003, "One-way cut");
+    bench.click("to the master");
+    bench.click("Heals itself after");
+    bench.click("Begin one-way cut");
+    let fault = Fault::OneWayCut { way: Way::ToMaster };
+    assert_eq!(bench.wished(), [LabCommand::BeginFault { node: node(7003), fault, lasts: None }]);
+}
+
+#[test]
+fn a_master_has_no_link_that_could_go_wrong() {
+    let mut bench = Bench::after(&streaming(3.0));
+    bench.click("Node menu 7001");
+    bench.click("Faults…");
+    assert!(bench.window.query_by_label("Latency").is_none());
+    bench.click("Begin full disk");
+    let lasts = Some(Duration::from_secs(30));
+    assert_eq!(bench.wished(), [LabCommand::BeginFault { node: node(7001), fault: Fault::FullDisk, lasts }]);
+}
+
+#[test]
+fn the_dialog_is_reached_and_used_with_the_keyboard_alone() {
+    let mut bench = Bench::after(&streaming(3.0));
+    bench.window.key_press_modifiers(Modifiers::COMMAND, Key::K);
+    bench.settle();
+    bench.window.get_by_label("Find an action").type_text("faults of 7002");
+    bench.settle();
+    bench.window.key_press(Key::Enter);
+    bench.settle();
+    bench.window.get_by_label("Begin latency").focus();
+    bench.settle();
+    bench.window.key_press(Key::Enter);
+    bench.settle();
+    let lasts = Some(Duration::from_secs(30));
+    assert_eq!(bench.wished(), [LabCommand::BeginFault { node: node(7002), fault: LATENCY, lasts }]);
+}
+
+#[test]
+fn a_fault_is_seen_where_it_is_with_the_time_left_and_healed_there() {
+    let mut bench = Bench::after(&tale());
+    bench.window.get_by_label_contains("Fault of 7001: full disk");
+    bench.window.get_by_label("Link of 7003: streaming, bytes held");
+    bench.click("Heal full disk of 7001");
+    bench.click("Heal one-way cut of 7003");
+    bench.click("Heal 2 faults of 7002");
+    let heal = |port, kind| LabCommand::HealFault { node: node(port), kind };
+    assert_eq!(
+        bench.wished(),
+        [
+            heal(7001, FaultKind::FullDisk),
+            heal(7003, FaultKind::OneWayCut),
+            heal(7002, FaultKind::Latency),
+            heal(7002, FaultKind::Chunks),
+        ]
+    );
+    // The words of the badge lead to the dialog, where each is healed by itself.
+    let badge = bench.window.get_by_label_contains("Fault of 7002: latency").rect().center();
+    bench.press_at(badge);
+    bench.click("Heal 1-byte chunks now");
+    assert_eq!(bench.wished(), [heal(7002, FaultKind::Chunks)]);
+}
+
+#[test]
+fn the_time_left_goes_down_while_nothing_else_happens() {
+    let mut bench = Bench::after(&tale());
+    let left = |bench: &Bench| {
+        let label =
+            bench.window.get_by_label_contains("Fault of 7001: full disk").accesskit_node().label().unwrap();
+        let words = label.rsplit_once(" left").unwrap().0;
+        words.rsplit_once(", ").unwrap().1.trim_end_matches(" s").parse::<u32>().unwrap()
+    };
+    let before = left(&bench);
+    bench.window.run_steps(150);
+    assert_eq!(left(&bench), before - 2, "150 frames are two and a half seconds, or nearly");
 }
 
 #[test]

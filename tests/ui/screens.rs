@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use eframe::egui::{Key, Modifiers, Theme};
 use egui_kittest::kittest::Queryable;
-use repliscope::lab::{NoticeLevel, ReplyValue};
-use repliscope::node::{FailoverPhase, NodeEvent, SnapshotTarget};
+use repliscope::lab::{FaultEnd, NoticeLevel, ReplyValue};
+use repliscope::node::{FailoverPhase, FaultKind, NodeEvent, SnapshotTarget};
 use repliscope::replication::FullReason;
 
 use crate::bench::Bench;
@@ -160,6 +160,7 @@ fn in_trouble() {
     let mut story = streaming(10.0);
     story.cut(7002);
     story.run(9.0);
+    story.fault_ended(7002, FaultKind::Cut, FaultEnd::Healed);
     story.node(7002, NodeEvent::LinkCut(false));
     let reason = FullReason::BeforeBacklog { asked: 240_112, first: 301_877, needed: 327_680 };
     story.full_sync(7002, reason, true);
@@ -182,6 +183,17 @@ fn faults() {
     both_themes_and_sizes(&story, "fault-timeline", |bench| {
         bench.click("Timeline");
         bench.click("Workload");
+        bench.window.remove_cursor();
+    });
+    both_themes_and_sizes(&story, "fault-dialog", |bench| {
+        bench.click("Node menu 7002");
+        bench.click("Faults…");
+        bench.window.remove_cursor();
+    });
+    both_themes_and_sizes(&story, "fault-dialog-master", |bench| {
+        bench.click("Node menu 7001");
+        bench.click("Faults…");
+        bench.click("Slow disk");
         bench.window.remove_cursor();
     });
     both_themes_and_sizes(&story, "fault-tooltip", |bench| {

@@ -68,6 +68,10 @@ fn buttons(ui: &mut Ui, cx: &mut Cx<'_>, node: &NodeModel) {
                 cx.push(wish);
             }
         }
+        let faults = ui.button("Faults…").on_hover_text(node_actions::FAULTS);
+        if faults.accessible_name(format!("Faults of {}…", node.port)).clicked() {
+            cx.push(Action::Faults(node.id));
+        }
         let menu = ui.menu_button("Make replica of ▾", |ui| node_actions::master_choices(ui, node, cx));
         menu.response.accessible_name(format!("Make {} replica of", node.port));
         let console = ui.button("Console").on_hover_text("Type commands to this node");

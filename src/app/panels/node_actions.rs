@@ -8,6 +8,10 @@ use crate::lab::model::{LabModel, NodeModel};
 use crate::lab::{LabCommand, NodeId};
 use crate::replication::PsyncVerdict;
 
+/// What the dialog of faults is for.
+pub(crate) const FAULTS: &str =
+    "Let the link to its master or its disk go wrong for a while: late, narrow, silent, slow, full…";
+
 /// One entry of the list.
 pub(crate) struct NodeAction {
     /// What is asked of the lab.
@@ -126,6 +130,10 @@ pub(crate) fn menu(ui: &mut Ui, node: &NodeModel, cx: &mut Cx<'_>) {
             cx.push(wish);
             ui.close();
         }
+    }
+    if ui.button("Faults…").on_hover_text(FAULTS).clicked() {
+        cx.push(Action::Faults(node.id));
+        ui.close();
     }
     ui.menu_button("Make replica of", |ui| master_choices(ui, node, cx));
     ui.separator();

@@ -8,7 +8,7 @@ use eframe::egui::{
 use crate::app::actions::Action;
 use crate::app::format;
 use crate::app::layout::Pane;
-use crate::app::panels::{Cx, node_actions};
+use crate::app::panels::{Cx, faults, node_actions};
 use crate::app::theme::{self, Tokens};
 use crate::app::widgets::{life_colour, life_glyph};
 use crate::lab::model::NodeModel;
@@ -40,6 +40,9 @@ pub(crate) fn card_ui(ui: &mut Ui, cx: &mut Cx<'_>, node: &NodeModel, rect: Rect
     button.widget_info(|| WidgetInfo::labeled(Role::Button, true, format!("Node menu {}", node.port)));
     paint_dots(ui, dots, &button);
     Popup::menu(&button).show(|ui| node_actions::menu(ui, node, cx));
+    let wrong = faults::lasting(cx, node.id, false);
+    let foot = rect.left_bottom() + vec2(8.0, -6.0) * scale;
+    faults::badge(ui, cx, &wrong, foot, Align2::LEFT_TOP, scale);
     response
 }
 

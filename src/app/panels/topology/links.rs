@@ -9,10 +9,10 @@ use eframe::egui::{
 };
 
 use crate::app::format;
-use crate::app::panels::Cx;
+use crate::app::panels::{Cx, faults};
 use crate::app::theme::Tokens;
 use crate::lab::model::{Life, NodeModel};
-use crate::node::LinkPhase;
+use crate::node::{FaultKind, LinkPhase};
 
 /// One dot goes from end to end in this time.
 const TRAVEL_SECONDS: f64 = 1.6;
@@ -34,7 +34,7 @@ struct Look {
 /// Draws the link by which `replica` follows `master`.
 pub(crate) fn link_ui(
     ui: &Ui,
-    cx: &Cx<'_>,
+    cx: &mut Cx<'_>,
     replica: &NodeModel,
     master: &NodeModel,
     ends: (Rect, Rect),
@@ -64,7 +64,9 @@ pub(crate) fn link_ui(
     if look.cut {
         scissors(painter, curve.at(0.2), tokens);
     }
-    label(ui, cx, (replica, master), &curve, &look, scale);
+    let below = label(ui, cx, (replica, master), &curve, &look, scale);
+    let wrong = faults::lasting(cx, replica.id, true);
+    faults::badge(ui, cx, &wrong, below, Align2::CENTER_TOP, scale);
 }
 
 fn look(cx: &Cx<'_>, replica: &NodeModel, master: &NodeModel, tokens: &Tokens) -> Look {
@@ -85,6 +87,9 @@ fn look(cx: &Cx<'_>, replica: &NodeModel, master: &NodeModel, tokens: &Tokens) -
         }
         _ if frozen(replica) || frozen(master) => plain(tokens.ice, "stands still".to_owned(), false),
         LinkPhase::Streaming if !master.is_running() => plain(tokens.bad, "master is gone".to_owned(), false),
+        LinkPhase::Streaming if is_held(cx, replica) => {
+            plain(tokens.warn, "streaming, bytes held".to_owned(), false)
+        }
         LinkPhase::Streaming => {
             let text = if flow >= 1.0 {
                 format!("streaming {}", format::rate(flow))
@@ -98,6 +103,12 @@ fn look(cx: &Cx<'_>, replica: &NodeModel, master: &NodeModel, tokens: &Tokens) -
         }
         phase => plain(tokens.warn, format::link_phase(phase), false),
     }
+}
+
+/// Both ends believe in the link, but something on it holds what they send.
+fn is_held(cx: &Cx<'_>, replica: &NodeModel) -> bool {
+    let holds = |kind| matches!(kind, FaultKind::BlackHole | FaultKind::OneWayCut);
+    cx.model.faults.of(replica.id).any(|span| holds(span.fault.kind()))
 }
 
 fn frozen(node: &NodeModel) -> bool {
@@ -138,7 +149,7 @@ fn label(
     curve: &Curve,
     look: &Look,
     scale: f32,
-) {
+) -> Pos2 {
     let tokens = Tokens::of(ui);
     let galley =
         ui.painter().layout_no_wrap(look.text.clone(), FontId::proportional(12.0 * scale), look.colour);
@@ -172,6 +183,7 @@ fn label(
             ui.weak(format!("In this phase for {}", format::duration(since)));
         }
     });
+    faults::below(rect, scale)
 }
 
 /// A curve that leaves one card and meets the other at a right angle.

@@ -58,11 +58,12 @@ fn toolbar(ui: &mut Ui, cx: &mut Cx<'_>) {
         if add.clicked() {
             cx.push(Action::Lab(LabCommand::AddNode { master }));
         }
-        let faults = cx.model.nodes.values().any(|node| node.link_cut)
+        let faults = cx.model.faults.active().next().is_some()
+            || cx.model.nodes.values().any(|node| node.link_cut)
             || cx.model.nodes.values().any(|node| node.life() == &crate::lab::model::Life::Frozen);
         let clear = ui.add_enabled(cx.live && faults, eframe::egui::Button::new("Clear faults"));
-        let clear = clear.on_hover_text("Thaw every node and heal every link");
-        if clear.on_disabled_hover_text("Nothing is frozen or cut").clicked() {
+        let clear = clear.on_hover_text("Thaw every node, heal every link and every disk");
+        if clear.on_disabled_hover_text("Nothing is wrong").clicked() {
             cx.push(Action::Lab(LabCommand::ClearFaults));
         }
         ui.label(
