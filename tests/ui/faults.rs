@@ -170,3 +170,28 @@ fn the_timeline_tells_begin_and_end() {
     bench.window.get_by_label_contains("Fault begins: latency of 200 ms + up to 50 ms, for 30.00 s");
     bench.window.get_by_label_contains("Fault ends: bandwidth limit, its time was over");
 }
+
+#[test]
+fn a_recording_shows_faults_and_heals_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("faults.repliscope");
+    tale().save(&path);
+    let mut bench = Bench::after(&Story::new());
+    let ctx = bench.window.ctx.clone();
+    bench.window.state_mut().open_recording(&ctx, path);
+    for _ in 0..500 {
+        bench.window.step();
+        if bench.window.query_by_label_contains("Fault of 7001: full disk").is_some() {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    bench.settle();
+    bench.window.get_by_label_contains("Fault of 7001: full disk");
+    bench.window.get_by_label_contains("Band: Full disk of 7001");
+    assert!(bench.window.query_by_label("Heal full disk of 7001").is_none());
+    bench.click("Node menu 7001");
+    bench.click("Faults…");
+    bench.click("Begin full disk");
+    assert!(bench.wished().is_empty(), "the button is grey");
+}
