@@ -169,6 +169,9 @@ impl Node {
                     self.signal_dbs();
                 }
                 self.save.dirty += self.effects.dirty;
+                if !self.effects.whole_dbs.is_empty() && args.is(0, "flushall") {
+                    self.save_emptiness();
+                }
                 if self.effects.watching {
                     self.mark_watchers();
                 }

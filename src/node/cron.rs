@@ -74,6 +74,7 @@ impl Node {
         self.note_client_memory();
         self.tell_loading();
         self.tick_aof();
+        self.save_if_scheduled();
         self.tick_failover();
         self.tick_shutdown();
         self.stats.peak_memory = self.stats.peak_memory.max(self.used_memory());

@@ -437,6 +437,9 @@ impl Node {
     /// A command changed something: watchers, save points and replicas hear of it.
     pub(super) fn after_write(&mut self, session: &mut Session, args: &Args<'_>) {
         self.save.dirty += self.effects.dirty;
+        if !self.effects.whole_dbs.is_empty() && args.is(0, "flushall") {
+            self.save_emptiness();
+        }
         if self.effects.watching {
             self.mark_watchers();
             if self.is_writable_replica() {

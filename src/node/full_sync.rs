@@ -285,8 +285,14 @@ async fn run_diskless(shared: Shared, job: Job, ids: Vec<ClientId>, generation: 
     if outcome.is_ok() {
         progress.complete();
     }
+    let left = outputs.len();
     drop(outputs);
-    shared.borrow_mut().sync_ended(generation, target, &outcome, begun);
+    let mut node = shared.borrow_mut();
+    node.notice(match left {
+        0 => "Diskless rdb transfer, last replica dropped, the snapshot is given up.".to_owned(),
+        left => format!("Diskless rdb transfer, done reading from pipe, {left} replicas still up."),
+    });
+    node.sync_ended(generation, target, &outcome, begun);
 }
 
 /// Writes the RDB file, then sends it to every replica that waits for it.

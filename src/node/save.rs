@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use super::event::{NodeEvent, SnapshotTarget};
@@ -85,17 +85,45 @@ impl Node {
         tokio::task::spawn_local(super::runtime::guarded(Rc::clone(&self.exit), async move {
             let outcome = on_thread("bgsave", move || job.write_file(&path)).await.unwrap_or_else(Err);
             let mut node = shared.borrow_mut();
-            let dirty_left = node
-                .save
-                .running
-                .take()
-                .map_or(0, |saving| node.save.dirty.saturating_sub(saving.dirty_before));
-            node.saved(&outcome, begun, dirty_left);
-            if std::mem::take(&mut node.save.scheduled) {
-                let _ = node.save_in_background();
+            let Some(saving) = node.save.running.take() else { return };
+            if saving.abandoned.load(Ordering::Relaxed) {
+                node.save_given_up(begun);
+            } else {
+                let dirty_left = node.save.dirty.saturating_sub(saving.dirty_before);
+                node.saved(&outcome, begun, dirty_left);
             }
+            node.save_if_scheduled();
         }));
         Ok(())
+    }
+
+    /// FLUSHALL: a save under way would bring back what was deleted, and so would the file of an earlier one.
+    pub(super) fn save_emptiness(&mut self) {
+        if let Some(saving) = &self.save.running {
+            saving.abandoned.store(true, Ordering::Relaxed);
+        }
+        // Not now: the stream does not count this command yet.
+        self.save.scheduled |= !self.config.save.is_empty();
+    }
+
+    /// Ten times a second: begins the save that was put off, if the file is free.
+    pub(super) fn save_if_scheduled(&mut self) {
+        if self.save.scheduled && !self.writes_file() && !self.aof.rewrite.is_running() {
+            self.save.scheduled = false;
+            // What stands in its way is in the log.
+            let _ = self.save_in_background();
+        }
+    }
+
+    fn save_given_up(&mut self, begun: Instant) {
+        self.notice("Background saving was given up: FLUSHALL has deleted what it saved");
+        let error = Some("FLUSHALL has deleted what it saved".to_owned());
+        self.emit(NodeEvent::SnapshotEnded {
+            target: SnapshotTarget::File,
+            bytes: 0,
+            took: begun.elapsed(),
+            error,
+        });
     }
 
     /// Notes how a save ended; `dirty_left` changes came after its begin.

@@ -84,11 +84,7 @@ impl Node {
             self.propagate_collected(&commands);
             session.last_write = self.history.offset();
         }
-        if self.save.scheduled && !self.writes_file() {
-            self.save.scheduled = false;
-            // The reply is out already; a failure is in the log and in INFO.
-            let _ = self.save_in_background();
-        }
+        self.save_if_scheduled();
         Ok(flow)
     }
 

@@ -99,3 +99,21 @@ fn what_expired_while_a_master_was_away_is_counted_and_gone_when_it_serves() {
     assert_eq!(server.number("rdb_last_load_keys_loaded"), 1);
     assert_eq!((server.ask("DBSIZE"), server.number("expired_keys")), ("1".to_owned(), 0));
 }
+
+#[test]
+fn flushall_ends_a_save_under_way_and_leaves_a_file_without_the_keys() {
+    let mut server = Server::node(&["save 3600 1000000"]);
+    server.ask("SET a b");
+    server.ask("SAVE");
+    server.ask("DEBUG POPULATE 1000");
+    server.ask("CONFIG SET rdb-key-save-delay 10000");
+    server.ask("BGSAVE");
+    assert_eq!(server.info("rdb_bgsave_in_progress"), "1");
+    server.ask("FLUSHALL");
+    let saves = server.number("rdb_saves");
+    until("the empty data set is saved", &[&server], || server.number("rdb_saves") > saves);
+    assert_eq!(server.info("rdb_last_bgsave_status"), "ok");
+    server.kill();
+    server.restart(&[("rdb-key-save-delay", "0")]);
+    assert_eq!(server.ask("DBSIZE"), "0");
+}
