@@ -281,10 +281,36 @@ pub struct NodeSample {
     pub loop_lag_max_us: u64,
     /// `loop_lag_p99_usec`.
     pub loop_lag_p99_us: u64,
-    /// `rdb_bgsave_in_progress`.
-    pub saving: bool,
+    /// The node's files.
+    #[serde(default)]
+    pub files: FilesSample,
     /// Time from request to answer.
     pub round_trip: Duration,
+}
+
+/// What INFO says of the RDB file and of the append-only file.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub struct FilesSample {
+    /// `rdb_bgsave_in_progress`: for the file or for replicas.
+    pub saving: bool,
+    /// `current_fork_perc`: how much of a save or a rewrite is done, 0 to 100.
+    pub percent: u64,
+    /// `rdb_changes_since_last_save`.
+    pub unsaved: u64,
+    /// `rdb_last_save_time`, Unix time in seconds; the start of the node if it has not saved.
+    pub saved_at: u64,
+    /// `rdb_last_bgsave_status` is not `ok`.
+    pub save_failed: bool,
+    /// `aof_enabled`.
+    pub aof: bool,
+    /// `aof_current_size` in bytes.
+    pub aof_size: u64,
+    /// `aof_base_size` in bytes: after the last rewrite, or at the start.
+    pub aof_base_size: u64,
+    /// `aof_rewrite_in_progress`.
+    pub rewriting: bool,
+    /// `aof_last_write_status` or `aof_last_bgrewrite_status` is not `ok`.
+    pub aof_failed: bool,
 }
 
 /// One `slaveN` line of a master's INFO.

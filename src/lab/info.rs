@@ -47,7 +47,16 @@ pub(super) fn parse(info: &str, round_trip: Duration) -> NodeSample {
             "sync_partial_err" => sample.sync_partial_err = number(),
             "loop_lag_max_usec" => sample.loop_lag_max_us = number(),
             "loop_lag_p99_usec" => sample.loop_lag_p99_us = number(),
-            "rdb_bgsave_in_progress" => sample.saving = value == "1",
+            "rdb_bgsave_in_progress" => sample.files.saving = value == "1",
+            "current_fork_perc" => sample.files.percent = value.parse::<f64>().unwrap_or(0.0) as u64,
+            "rdb_changes_since_last_save" => sample.files.unsaved = number(),
+            "rdb_last_save_time" => sample.files.saved_at = number(),
+            "rdb_last_bgsave_status" => sample.files.save_failed = value != "ok",
+            "aof_enabled" => sample.files.aof = value == "1",
+            "aof_current_size" => sample.files.aof_size = number(),
+            "aof_base_size" => sample.files.aof_base_size = number(),
+            "aof_rewrite_in_progress" => sample.files.rewriting = value == "1",
+            "aof_last_write_status" | "aof_last_bgrewrite_status" => sample.files.aof_failed |= value != "ok",
             _ if numbered(field, "slave") && sample.replicas.len() < REPLICAS_MAX => {
                 sample.replicas.push(replica(value));
             }
@@ -136,6 +145,7 @@ pub(super) fn matters(last: &NodeSample, now: &NodeSample, polled: Duration) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::lab::FilesSample;
 
     const MASTER: &str = "# Replication\r\nrole:master\r\nconnected_slaves:2\r\n\
         slave0:ip=127.0.0.1,port=7002,state=online,offset=140,lag=0\r\n\
@@ -162,6 +172,27 @@ mod tests {
         let replicas: Vec<_> =
             sample.replicas.iter().map(|r| (r.port, r.state.as_str(), r.ack_age)).collect();
         assert_eq!(replicas, [(7002, "online", 0), (7003, "wait_bgsave", 9)]);
+    }
+
+    #[test]
+    fn what_a_node_has_on_its_disk_is_read() {
+        let info = "rdb_bgsave_in_progress:1\r\ncurrent_fork_perc:12.50\r\nrdb_changes_since_last_save:7\r\n\
+            rdb_last_save_time:1700000000\r\nrdb_last_bgsave_status:err\r\naof_enabled:1\r\naof_current_size:300\r\n\
+            aof_base_size:100\r\naof_rewrite_in_progress:1\r\naof_last_bgrewrite_status:ok\r\n\
+            aof_last_write_status:err\r\n";
+        let files = FilesSample {
+            saving: true,
+            percent: 12,
+            unsaved: 7,
+            saved_at: 1_700_000_000,
+            save_failed: true,
+            aof: true,
+            aof_size: 300,
+            aof_base_size: 100,
+            rewriting: true,
+            aof_failed: true,
+        };
+        assert_eq!(parse(info, Duration::ZERO).files, files);
     }
 
     #[test]

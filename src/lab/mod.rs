@@ -36,8 +36,8 @@ mod tests;
 
 pub use command::{ConsoleTarget, LabCommand, Preset, WorkloadSettings};
 pub use event::{
-    ConsoleMode, Entry, Event, FaultEnd, NodeId, NodePlan, NodeSample, NoticeLevel, PromotionStep,
-    ReplicaSample, ReplyValue, WorkloadSample,
+    ConsoleMode, Entry, Event, FaultEnd, FilesSample, NodeId, NodePlan, NodeSample, NoticeLevel,
+    PromotionStep, ReplicaSample, ReplyValue, WorkloadSample,
 };
 pub use faults::{DELAY_MAX, DISK_DELAY_MAX, LASTS_MAX, RESET_EVERY_MIN};
 pub use thread::{LabClientParts, LabHandle, LabOptions, start};

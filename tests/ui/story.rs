@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use repliscope::lab::{
-    Entry, Event, FaultEnd, LabCommand, NodeId, NodePlan, NodeSample, NoticeLevel, Preset, PromotionStep,
-    ReplicaSample, ReplyValue, WorkloadSample, WorkloadSettings,
+    Entry, Event, FaultEnd, FilesSample, LabCommand, NodeId, NodePlan, NodeSample, NoticeLevel, Preset,
+    PromotionStep, ReplicaSample, ReplyValue, WorkloadSample, WorkloadSettings,
 };
 use repliscope::node::{
     Fault, FaultKind, FeedPhase, LinkPhase, LogLevel, NodeEvent, NodeRole, SnapshotTarget, StopReason,
@@ -306,7 +306,13 @@ impl Story {
             sync_partial_err: 0,
             loop_lag_max_us: 640,
             loop_lag_p99_us: 85,
-            saving: false,
+            files: FilesSample {
+                unsaved: offset / 90,
+                aof: true,
+                aof_size: offset + 4_200_000,
+                aof_base_size: 4_200_000,
+                ..FilesSample::default()
+            },
             round_trip: Duration::from_micros(210),
         };
         self.push(Event::Sample { node: node(port), sample: Box::new(sample) });

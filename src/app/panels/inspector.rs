@@ -10,7 +10,7 @@ use crate::app::panels::topology::role_word;
 use crate::app::theme::{self, Tokens};
 use crate::app::widgets::{chip, empty_state, figure, life_label, section_title};
 use crate::lab::model::{Life, NodeModel};
-use crate::lab::{NodeSample, PromotionStep};
+use crate::lab::{FilesSample, NodeSample, PromotionStep};
 use crate::node::StopReason;
 
 /// Draws the selected node.
@@ -97,6 +97,16 @@ fn figures(ui: &mut Ui, cx: &Cx<'_>, node: &NodeModel) {
         });
     followers(ui, sample);
     promotion(ui, cx, node);
+    ui.add_space(theme::TIGHT);
+    section_title(ui, "Files");
+    Grid::new("file figures")
+        .num_columns(2)
+        .min_col_width(96.0)
+        .min_row_height(18.0)
+        .spacing([16.0, 3.0])
+        .show(ui, |ui| {
+            files(ui, &sample.files);
+        });
     ui.add_space(theme::TIGHT);
     section_title(ui, "Server");
     Grid::new("server figures")
@@ -198,6 +208,43 @@ fn promotion(ui: &mut Ui, cx: &Cx<'_>, node: &NodeModel) {
         };
         ui.label(format!("{text} after {}", format::duration(*after)));
     }
+}
+
+/// What of the data is on the disk.
+fn files(ui: &mut Ui, files: &FilesSample) {
+    let tokens = Tokens::of(ui);
+    let failed = |text: &str| RichText::new(text.to_owned()).color(tokens.bad);
+    let snapshot = match files {
+        FilesSample { saving: true, percent, .. } => RichText::new(format!("being written, {percent} %")),
+        FilesSample { save_failed: true, .. } => failed("the last save failed: see the node's log"),
+        FilesSample { unsaved: 0, .. } => RichText::new("has everything"),
+        FilesSample { unsaved, .. } => RichText::new(format!("lacks {} changes", format::number(*unsaved))),
+    };
+    figure(
+        ui,
+        "Snapshot (RDB)",
+        snapshot,
+        "Whether the RDB file has what the node has in memory\n\
+         INFO: rdb_bgsave_in_progress, rdb_last_bgsave_status, rdb_changes_since_last_save",
+    );
+    let size = format::bytes(files.aof_size);
+    let log = match files {
+        FilesSample { aof: false, .. } => RichText::new("off"),
+        FilesSample { aof_failed: true, .. } => failed("cannot be written: see the node's log"),
+        FilesSample { rewriting: true, percent, .. } => {
+            RichText::new(format!("{size}, being rewritten, {percent} %"))
+        }
+        FilesSample { aof_base_size, .. } => {
+            RichText::new(format!("{size}, {} after the last rewrite", format::bytes(*aof_base_size)))
+        }
+    };
+    figure(
+        ui,
+        "Commands (AOF)",
+        log,
+        "The append-only file: every write since the last rewrite\n\
+         INFO: aof_enabled, aof_last_write_status, aof_rewrite_in_progress, aof_current_size, aof_base_size",
+    );
 }
 
 fn server(ui: &mut Ui, node: &NodeModel, sample: &NodeSample) {
