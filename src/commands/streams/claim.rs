@@ -3,7 +3,7 @@
 use super::group::{note_consumer, send_group_id};
 use super::ids::{exact_id, interval_start};
 use super::{no_group, write_entry, write_id};
-use crate::commands::{CmdError, CmdResult, Ctx, numbers};
+use crate::commands::{CmdError, CmdResult, Ctx, ExpiryMode, numbers};
 use crate::protocol::{Args, Replies};
 use crate::store::stream::{EditGroup, Log, Name, Pending, StreamEntry, StreamId};
 use crate::store::{Millis, Stream};
@@ -150,12 +150,15 @@ fn note_claims(ctx: &mut Ctx<'_>, args: &Args<'_>, (created, changes, notes): (b
 /// `XCLAIM key group consumer min-idle-time id [id ...] [IDLE ms] [TIME ms] [RETRYCOUNT count] [FORCE] [JUSTID]
 /// [LASTID id]`. O(log n) for each id.
 pub(in crate::commands) fn xclaim(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CmdResult {
-    let (key, name, now) = (args.get(1), args.get(2), ctx.now);
+    let (key, name, now, source) = (args.get(1), args.get(2), ctx.now, ctx.expiry);
     let (mut stream, out) = ctx.edit::<Stream>(key)?.ok_or_else(|| no_group(key, name))?;
     let mut found = stream.edit_group(name).ok_or_else(|| no_group(key, name))?;
     let min_idle = number(args.get(4), "ERR Invalid min-idle-time argument for XCLAIM")?.max(0);
     let ids: Vec<StreamId> = args.from(5).map_while(|id| exact_id(id).ok()).collect();
-    let (claim, last_id) = claim_options(args, 5 + ids.len(), min_idle, now)?;
+    // A client's own clock may be wrong: that is no error, but now is as late as it gets. A master's TIME is taken as it
+    // is, or two nodes whose clocks differ would hold different times for good (as they do in Redis).
+    let latest = if source == ExpiryMode::Visible { Millis::MAX } else { now };
+    let (claim, last_id) = claim_options(args, 5 + ids.len(), min_idle, (now, latest))?;
     let moved = last_id > found.1.last_id;
     if moved {
         found.1.last_id = last_id;
@@ -185,7 +188,7 @@ fn claim_options<'a>(
     args: &Args<'a>,
     mut at: usize,
     min_idle: Millis,
-    now: Millis,
+    (now, latest): (Millis, Millis),
 ) -> CmdResult<(Claim<'a>, StreamId)> {
     let (mut time, mut last_id) = (None, StreamId::MIN);
     let mut claim =
@@ -217,8 +220,7 @@ fn claim_options<'a>(
         }
         at += 2;
     }
-    // A client's own clock may be wrong: that is no error, but now is as late as it gets.
-    claim.time = time.filter(|time| (0..=now).contains(time)).unwrap_or(now);
+    claim.time = time.filter(|time| (0..=latest).contains(time)).unwrap_or(now);
     Ok((claim, last_id))
 }
 

@@ -42,6 +42,27 @@ fn a_replica_hides_expired_keys_and_deletes_none() {
 }
 
 #[test]
+fn the_time_of_a_claim_is_its_masters_however_slow_the_own_clock_is() {
+    let mut node = Fixture::new();
+    node.run("XADD x 1-0 f v");
+    node.run("XGROUP CREATE x g 0");
+    let claim = format!("XCLAIM x g c 0 1-0 TIME {} RETRYCOUNT 1 FORCE JUSTID", START + 5000);
+    node.expiry = ExpiryMode::Visible;
+    node.run(&claim);
+    node.now = START + 6000;
+    assert_eq!(node.run("XPENDING x g - + 1"), "[[$1-0 $c :1000 :1]]");
+    node.now = START;
+    node.expiry = ExpiryMode::Delete;
+    node.run(&claim);
+    node.now = START + 6000;
+    assert_eq!(
+        node.run("XPENDING x g - + 1"),
+        "[[$1-0 $c :6000 :1]]",
+        "a client may not claim in the future"
+    );
+}
+
+#[test]
 fn a_master_deletes_an_expired_key_that_is_met_and_says_so() {
     for (request, reply) in [
         ("GET gone", "nil"),
