@@ -102,7 +102,7 @@ impl Node {
         let caught_up: Vec<(String, u16)> = self
             .feeds
             .values()
-            .filter(|feed| feed.core.is_online() && feed.core.acked() == offset)
+            .filter(|feed| feed.core.is_online() && feed.core.has_acked(offset))
             .map(|feed| (feed.ip(), feed.port()))
             .collect();
         match failover.on_tick(self.clock.since_start(), &caught_up) {

@@ -38,7 +38,7 @@ pub fn count_good<'a>(
 
 /// Online replicas that have acknowledged `offset`.
 pub fn count_acked<'a>(feeds: impl IntoIterator<Item = &'a MasterFeed>, offset: ReplOffset) -> usize {
-    feeds.into_iter().filter(|feed| feed.is_online() && feed.acked() >= offset).count()
+    feeds.into_iter().filter(|feed| feed.is_online() && feed.has_acked(offset)).count()
 }
 
 /// A WAIT that came to its end.

@@ -128,7 +128,8 @@ pub struct MasterFeed {
     stream_on_ack: bool,
     /// False for a replica that came by SYNC: it never acknowledges, so it is not dropped for that.
     acknowledges: bool,
-    acked: ReplOffset,
+    /// `None` before its first ACK.
+    acked: Option<ReplOffset>,
     /// Last sign of life from the replica.
     heard: Duration,
     /// Last byte of a snapshot taken by the replica.
@@ -146,7 +147,7 @@ impl MasterFeed {
             cursor: None,
             stream_on_ack: false,
             acknowledges: by_psync,
-            acked: 0,
+            acked: None,
             heard: now,
             took: now,
             kept_alive: now,
@@ -209,7 +210,13 @@ impl MasterFeed {
 
     /// The highest offset that it acknowledged.
     pub fn acked(&self) -> ReplOffset {
-        self.acked
+        self.acked.unwrap_or(0)
+    }
+
+    /// Whether it has acknowledged this offset. Before its first ACK it has acknowledged none, not even 0: its snapshot
+    /// is out, but nobody knows whether it was loaded.
+    pub fn has_acked(&self, offset: ReplOffset) -> bool {
+        self.acked.is_some_and(|acked| acked >= offset)
     }
 
     /// `lag` of INFO: whole seconds since its last sign of life.
@@ -272,8 +279,8 @@ impl MasterFeed {
             return Err(FeedFault::LyingAck { acked, written });
         }
         self.heard = now;
-        let further = acked > self.acked;
-        self.acked = self.acked.max(acked);
+        let further = !self.has_acked(acked);
+        self.acked = self.acked.max(Some(acked));
         if self.is_online() && std::mem::take(&mut self.stream_on_ack) {
             return Ok(Acked::StreamStarts);
         }
@@ -354,6 +361,20 @@ mod tests {
     fn online(backlog: &Backlog) -> MasterFeed {
         let cursor = backlog.open(backlog.next()).unwrap();
         MasterFeed::continuing(ReplicaOptions::default(), cursor, Duration::ZERO)
+    }
+
+    #[test]
+    fn a_replica_that_has_said_nothing_has_acknowledged_nothing_not_even_offset_0() {
+        let backlog = Backlog::new(MIN_BACKLOG_SIZE, 1);
+        let mut feed = waiting();
+        feed.snapshot_begun(backlog.open(1).unwrap());
+        feed.transfer_begun(Transport::Disk, S);
+        feed.transfer_done(S);
+        assert!(feed.is_online());
+        assert_eq!((feed.acked(), count_acked([&feed], 0)), (0, 0), "it may still be loading");
+        assert_eq!(feed.on_ack(0, 0, S), Ok(Acked::Further), "who waits is told");
+        assert_eq!(count_acked([&feed], 0), 1);
+        assert_eq!(feed.on_ack(0, 0, S), Ok(Acked::Alive));
     }
 
     #[test]
