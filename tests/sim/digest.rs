@@ -2,10 +2,12 @@
 //!
 //! DEBUG DIGEST knows only that a key has an expiry, and is slow: here a figure is made after nearly every command.
 
+use std::collections::BTreeMap;
 use std::hash::BuildHasher as _;
 
 use foldhash::fast::FixedState;
-use repliscope::store::{EntryRef, Store, ValueRef};
+use repliscope::store::stream::StreamId;
+use repliscope::store::{EntryRef, Store, Stream, ValueRef};
 
 use crate::rng::mix;
 
@@ -52,6 +54,32 @@ pub fn of_store(store: &Store, keys: Keys) -> u64 {
     sum
 }
 
+/// Keys with their database, each in words.
+pub type Words = BTreeMap<(usize, Vec<u8>), String>;
+
+/// Every key in words, to find what differs.
+pub fn in_words(store: &Store) -> Words {
+    let mut words = BTreeMap::new();
+    for db in 0..store.databases() {
+        for entry in store.db(db).iter() {
+            let mut text = format!("{:016x}, expires {:?}", of_entry(db, &entry), entry.expire());
+            if let ValueRef::Stream(stream) = entry.value() {
+                let log = stream.log();
+                let (last, deleted, added) = (log.last_id, log.max_deleted_id, log.entries_added);
+                text = format!("{} entries to {last}, {deleted} deleted, {added} added", log.len());
+                for (name, group) in stream.groups() {
+                    let pending: Vec<_> = group.pending().iter().collect();
+                    let members: Vec<_> = group.consumers().map(|(name, _)| name.as_bytes()).collect();
+                    let (name, last) = (name.as_bytes(), group.last_id);
+                    text = format!("{text}; {name:?} at {last}, {members:?}, {pending:?}");
+                }
+            }
+            words.insert((db, entry.key().to_vec()), text);
+        }
+    }
+    words
+}
+
 fn of_entry(db: usize, entry: &EntryRef<'_>) -> u64 {
     let hash = Hash::new(db as u64).bytes(entry.key()).number(entry.expire().map_or(0, |at| at as u64));
     match entry.value() {
@@ -86,17 +114,33 @@ fn of_entry(db: usize, entry: &EntryRef<'_>) -> u64 {
             }
             hash.number(5).number(sum)
         }
-        ValueRef::Stream(stream) => {
-            let mut hash = hash.number(6);
-            for entry in stream.log() {
-                hash = hash.number(entry.id.ms).number(entry.id.seq);
-                for (field, value) in entry.fields() {
-                    field.with(|field| hash = hash.bytes(field));
-                    value.with(|value| hash = hash.bytes(value));
-                }
-            }
-            hash
-        }
+        ValueRef::Stream(stream) => of_stream(hash.number(6), stream),
     }
     .end()
+}
+
+/// Entries, counters, groups and what their members have not acknowledged; when a member was seen is its node's affair.
+fn of_stream(hash: Hash, stream: &Stream) -> Hash {
+    let id = |hash: Hash, id: StreamId| hash.number(id.ms).number(id.seq);
+    let log = stream.log();
+    let mut hash = id(id(hash, log.last_id), log.max_deleted_id).number(log.entries_added);
+    for entry in log {
+        hash = id(hash, entry.id);
+        for (field, value) in entry.fields() {
+            field.with(|field| hash = hash.bytes(field));
+            value.with(|value| hash = hash.bytes(value));
+        }
+    }
+    for (name, group) in stream.groups() {
+        // Not its number of entries read: Redis 7.0 does not send that with XREADGROUP, and neither do we.
+        hash = id(hash.bytes(name.as_bytes()), group.last_id);
+        for (consumer, _) in group.consumers() {
+            hash = hash.bytes(consumer.as_bytes());
+        }
+        for (at, pending) in group.pending() {
+            hash = id(hash, *at).bytes(pending.consumer.as_bytes());
+            hash = hash.number(pending.time as u64).number(pending.count);
+        }
+    }
+    hash
 }

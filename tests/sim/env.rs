@@ -78,7 +78,8 @@ pub struct Env {
 impl Env {
     pub fn new(plan: &Plan, mutant: Option<Mutant>, told: bool) -> Self {
         let mut rng = Rng::new(plan.seed ^ 0x57A7_E000);
-        let checks = Checks::new(plan, rng.fork());
+        let mut checks = Checks::new(plan, rng.fork());
+        (checks.equal.details, checks.durable.details) = (told, told);
         let net = Net::new(plan.nodes.len(), plan.latency, plan.crumbs);
         Self {
             now: 0,

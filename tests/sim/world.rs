@@ -64,6 +64,8 @@ pub struct World {
     clients: Vec<Client>,
     /// Since when each node is frozen.
     frozen: Vec<Option<Micros>>,
+    /// Whom each node follows in the liveness phase.
+    final_masters: Vec<Option<usize>>,
     healed_at: Option<Micros>,
     writes: u64,
     is_well: bool,
@@ -93,6 +95,7 @@ impl World {
             masters,
             clients,
             frozen: vec![None; count],
+            final_masters: vec![None; count],
             healed_at: None,
             writes: 0,
             is_well: false,
@@ -353,6 +356,7 @@ impl World {
     }
 
     fn look(&mut self) {
+        self.insist();
         let servers: Vec<&Server> = self.servers.iter().flatten().collect();
         let place = |server: &Server| -> (ReplId, u64) { (server.history.replid(), server.history.offset()) };
         let first = servers.first().map(|server| place(server));

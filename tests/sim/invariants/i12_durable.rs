@@ -6,7 +6,7 @@
 use std::collections::VecDeque;
 
 use super::Verdicts;
-use crate::digest::{Keys, of_store};
+use crate::digest::{Keys, Words, in_words, of_store};
 use crate::plan::Plan;
 use crate::server::Server;
 
@@ -14,6 +14,9 @@ use crate::server::Server;
 pub struct Durable {
     verdicts: Verdicts,
     nodes: Vec<Option<Trail>>,
+    /// Note every key of each state, so that it can be told what differs.
+    pub details: bool,
+    words: Vec<Vec<Words>>,
     pub recovered: u64,
 }
 
@@ -26,7 +29,13 @@ struct Trail {
 impl Durable {
     pub fn new(verdicts: &Verdicts, plan: &Plan) -> Self {
         let nodes = plan.nodes.iter().map(|node| node.appendonly.map(|_| Trail::default())).collect();
-        Self { verdicts: verdicts.clone(), nodes, recovered: 0 }
+        Self {
+            verdicts: verdicts.clone(),
+            nodes,
+            details: false,
+            words: vec![Vec::new(); plan.nodes.len()],
+            recovered: 0,
+        }
     }
 
     /// A node has executed a whole command or transaction.
@@ -35,6 +44,9 @@ impl Durable {
         let bytes = log.written + log.writer.unwritten().len() as u64;
         if trail.states.back().is_none_or(|(last, _)| *last != bytes) {
             trail.states.push_back((bytes, of_store(&server.store, Keys::WithoutExpiry)));
+            if self.details {
+                self.words[server.node()].push(in_words(&server.store));
+            }
         }
     }
 
@@ -73,7 +85,8 @@ impl Durable {
             if let Some(found) = trail.states.iter().rposition(|(_, state)| *state == digest) {
                 trail.states.truncate(found);
             } else {
-                let text = format!("n{} comes back with data that it must not have", server.node());
+                let differs = closest(&self.words[server.node()], server);
+                let text = format!("n{} comes back with data that it must not have {differs}", server.node());
                 self.verdicts.fail("I12", &text);
             }
         }
@@ -81,4 +94,18 @@ impl Durable {
         trail.states.iter_mut().for_each(|(bytes, _)| *bytes = 0);
         trail.states.push_back((0, digest));
     }
+}
+
+/// How the data differ from those of the state that is most like them.
+fn closest(states: &[Words], server: &Server) -> String {
+    let now = in_words(&server.store);
+    let lasting = |text: Option<&String>| text.filter(|text| text.contains("None")).cloned();
+    let differs = |then: &Words| -> Vec<_> {
+        let keys = now.keys().chain(then.keys());
+        let both = keys.map(|key| (key.1.escape_ascii().to_string(), now.get(key), then.get(key)));
+        let both = both.map(|(key, now, then)| (key, lasting(now), lasting(then)));
+        both.filter(|(_, now, then)| now != then).collect()
+    };
+    let states = states.iter().map(differs);
+    states.min_by_key(Vec::len).map_or_else(String::new, |differs| format!("{differs:?}"))
 }

@@ -69,7 +69,7 @@ impl Server {
 
     /// Replicas that have acknowledged an offset and still live as they did then.
     pub fn acked_by(&self, env: &Env, offset: u64) -> Vec<usize> {
-        let has = |feed: &Feed| feed.core.is_online() && feed.core.acked() >= offset;
+        let has = |feed: &Feed| feed.core.is_online() && feed.core.has_acked(offset);
         self.feeds()
             .filter(|(conn, feed)| has(feed) && env.net.is_whole(*conn))
             .map(|(_, feed)| feed.node)
@@ -151,9 +151,10 @@ impl Server {
     }
 
     pub(super) fn wake_waits(&mut self, env: &mut Env) {
-        let cores: Vec<_> = self.cores().map(|core| (core.is_online(), core.acked())).collect();
-        let acked = |offset| cores.iter().filter(|(online, acked)| *online && *acked >= offset).count();
-        for done in self.waits.satisfied(acked) {
+        let mut waits = std::mem::take(&mut self.waits);
+        let done = waits.satisfied(|offset| self.count_acked(offset));
+        self.waits = waits;
+        for done in done {
             self.wait_done(env, done);
         }
     }

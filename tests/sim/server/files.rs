@@ -180,7 +180,7 @@ impl Server {
             let result = loop {
                 let more = commands.some(|args| {
                     let command = check(args).map_err(|error| error.to_string())?;
-                    reader.take(command, args, |db, command, args| {
+                    reader.take(command, args, &mut |db, command, args| {
                         self.run_applied(env, db, command, &args.args())
                     })
                 });
@@ -348,6 +348,10 @@ impl Server {
     }
 }
 
+/// What executes one command of a database.
+type Run<'r> =
+    dyn FnMut(usize, &'static repliscope::commands::Command, &OwnedArgs) -> Result<(), String> + 'r;
+
 /// Executes what an append-only file says.
 #[derive(Debug, Default)]
 struct Reader {
@@ -360,18 +364,20 @@ impl Reader {
         &mut self,
         command: &'static repliscope::commands::Command,
         args: &repliscope::protocol::Args<'_>,
-        mut run: impl FnMut(usize, &'static repliscope::commands::Command, &OwnedArgs) -> Result<(), String>,
+        run: &mut Run<'_>,
     ) -> Result<(), String> {
-        if args.is(0, "select") {
+        if let Some(queued) = &mut self.queued
+            && !args.is(0, "exec")
+        {
+            queued.push((command, args.to_owned_args()));
+        } else if args.is(0, "select") {
             self.db = super::apply::database(args).ok_or("no such database")?;
         } else if args.is(0, "multi") {
             self.queued = Some(Vec::new());
         } else if args.is(0, "exec") {
             for (command, args) in self.queued.take().ok_or("EXEC without MULTI")? {
-                run(self.db, command, &args)?;
+                self.take(command, &args.args(), run)?;
             }
-        } else if let Some(queued) = &mut self.queued {
-            queued.push((command, args.to_owned_args()));
         } else {
             run(self.db, command, &args.to_owned_args())?;
         }

@@ -189,9 +189,10 @@ impl Server {
         self.flush_log(env);
         self.tick_failover(env);
         let now = self.since_start(env);
-        let cores: Vec<_> = self.cores().map(|core| (core.is_online(), core.acked())).collect();
-        let acked = |offset| cores.iter().filter(|(online, acked)| *online && *acked >= offset).count();
-        for done in self.waits.timed_out(now, acked) {
+        let mut waits = std::mem::take(&mut self.waits);
+        let done = waits.timed_out(now, |offset| self.count_acked(offset));
+        self.waits = waits;
+        for done in done {
             self.wait_done(env, done);
         }
         if self.ticks.is_multiple_of(10) {
@@ -351,7 +352,7 @@ impl Server {
         let offset = self.history.offset();
         let caught_up: Vec<_> = self
             .feeds()
-            .filter(|(_, feed)| feed.core.is_online() && feed.core.acked() == offset)
+            .filter(|(_, feed)| feed.core.is_online() && feed.core.has_acked(offset))
             .map(|(_, feed)| address_of(feed.node))
             .collect();
         let now = self.since_start(env);

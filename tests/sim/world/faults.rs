@@ -130,9 +130,21 @@ impl World {
                 server.promote(&mut self.env);
             } else {
                 let master = order[self.env.rng.index(at)];
+                self.final_masters[*node] = Some(master);
                 server.replicaof(&mut self.env, master);
             }
         }
         self.env.after(100 * MILLI, Event::Look);
+    }
+
+    /// A request to take over may have been on its way when all was healed: who became master by it follows again.
+    pub(super) fn insist(&mut self) {
+        for (node, server) in self.servers.iter_mut().enumerate() {
+            if let (Some(master), Some(server)) = (self.final_masters[node], server)
+                && !server.is_replica()
+            {
+                server.replicaof(&mut self.env, master);
+            }
+        }
     }
 }
