@@ -150,11 +150,24 @@ impl<K: Copy + PartialEq> Waits<K> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::replication::{Acked, ReplicaOptions, Transport};
 
     const MS: Duration = Duration::from_millis(1);
 
     fn done(who: u32, acked: usize) -> WaitDone<u32> {
         WaitDone { who, acked }
+    }
+
+    #[test]
+    fn a_replica_that_has_said_nothing_has_acknowledged_nothing_not_even_offset_0() {
+        let mut feed = MasterFeed::waiting(ReplicaOptions::default(), true, MS);
+        feed.transfer_begun(Transport::Disk, MS);
+        feed.transfer_done(MS);
+        assert!(feed.is_online());
+        assert_eq!((feed.acked(), count_acked([&feed], 0)), (0, 0), "it may still be loading");
+        assert_eq!(feed.on_ack(0, 0, MS), Ok(Acked::Further), "who waits is told");
+        assert_eq!(count_acked([&feed], 0), 1);
+        assert_eq!(feed.on_ack(0, 0, MS), Ok(Acked::Alive));
     }
 
     #[test]

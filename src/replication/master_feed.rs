@@ -364,20 +364,6 @@ mod tests {
     }
 
     #[test]
-    fn a_replica_that_has_said_nothing_has_acknowledged_nothing_not_even_offset_0() {
-        let backlog = Backlog::new(MIN_BACKLOG_SIZE, 1);
-        let mut feed = waiting();
-        feed.snapshot_begun(backlog.open(1).unwrap());
-        feed.transfer_begun(Transport::Disk, S);
-        feed.transfer_done(S);
-        assert!(feed.is_online());
-        assert_eq!((feed.acked(), count_acked([&feed], 0)), (0, 0), "it may still be loading");
-        assert_eq!(feed.on_ack(0, 0, S), Ok(Acked::Further), "who waits is told");
-        assert_eq!(count_acked([&feed], 0), 1);
-        assert_eq!(feed.on_ack(0, 0, S), Ok(Acked::Alive));
-    }
-
-    #[test]
     fn a_disk_based_sync_goes_through_redis_states() {
         let backlog = Backlog::new(MIN_BACKLOG_SIZE, 1);
         let mut feed = waiting();
