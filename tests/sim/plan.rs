@@ -183,7 +183,7 @@ fn workload(rng: &mut Rng) -> Workload {
         clients: rng.range(1, 4) as usize,
         pause: (MILLI, most * MILLI),
         keys: rng.pick(&[2, 6, 20]),
-        multi: rng.pick(&[0, 5, 20]),
+        multi: rng.pick(&[0, 10, 40]),
         wait: rng.pick(&[0, 10, 40]),
         expiry: rng.pick(&[0, 10, 40]),
         databases: rng.pick(&[1, 1, 3]),
