@@ -170,7 +170,8 @@ impl Client {
             74 => format!("BITOP XOR b:{n} b:{n} b:{m}"),
             75 => format!("BITFIELD b:{n} INCRBY u8 {e} {x} SET i5 0 {e}"),
             76 => format!("PFMERGE p:{n} p:{m}"),
-            77 => format!("PFCOUNT p:{n}"),
+            // Of two keys: the estimate of one is remembered in it, on a replica too, as in Redis.
+            77 => format!("PFCOUNT p:{n} p:{n}"),
             78 => format!("RENAMENX h:{n} h:{m}"),
             79 => format!("MOVE l:{n} 1"),
             80 => format!("COPY z:{n} z:{m} DB 2"),
