@@ -99,7 +99,7 @@ fn in_window(recording: Option<PathBuf>) -> ExitCode {
 
     let replaying = recording.is_some();
     let connect = Box::new(|wake: repliscope::app::Wake| {
-        let options = LabOptions { data_dir: default_dir(), keep_data: false };
+        let options = LabOptions { data_dir: default_dir(), keep_data: false, asks_before_wipe: true };
         match start(wake, options) {
             Ok(lab) => LabClient::new(lab.entries, lab.commands).with_guard(EndLab::new(lab.handle)),
             Err(error) => LabClient::failed(&format!("the lab could not start: {error}")),

@@ -26,6 +26,8 @@ pub(crate) enum Action {
     Select(NodeId),
     /// Show the console with this node as its target.
     OpenConsole(NodeId),
+    /// Decide whether an emptied master may take its replicas' data from them.
+    AskWipe,
     /// Begin or heal faults of this node.
     Faults(NodeId),
     /// Bring a pane to the front, opening it if it is closed.
@@ -95,6 +97,7 @@ impl Action {
             Self::Quit => "Quit".to_owned(),
             Self::Select(node) => format!("Select {node}"),
             Self::OpenConsole(node) => format!("Console of {node}"),
+            Self::AskWipe => "Decide…".to_owned(),
             Self::Faults(_) => "Faults…".to_owned(),
             Self::Show(pane) => format!("Show {}", pane.title()),
             Self::Toggle(pane) => pane.title().to_owned(),
@@ -146,6 +149,9 @@ fn lab_label(command: &LabCommand) -> String {
         LabCommand::Thaw(_) => "Thaw".to_owned(),
         LabCommand::Promote(_) => "Promote".to_owned(),
         LabCommand::ReplicaOf { .. } => "Make replica of".to_owned(),
+        LabCommand::AskBeforeWipe(true) => "Ask before an emptied master wipes".to_owned(),
+        LabCommand::AskBeforeWipe(false) => "Let an emptied master wipe unasked".to_owned(),
+        LabCommand::LetWipe(_) => "Replace its data".to_owned(),
         LabCommand::CutLink(_) => "Cut link".to_owned(),
         LabCommand::HealLink(_) => "Heal link".to_owned(),
         LabCommand::BeginFault { fault, .. } => format!("Begin {}", fault.kind()),

@@ -77,9 +77,8 @@ pub(crate) fn needed(model: &LabModel, command: &LabCommand) -> Option<Question>
                 format!("Promote {} while {} still answers?", replica.port, master.port),
                 vec![
                     format!(
-                        "{} stays a master until you make it a replica: there are two, and clients of the old one \
-                         go on writing to it.",
-                        master.port
+                        "{} becomes its replica: what it has accepted and {} has not received is lost.",
+                        master.port, replica.port
                     ),
                     unsent(model, &[replica]),
                 ],
@@ -106,6 +105,18 @@ pub(crate) fn needed(model: &LabModel, command: &LabCommand) -> Option<Question>
             ],
             "Delete it",
         ),
+        LabCommand::LetWipe(node) => {
+            let asking = model.asking().find(|asking| asking.node.id == *node)?;
+            ask(
+                format!("Replace the data of {}?", asking.node.port),
+                vec![format!(
+                    "Its {} keys are replaced by the {} of its master; there is no way back.",
+                    format::number(asking.keys),
+                    format::number(asking.offered)
+                )],
+                "Replace its data",
+            )
+        }
         LabCommand::RemoveNode(node) => ask(
             format!("Remove {}?", name(model, *node)),
             vec!["It leaves the cluster; its data folder stays on the disk.".to_owned()],

@@ -9,8 +9,8 @@ use crate::lab::{
     ConsoleMode, ConsoleTarget, Event, FaultEnd, LabCommand, NodeId, PromotionStep, ReplyValue,
 };
 use crate::node::{
-    FailoverPhase, Fault, FaultKind, FeedPhase, NodeEvent, NodeRole, SnapshotTarget, StopReason, SyncOutcome,
-    TimeGap,
+    FailoverPhase, Fault, FaultKind, FeedPhase, LinkPhase, NodeEvent, NodeRole, SnapshotTarget, StopReason,
+    SyncOutcome, TimeGap,
 };
 use crate::replication::explain;
 
@@ -72,6 +72,10 @@ fn in_words(model: &LabModel, event: &Event) -> String {
         Event::Node { event, .. } => node(event),
         Event::Answering { .. } => "Answers PING".to_owned(),
         Event::Silent { reason, .. } => format!("Does not answer: {reason}"),
+        Event::AsksBeforeWipe(true) => "Replicas ask before an emptied master takes their data".to_owned(),
+        Event::AsksBeforeWipe(false) => {
+            "An emptied master takes its replicas' data unasked, as in Redis".to_owned()
+        }
         Event::TimeGap(gap) => time_gap(*gap),
         Event::FaultBegun { fault, lasts, .. } => format!("Fault begins: {}", fault_for(fault, *lasts)),
         Event::FaultEnded { kind, how, .. } => format!("Fault ends: {kind}, {}", fault_end(*how)),
@@ -120,6 +124,9 @@ fn asked(model: &LabModel, command: &LabCommand) -> String {
         LabCommand::ReplicaOf { node, master } => {
             format!("Asked to make {} a replica of {}", name(node), name(master))
         }
+        LabCommand::AskBeforeWipe(true) => "Asked for a question before an emptied master wipes".to_owned(),
+        LabCommand::AskBeforeWipe(false) => "Asked for no question before an emptied master wipes".to_owned(),
+        LabCommand::LetWipe(node) => format!("Let the data of {} be replaced", name(node)),
         LabCommand::CutLink(node) => format!("Asked to cut the link of {}", name(node)),
         LabCommand::HealLink(node) => format!("Asked to heal the link of {}", name(node)),
         LabCommand::BeginFault { node, fault, lasts } => {
@@ -221,6 +228,11 @@ fn node(event: &NodeEvent) -> String {
         NodeEvent::Role { role: NodeRole::Replica { host, port }, .. } => {
             format!("Is a replica of {host}:{port}")
         }
+        NodeEvent::Link(LinkPhase::AskWipe { keys, offered }) => format!(
+            "Keeps its {} keys and asks: its master has {} under another history",
+            format::number(*keys),
+            format::number(*offered)
+        ),
         NodeEvent::Link(phase) => format!("Link: {}", format::link_phase(*phase)),
         NodeEvent::LinkLost { reason } => format!("Lost the link to its master: {reason}"),
         NodeEvent::SyncDecided { outcome: SyncOutcome::Partial { replid }, .. } => {

@@ -10,6 +10,7 @@ use super::fault_dialog::FaultForm;
 use super::panels::{Cx, node_actions};
 use super::theme::{self, Tokens};
 use super::toasts;
+use super::wipe_dialog;
 use crate::lab::LabCommand;
 
 /// What stands in front.
@@ -19,6 +20,8 @@ pub(crate) enum Dialog {
     Confirm(Question),
     /// What is wrong with a node, and what is to be.
     Faults(FaultForm),
+    /// May an emptied master take its replicas' data from them?
+    AskWipe,
     /// What needs attention.
     Notices,
     /// Which keys do what.
@@ -42,6 +45,7 @@ pub(crate) fn show(ui: &Ui, cx: &mut Cx<'_>, mut dialog: Dialog) -> Option<Dialo
         match &mut dialog {
             Dialog::Confirm(question) => confirm_ui(ui, cx, question),
             Dialog::Faults(form) => form.ui(ui, cx),
+            Dialog::AskWipe => wipe_dialog::ui(ui, cx),
             Dialog::Notices => framed(ui, "Notices", |ui| toasts::notices_ui(ui, cx)),
             Dialog::Shortcuts => framed(ui, "Keyboard shortcuts", shortcuts_ui),
             Dialog::About => framed(ui, "About Repliscope", about_ui),
@@ -198,6 +202,11 @@ fn palette(cx: &Cx<'_>) -> Vec<(String, Action)> {
                     all.push((format!("Make {} replica of {port}", node.port), Action::Lab(command)));
                 }
             }
+        }
+        let ask = LabCommand::AskBeforeWipe(!model.asks_before_wipe);
+        all.push((Action::Lab(ask.clone()).label(), Action::Lab(ask)));
+        if model.asking().next().is_some() {
+            all.push(("Decide about the data of replicas…".to_owned(), Action::AskWipe));
         }
         if let Some(master) = model.current_master() {
             all.push(("Add replica".to_owned(), Action::Lab(LabCommand::AddNode { master: Some(master) })));

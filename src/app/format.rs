@@ -108,6 +108,7 @@ pub(crate) fn link_phase(phase: LinkPhase) -> String {
             Some(share) => format!("loading {:.0} %", share * 100.0),
             None => "loading".to_owned(),
         },
+        LinkPhase::AskWipe { .. } => "asks you first".to_owned(),
         LinkPhase::Streaming => "streaming".to_owned(),
     }
 }
@@ -149,6 +150,7 @@ pub(crate) fn step(step: SyncStep) -> &'static str {
         SyncStep::WaitSnapshot => "wait for snapshot",
         SyncStep::Transfer => "transfer",
         SyncStep::Load => "load",
+        SyncStep::AskWipe => "ask",
     }
 }
 

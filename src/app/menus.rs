@@ -1,12 +1,15 @@
 //! The menu bar. Every entry is an action.
 
-use eframe::egui::{Button, Context, MenuBar, RichText, ThemePreference, Ui};
+use eframe::egui::{Button, Checkbox, Context, MenuBar, RichText, ThemePreference, Ui};
 use egui_tiles::Tree;
 
 use super::actions::{Action, THREE_NODES, preset_label};
 use super::layout::Pane;
 use super::panels::Cx;
 use crate::lab::{LabCommand, Preset};
+
+/// The switch of the question that [`super::wipe_dialog`] asks.
+const ASK_BEFORE_WIPE: &str = "Ask before an emptied master wipes";
 
 /// Draws the bar.
 pub(crate) fn bar(ui: &mut Ui, cx: &mut Cx<'_>, tree: &Tree<Pane>, port: u16) {
@@ -43,6 +46,11 @@ fn cluster(ui: &mut Ui, cx: &mut Cx<'_>, port: u16) {
     entry(ui, cx, Action::Lab(LabCommand::AddNode { master }), live && master.is_some());
     let any = live && cx.model.has_cluster();
     entry(ui, cx, Action::Lab(LabCommand::ClearFaults), any);
+    let mut asks = cx.model.asks_before_wipe;
+    let switch = ui.add_enabled(live, Checkbox::new(&mut asks, ASK_BEFORE_WIPE));
+    if switch.on_hover_text("Redis does not ask: the replicas copy the empty data set").clicked() {
+        cx.push(Action::Lab(LabCommand::AskBeforeWipe(asks)));
+    }
     ui.separator();
     entry(ui, cx, Action::Lab(LabCommand::StopCluster), any);
 }

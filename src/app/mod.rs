@@ -24,6 +24,7 @@ mod theme;
 mod toasts;
 mod widgets;
 mod window;
+mod wipe_dialog;
 
 pub use client::LabClient;
 pub use run::{AppError, AppOptions, Wake, run};

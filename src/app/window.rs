@@ -1,6 +1,7 @@
 //! The window's state, and one frame of it: take in what happened, draw, carry out what was wished.
 
 use std::cell::Cell;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -45,6 +46,7 @@ pub struct App {
     selected: Option<NodeId>,
     dialog: Option<Dialog>,
     toasts: Toasts,
+    asked_before_wipe: BTreeSet<NodeId>,
     notices_shown: u64,
     notices_seen: u64,
     files: Files,
@@ -74,6 +76,7 @@ impl App {
             selected: None,
             dialog: None,
             toasts: Toasts::default(),
+            asked_before_wipe: BTreeSet::new(),
             notices_shown: 0,
             notices_seen: 0,
             files: Files::default(),
@@ -120,6 +123,17 @@ impl App {
             self.toasts.push(notice.level, text, time);
         }
         self.notices_shown = self.model.notices_raised;
+        self.ask_before_wipe();
+    }
+
+    /// Asks once for each time that a replica asks, as soon as nothing else stands in front.
+    fn ask_before_wipe(&mut self) {
+        let asking: BTreeSet<NodeId> = self.model.asking().map(|asking| asking.node.id).collect();
+        if !asking.is_subset(&self.asked_before_wipe) && self.dialog.is_none() && self.replay.is_none() {
+            self.dialog = Some(Dialog::AskWipe);
+            self.asked_before_wipe.extend(&asking);
+        }
+        self.asked_before_wipe.retain(|node| asking.contains(node));
     }
 
     fn fold_events(&mut self, ctx: &Context, time: f64) {
@@ -288,6 +302,7 @@ impl App {
                 self.panels.console.open(node);
                 self.show_pane(Pane::Console);
             }
+            Action::AskWipe => self.dialog = Some(Dialog::AskWipe),
             Action::Faults(node) => self.dialog = Some(Dialog::Faults(FaultForm::new(node))),
             Action::Show(pane) => {
                 self.show_pane(pane);

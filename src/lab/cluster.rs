@@ -3,7 +3,7 @@
 //! Owns the lab's shared state, and hands each wish on: clusters to `planning`, the life of a node to `lifecycle`, who
 //! follows whom to `topology`. Nothing here waits: what takes time is a task.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
@@ -58,6 +58,8 @@ pub(super) struct Lab {
     pub(super) events: NodeEvents,
     /// Told after every change of a node's life.
     pub(super) changed: Notify,
+    /// Replicas ask before an emptied master takes their data from them.
+    pub(super) asks_before_wipe: Cell<bool>,
     workload: watch::Sender<WorkloadSettings>,
     targets: watch::Sender<Targets>,
 }
@@ -72,7 +74,9 @@ impl Lab {
         let (workload, settings) = watch::channel(WorkloadSettings::default());
         let (targets, whom) = watch::channel(Targets::default());
         spawn_local(workload::run(Rc::clone(&recorder), settings, whom));
+        recorder.record(Event::AsksBeforeWipe(options.asks_before_wipe));
         Rc::new(Self {
+            asks_before_wipe: Cell::new(options.asks_before_wipe),
             recorder,
             state: RefCell::new(State::new()),
             options,
@@ -100,6 +104,11 @@ impl Lab {
             LabCommand::Thaw(node) => self.thaw(node),
             LabCommand::Promote(node) => self.promote(node),
             LabCommand::ReplicaOf { node, master } => self.replica_of(node, master),
+            LabCommand::AskBeforeWipe(asks) => {
+                self.ask_before_wipe(asks);
+                Ok(())
+            }
+            LabCommand::LetWipe(node) => self.let_wipe(node),
             LabCommand::CutLink(node) => self.cut_link(node),
             LabCommand::HealLink(node) => self.heal_fault(node, FaultKind::Cut),
             LabCommand::BeginFault { node, fault, lasts } => self.begin_fault(node, fault, lasts),

@@ -49,6 +49,10 @@ pub enum LabCommand {
         /// Whom.
         master: NodeId,
     },
+    /// Whether replicas keep their data and ask, when their master comes back without them; Redis does not ask.
+    AskBeforeWipe(bool),
+    /// Let a replica that asks take its master's data in place of its own.
+    LetWipe(NodeId),
     /// Cut the link between this replica and its master until it is healed.
     CutLink(NodeId),
     /// Undo [`LabCommand::CutLink`].

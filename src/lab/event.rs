@@ -94,6 +94,8 @@ pub enum Event {
         /// In plain words.
         reason: String,
     },
+    /// Whether replicas ask before an emptied master takes their data from them; told at the start of a lab too.
+    AsksBeforeWipe(bool),
     /// The whole process could not run, or the wall clock jumped: no node is to blame for what comes of it.
     TimeGap(TimeGap),
     /// Something is wrong from now on.

@@ -116,7 +116,8 @@ fn up_with<F: Future<Output = ()>>(
     let news = Arc::new(Notify::new());
     let wake = Arc::clone(&news);
     let data_dir = options.dir.unwrap_or_else(default_dir);
-    let lab_options = LabOptions { data_dir: data_dir.clone(), keep_data: options.keep_data };
+    let lab_options =
+        LabOptions { data_dir: data_dir.clone(), keep_data: options.keep_data, asks_before_wipe: false };
     let parts = start_with(move || wake.notify_one(), lab_options, runner).map_err(HeadlessError::Lab)?;
     let preset = match options.replicas {
         0 => Preset::Single,

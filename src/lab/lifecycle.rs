@@ -15,7 +15,7 @@ use super::folder::NodeFolder;
 use super::journal::{Weight, weight};
 use super::member::Run;
 use super::{Event, NodeId, NoticeLevel, observer, ports};
-use crate::node::{NodeEvent, NodeRole, StopReason};
+use crate::node::{LinkPhase, NodeEvent, NodeRole, StopReason};
 
 /// Events of nodes that the lab has not taken yet; beyond it, chatter is dropped and state changes still queue.
 const QUEUED_MAX: usize = 10_000;
@@ -76,16 +76,8 @@ impl Lab {
                 format!("{node} was not started: port {port} is held by {holder}. End that, then try again");
             return Err(Refusal::error(node, text));
         }
-        let has_replicas = {
-            let state = self.state.borrow();
-            state.members.values().any(|member| member.master == Some(node) && member.run == Run::Up)
-        };
-        if is_master && has_replicas && !NodeFolder::new(&self.options.data_dir, port).has_data() {
-            let text = format!(
-                "{node} starts without data, and its replicas will copy that. To keep their data, promote one of \
-                 them before {node} starts"
-            );
-            self.recorder.notice(NoticeLevel::Warning, Some(node), text);
+        if is_master {
+            self.warn_of_wipe(node, port);
         }
         self.launch(node);
         Ok(())
@@ -115,8 +107,10 @@ impl Lab {
         let folder = NodeFolder::new(&self.options.data_dir, port);
         let events = self.events.clone();
         let on_event = Box::new(move |event| events.send(generation, node, event));
-        let started =
-            folder.set_master(master_port).and_then(|()| self.runner.start(folder.config_file(), on_event));
+        let asks = self.asks_before_wipe.get();
+        let started = folder
+            .set_master(master_port)
+            .and_then(|()| self.runner.start(folder.config_file(), asks, on_event));
         match started {
             Ok(handle) => {
                 if let (true, Some(master)) = (deposed, master) {
@@ -292,6 +286,7 @@ impl Lab {
             NodeEvent::Role { role: NodeRole::Replica { host, port }, .. } => {
                 self.on_replica(node, &host, port);
             }
+            NodeEvent::Link(LinkPhase::AskWipe { keys, offered }) => self.on_ask_wipe(node, keys, offered),
             NodeEvent::Log { .. } => return,
             _ => {}
         }

@@ -26,6 +26,7 @@ pub mod recording;
 mod runner;
 mod thread;
 mod topology;
+mod wipe_guard;
 mod words;
 mod workload;
 

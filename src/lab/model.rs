@@ -24,6 +24,7 @@ pub use node::{Feed, History, Life, Link, NodeModel, Point};
 pub use sync::{PhaseSpan, SyncEnd, SyncRecord, SyncStep};
 pub use timeline::{EntryKind, Timeline, node_of};
 
+use crate::node::LinkPhase;
 use crate::replication::{FullReason, PsyncVerdict};
 
 use super::{
@@ -90,6 +91,8 @@ pub struct LabModel {
     pub notices: VecDeque<Notice>,
     /// Notices ever raised; a window compares it with what it has shown.
     pub notices_raised: u64,
+    /// Replicas ask before an emptied master takes their data from them.
+    pub asks_before_wipe: bool,
     /// The last start found its ports taken; nothing runs because of it.
     pub ports_taken: Option<PortsTaken>,
     next_sync: u64,
@@ -143,6 +146,17 @@ pub struct PortsTaken {
     pub offer: u16,
 }
 
+/// A replica that keeps its data until the user has decided.
+#[derive(Debug, Clone, Copy)]
+pub struct Asking<'a> {
+    /// Who asks.
+    pub node: &'a NodeModel,
+    /// Keys that it has.
+    pub keys: u64,
+    /// Keys that its master has, under another history.
+    pub offered: u64,
+}
+
 /// How far a replica is behind: three figures that are easily mistaken for each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Behind {
@@ -170,6 +184,14 @@ impl LabModel {
     /// Folds one entry of the journal in. Entries come in the order of their `seq`.
     pub fn fold(&mut self, entry: &Entry) {
         fold::fold(self, entry);
+    }
+
+    /// Replicas that ask whether their master may take their data from them, by identity.
+    pub fn asking(&self) -> impl Iterator<Item = Asking<'_>> {
+        self.nodes.values().filter_map(|node| match node.link?.phase {
+            LinkPhase::AskWipe { keys, offered } if node.is_running() => Some(Asking { node, keys, offered }),
+            _ => None,
+        })
     }
 
     /// Whether there is a cluster: planned, running, or with all its nodes down.

@@ -31,7 +31,7 @@ struct Process {
 }
 
 impl Runner for RedisServers {
-    fn start(&self, config_file: PathBuf, on_event: OnEvent) -> io::Result<Box<dyn RunningNode>> {
+    fn start(&self, config_file: PathBuf, _: bool, on_event: OnEvent) -> io::Result<Box<dyn RunningNode>> {
         let started = Instant::now();
         let mut child = Command::new("redis-server").arg(&config_file).stdout(Stdio::piped()).spawn()?;
         let pid = child.id();
@@ -127,6 +127,8 @@ impl RunningNode for Process {
             self.tell(NodeEvent::LinkCut(false));
         }
     }
+    fn ask_before_wipe(&self, _: bool) {}
+    fn let_wipe(&self) {}
     fn join(&mut self, timeout: Duration) -> bool {
         let deadline = Instant::now() + timeout;
         while self.reader.as_ref().is_some_and(|reader| !reader.is_finished()) {

@@ -14,7 +14,12 @@ pub(super) type OnEvent = Box<dyn FnMut(NodeEvent) + Send>;
 /// Starts nodes of one kind.
 pub(super) trait Runner: Send {
     /// Starts the node that this redis.conf describes.
-    fn start(&self, config_file: PathBuf, on_event: OnEvent) -> io::Result<Box<dyn RunningNode>>;
+    fn start(
+        &self,
+        config_file: PathBuf,
+        asks_before_wipe: bool,
+        on_event: OnEvent,
+    ) -> io::Result<Box<dyn RunningNode>>;
 }
 
 /// A node that was started. Dropping it kills the node.
@@ -25,6 +30,8 @@ pub(super) trait RunningNode: Send {
     fn thaw(&self);
     fn begin_fault(&self, fault: Fault);
     fn end_fault(&self, kind: FaultKind);
+    fn ask_before_wipe(&self, asks: bool);
+    fn let_wipe(&self);
     /// Waits until it is gone; `false` if `timeout` passed first.
     fn join(&mut self, timeout: Duration) -> bool;
 }
@@ -33,8 +40,14 @@ pub(super) trait RunningNode: Send {
 pub(super) struct Embedded;
 
 impl Runner for Embedded {
-    fn start(&self, config_file: PathBuf, on_event: OnEvent) -> io::Result<Box<dyn RunningNode>> {
-        let options = NodeOptions { config_file: Some(config_file), ..NodeOptions::default() };
+    fn start(
+        &self,
+        config_file: PathBuf,
+        asks_before_wipe: bool,
+        on_event: OnEvent,
+    ) -> io::Result<Box<dyn RunningNode>> {
+        let options =
+            NodeOptions { config_file: Some(config_file), asks_before_wipe, ..NodeOptions::default() };
         Ok(Box::new(NodeHandle::start(options, on_event)?))
     }
 }
@@ -57,6 +70,12 @@ impl RunningNode for NodeHandle {
     }
     fn end_fault(&self, kind: FaultKind) {
         NodeHandle::end_fault(self, kind);
+    }
+    fn ask_before_wipe(&self, asks: bool) {
+        NodeHandle::ask_before_wipe(self, asks);
+    }
+    fn let_wipe(&self) {
+        NodeHandle::let_wipe(self);
     }
     fn join(&mut self, timeout: Duration) -> bool {
         NodeHandle::join(self, timeout)

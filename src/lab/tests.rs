@@ -34,7 +34,8 @@ impl Bench {
 
     fn with_runner(ports: u16, runner: Box<dyn Runner>) -> Self {
         let data_dir = tempfile::tempdir().unwrap();
-        let options = LabOptions { data_dir: data_dir.path().to_owned(), keep_data: false };
+        let options =
+            LabOptions { data_dir: data_dir.path().to_owned(), keep_data: false, asks_before_wipe: true };
         let parts = start_with(|| {}, options, runner).unwrap();
         Self { parts, seen: Vec::new(), port: free_block(ports), data_dir }
     }

@@ -45,6 +45,9 @@ pub struct LabOptions {
     /// A new cluster loads the data that its folders hold; otherwise old data is set aside (`dump.rdb.previous`)
     /// and the cluster begins empty.
     pub keep_data: bool,
+    /// Replicas keep their data and ask, when their master comes back without them ([`LabCommand::AskBeforeWipe`]).
+    /// Without anybody who could answer they do as Redis' do.
+    pub asks_before_wipe: bool,
 }
 
 /// Ends of a lab that a window or a terminal holds.

@@ -20,6 +20,8 @@ pub struct NodeOptions {
     pub directives: Vec<(String, String)>,
     /// Lines go to stdout in Redis' format (`repliscope server`), or only to events.
     pub log_to_stdout: bool,
+    /// See [`NodeHandle::ask_before_wipe`]; Redis does not ask.
+    pub asks_before_wipe: bool,
 }
 
 /// What a handle asks of its node.
@@ -34,6 +36,8 @@ pub(super) enum Message {
     Thaw,
     BeginFault(Fault),
     EndFault(FaultKind),
+    AskBeforeWipe(bool),
+    LetWipe,
 }
 
 /// Wakes the node's thread when a message is there.
@@ -132,6 +136,17 @@ impl NodeHandle {
     /// Cuts (or heals) the link to this node's master: the socket is dropped and connects fail.
     pub fn cut_link(&self, cut: bool) {
         if cut { self.begin_fault(Fault::Cut) } else { self.end_fault(FaultKind::Cut) }
+    }
+
+    /// Whether a replica keeps its data and asks, when the master that it follows comes back under another history
+    /// with less than half of them: [`LinkPhase::AskWipe`](super::LinkPhase::AskWipe) tells that it waits.
+    pub fn ask_before_wipe(&self, asks: bool) {
+        self.send(Message::AskBeforeWipe(asks));
+    }
+
+    /// The user's word: the replica takes the snapshot that it waits with.
+    pub fn let_wipe(&self) {
+        self.send(Message::LetWipe);
     }
 
     /// Waits until the thread is gone; `false` if `timeout` passed first.

@@ -192,6 +192,14 @@ pub enum LinkPhase {
         /// Keys in all.
         keys_total: u64,
     },
+    /// The data set is complete and waits for the user's word: its master came back with far less than this node has,
+    /// under another history. The old data serves meanwhile.
+    AskWipe {
+        /// Keys of this node, which would be gone.
+        keys: u64,
+        /// Keys that the master has.
+        offered: u64,
+    },
     /// The stream flows.
     Streaming,
 }

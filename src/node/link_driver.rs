@@ -379,6 +379,7 @@ impl Driver {
             upstream.applied = Applied::new(offset, db);
             upstream.read_offset = offset + self.buffer.len() as u64;
             upstream.down_since = None;
+            upstream.may_wipe = false;
             upstream.client = Some(Rc::clone(&client));
         }
         let mut session = Session::new(client, true);

@@ -52,7 +52,11 @@ impl Driver {
     /// Takes a snapshot in, and tells the state machine how that ended.
     pub(super) async fn receive_snapshot(&mut self, form: SnapshotForm) {
         match self.take_snapshot_in(form).await {
-            Some(Ok((loaded, bytes))) => self.swap_in(loaded, bytes),
+            Some(Ok((loaded, bytes))) => {
+                if self.may_replace(&loaded).await {
+                    self.swap_in(loaded, bytes);
+                }
+            }
             Some(Err(reason)) => {
                 self.warn_of_snapshot(&reason);
                 self.tell(LinkEvent::SnapshotFailed(reason));
@@ -176,7 +180,7 @@ impl Driver {
     }
 
     /// The connection is gone, or about to be closed: no data set of it may be swapped in any more.
-    fn is_winding_up(&self) -> bool {
+    pub(super) fn is_winding_up(&self) -> bool {
         self.stream.is_none() || !self.actions.is_empty()
     }
 

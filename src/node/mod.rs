@@ -22,6 +22,7 @@
 //! | `aof`, `aof_rewrite`, `aof_load` | the append-only file: appended to and synced, rewritten, loaded |
 //! | `upstream`, `link_driver`, `link_transfer`, `apply` | replica side: the link, its snapshot, its stream executed |
 //! | `loading` | the data at the start, while the node answers already |
+//! | `wipe_guard` | an emptied master does not take the data of its replicas unasked |
 //! | `own_expires` | keys with an expiry that were made on a writable replica |
 //! | `fault`, `link_faults`, `wire`, `lane` | what can be wrong, and what that does to a link |
 //! | `failover`, `shutdown` | the role is handed over; the node ends when its replicas have everything |
@@ -90,6 +91,7 @@ mod transaction;
 #[cfg(unix)]
 mod unix_socket;
 mod upstream;
+mod wipe_guard;
 mod wire;
 
 pub use config::Config;

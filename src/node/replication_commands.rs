@@ -138,7 +138,7 @@ impl Node {
             self.backlog.is_some().then(|| self.ledger().own())
         };
         self.disconnect_blocked();
-        self.start_upstream(host, port, held);
+        self.start_upstream(host, port, held, true);
         self.settle_role();
     }
 
@@ -149,7 +149,7 @@ impl Node {
         self.end_upstream();
         let id = self.random_replid();
         self.ledger().leave_history(id);
-        self.start_upstream(host, port, None);
+        self.start_upstream(host, port, None, true);
         self.settle_role();
     }
 

@@ -176,7 +176,7 @@ impl Node {
         self.emit(NodeEvent::Ready { port, run_id, keys_loaded, took: begun.elapsed() });
         if let Some((host, port)) = self.config.replicaof.clone() {
             let held = self.restored.then(|| self.ledger().own());
-            self.start_upstream(host, port, held);
+            self.start_upstream(host, port, held, false);
         }
         // Not before: a replica that calls itself a master for an instant would be taken for one.
         self.settle_role();
@@ -207,6 +207,8 @@ async fn obey(
                 }
                 Message::BeginFault(fault) => shared.borrow_mut().begin_fault(fault),
                 Message::EndFault(kind) => shared.borrow_mut().end_fault(kind),
+                Message::AskBeforeWipe(asks) => shared.borrow_mut().ask_before_wipe(asks),
+                Message::LetWipe => shared.borrow_mut().let_wipe(),
                 Message::Freeze => {
                     shared.borrow_mut().emit(NodeEvent::Frozen);
                     // The whole thread waits: nothing is served, all sockets stay open.
@@ -291,6 +293,7 @@ fn create(
         feeds: BTreeMap::new(),
         snapshot: super::full_sync::SyncState::default(),
         upstream: None,
+        asks_before_wipe: options.asks_before_wipe,
         link_faults: super::link_faults::LinkFaults::default(),
         listening: super::listener::Listening::default(),
         clients: BTreeMap::new(),

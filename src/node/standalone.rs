@@ -14,7 +14,7 @@ const HOLD_SESSION: Duration = Duration::from_secs(4);
 pub fn serve(args: &[String]) -> ExitCode {
     let (config_file, directives) = parse_command_line(args);
     let (ended, mut end) = tokio::sync::mpsc::unbounded_channel();
-    let options = NodeOptions { config_file, directives, log_to_stdout: true };
+    let options = NodeOptions { config_file, directives, log_to_stdout: true, asks_before_wipe: false };
     let started = NodeHandle::start(options, move |event| {
         if let NodeEvent::Stopped(reason) = event {
             // The receiver goes only when the process does.

@@ -110,6 +110,8 @@ pub(super) struct Node {
     pub(super) feeds: BTreeMap<ClientId, Feed>,
     pub(super) snapshot: super::full_sync::SyncState,
     pub(super) upstream: Option<Upstream>,
+    /// See [`NodeHandle::ask_before_wipe`](super::NodeHandle::ask_before_wipe).
+    pub(super) asks_before_wipe: bool,
     pub(super) link_faults: super::link_faults::LinkFaults,
     pub(super) listening: super::listener::Listening,
     pub(super) clients: BTreeMap<ClientId, Rc<Client>>,

@@ -41,6 +41,8 @@ pub(super) struct Upstream {
     pub(super) lost: Option<String>,
     /// The socket of the connection, as long as the driver has one: to end it without waiting for the driver's turn.
     pub(super) socket: Option<socket2::Socket>,
+    /// The user has said that what this node has may go: see `wipe_guard`.
+    pub(super) may_wipe: bool,
     wake: Rc<Notify>,
     task: Option<AbortHandle>,
 }
@@ -125,8 +127,15 @@ impl Node {
         Some(Continued { replid, offset, db: upstream.applied.db() })
     }
 
-    /// Begins to follow `host:port`; `left` is where a partial resync may go on.
-    pub(super) fn start_upstream(&mut self, host: String, port: u16, left: Option<Continued>) {
+    /// Begins to follow `host:port`; `left` is where a partial resync may go on, `may_wipe` that its data may replace ours
+    /// unasked.
+    pub(super) fn start_upstream(
+        &mut self,
+        host: String,
+        port: u16,
+        left: Option<Continued>,
+        may_wipe: bool,
+    ) {
         let config = self.link_config();
         self.random = self.random.wrapping_add(1);
         let generation = self.random();
@@ -147,6 +156,7 @@ impl Node {
             ack_wanted: false,
             lost: None,
             socket: None,
+            may_wipe,
             wake: Rc::new(Notify::new()),
             task: None,
         };

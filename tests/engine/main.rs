@@ -28,3 +28,4 @@ mod shutdown;
 mod stats;
 mod transactions;
 mod up;
+mod wipe_guard;

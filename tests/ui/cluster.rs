@@ -2,6 +2,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, bounded};
@@ -11,7 +12,7 @@ use egui_kittest::kittest::Queryable;
 use repliscope::app::{App, LabClient};
 use repliscope::lab::model::{LabModel, Life, NodeModel, SyncEnd};
 use repliscope::lab::recording::read_recording;
-use repliscope::lab::{LabCommand, LabHandle, LabOptions, ports, start};
+use repliscope::lab::{LabCommand, LabHandle, LabOptions, Preset, ports, start};
 use repliscope::node::StopReason;
 use repliscope::protocol::frame::{Frame, FrameDecoder, FrameLimits};
 
@@ -34,7 +35,8 @@ impl Live {
     fn new() -> Self {
         let data = tempfile::tempdir().unwrap();
         let (wake, woken) = bounded(1);
-        let options = LabOptions { data_dir: data.path().to_owned(), keep_data: false };
+        let options =
+            LabOptions { data_dir: data.path().to_owned(), keep_data: false, asks_before_wipe: true };
         let parts = start(move || _ = wake.try_send(()), options).unwrap();
         let client = LabClient::new(parts.entries, parts.commands);
         let window = Harness::builder()
@@ -42,8 +44,10 @@ impl Live {
             .with_step_dt(1.0 / 60.0)
             .with_max_steps(12)
             .build_eframe(move |cc| App::new(&cc.egui_ctx, client));
-        // Below the ports that the system gives to clients, and elsewhere for each process that tests.
-        let after = 12_000 + (std::process::id() % 18_000) as u16;
+        // Below the ports that the system gives to clients, and elsewhere for each process and each test of it.
+        static LABS: AtomicU16 = AtomicU16::new(0);
+        let after =
+            12_000 + (std::process::id() % 17_000) as u16 + 100 * LABS.fetch_add(1, Ordering::Relaxed);
         let first = ports::next_free_block(after, 3, &[]).unwrap();
         Self { window, lab: parts.handle, woken, ports: [first, first + 1, first + 2], data }
     }
@@ -126,6 +130,44 @@ fn figure(port: u16, field: &str) -> u64 {
     let info = String::from_utf8(info).unwrap();
     let value = info.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
     value.unwrap_or_else(|| panic!("{field} in {info}")).trim().parse().unwrap()
+}
+
+#[test]
+fn an_emptied_master_is_a_question_and_a_click_on_promote_keeps_the_data() {
+    let mut live = Live::new();
+    let [old, new, other] = live.ports;
+    live.window.state_mut().ask(LabCommand::StartCluster { preset: Preset::Star { replicas: 2 }, port: old });
+    live.until("both links", |live| live.follows(new, old) && live.follows(other, old));
+    ask(old, "SET kept value");
+    let value = Frame::Bulk(b"value".to_vec());
+    live.until("the write at both", |_| {
+        [new, other].map(|port| ask(port, "GET kept")) == [value.clone(), value.clone()]
+    });
+
+    let master = live.node(old).unwrap().id;
+    live.window.state_mut().ask(LabCommand::Kill(master));
+    live.until("the end of the master", |live| live.node(old).is_some_and(|node| !node.is_running()));
+    live.window.state_mut().ask(LabCommand::Start(master));
+    let title = format!("Replace the data of {old}'s replicas?");
+    live.until("the question", |live| live.window.query_by_label(&title).is_some());
+    live.until("both replicas", |live| live.window.state().model().asking().count() == 2);
+    live.click("Decide later");
+    assert!(live.window.query_by_label(&title).is_none(), "it is asked once");
+    live.click(&format!("Node {other}"));
+    live.click(&format!("Replace its data {other}"));
+    live.window.get_by_label(&format!("Replace the data of {other}?"));
+    live.click("Replace its data");
+    live.until("the one that was let go", |live| live.follows(other, old));
+    assert_eq!(ask(other, "GET kept"), Frame::Null);
+
+    live.click(&format!("Node {new}"));
+    live.click(&format!("Promote {new}"));
+    live.click("Promote it");
+    live.until("the data everywhere", |live| live.follows(old, new) && live.follows(other, new));
+    for port in live.ports {
+        assert_eq!(ask(port, "GET kept"), value);
+    }
+    assert!(live.lab.shutdown(Duration::from_secs(3)), "the lab did not end");
 }
 
 #[test]

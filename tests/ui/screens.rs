@@ -109,6 +109,17 @@ fn after_failover() {
         bench.window.remove_cursor();
     });
     let mut story = streaming(20.0);
+    story.kill(7001);
+    story.up(7001);
+    story.ask_wipe(7002, 98_304);
+    story.ask_wipe(7003, 98_298);
+    both_themes_and_sizes(&story, "ask-wipe", |_| {});
+    both_themes_and_sizes(&story, "ask-wipe-later", |bench| {
+        bench.click("Decide later");
+        bench.click("Node 7002");
+        bench.window.remove_cursor();
+    });
+    let mut story = streaming(20.0);
     let target = ("127.0.0.1".to_owned(), 7002);
     let reason = "Replica never caught up before timeout".to_owned();
     for event in [

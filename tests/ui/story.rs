@@ -219,6 +219,17 @@ impl Story {
         (it.offset, it.replid, it.replid2, it.flows) = (from.offset, from.replid, from.replid2, true);
     }
 
+    /// The master came back without data, and the replica holds its snapshot back.
+    pub(crate) fn ask_wipe(&mut self, port: u16, keys: u64) {
+        let master = self.nodes[&port].master.unwrap();
+        self.handshake(port);
+        let outcome = SyncOutcome::Full { replid: replid(9), offset: 0 };
+        self.node(port, NodeEvent::SyncDecided { asked: None, outcome });
+        self.node(port, NodeEvent::Link(LinkPhase::AskWipe { keys, offered: 0 }));
+        let text = format!("{port} keeps its {keys} keys: {master} came back with 0 under another history");
+        self.notice(NoticeLevel::Warning, Some(port), &text);
+    }
+
     /// Writes it as a recording.
     pub(crate) fn save(&self, path: &std::path::Path) {
         let entries: Vec<_> = self.entries.iter().cloned().map(std::sync::Arc::new).collect();

@@ -44,6 +44,15 @@ fn header(ui: &mut Ui, cx: &mut Cx<'_>, node: &NodeModel) {
         }
         _ => {}
     }
+    if let Some(asking) = cx.model.asking().find(|asking| asking.node.id == node.id) {
+        let text = format!(
+            "Its master came back with {} keys under another history. This node keeps its {} until you promote it or \
+             have its data replaced.",
+            format::number(asking.offered),
+            format::number(asking.keys)
+        );
+        ui.label(RichText::new(text).color(tokens.warn));
+    }
     let endpoint = node_actions::endpoint(node);
     ui.horizontal_wrapped(|ui| {
         ui.label(RichText::new(&endpoint).monospace());

@@ -4,8 +4,9 @@ use eframe::egui::{Button, RichText, Ui};
 
 use super::Cx;
 use crate::app::actions::Action;
-use crate::lab::model::{LabModel, NodeModel};
+use crate::lab::model::{LabModel, Link, NodeModel};
 use crate::lab::{LabCommand, NodeId};
+use crate::node::LinkPhase;
 use crate::replication::PsyncVerdict;
 
 /// What the dialog of faults is for.
@@ -60,6 +61,13 @@ pub(crate) fn of(node: &NodeModel) -> Vec<NodeAction> {
             LabCommand::Freeze(id),
             "Let it stand still with its sockets open, as SIGSTOP does",
             only_running,
+        ));
+    }
+    if matches!(node.link, Some(Link { phase: LinkPhase::AskWipe { .. }, .. })) {
+        list.push(NodeAction::new(
+            LabCommand::LetWipe(id),
+            "Its master came back with far less: take that in place of what it has",
+            only_awake,
         ));
     }
     list.push(NodeAction::new(

@@ -208,5 +208,6 @@ fn step_colour(step: SyncStep, tokens: &Tokens) -> Color32 {
         SyncStep::WaitSnapshot => tokens.warn,
         SyncStep::Transfer => tokens.accent,
         SyncStep::Load => tokens.good,
+        SyncStep::AskWipe => tokens.bad,
     }
 }

@@ -121,6 +121,7 @@ impl Node {
                     LinkPhase::WaitSnapshot => "replica, waits for a snapshot",
                     LinkPhase::Transfer { .. } => "replica, receives a snapshot",
                     LinkPhase::Load { .. } => "replica, loads a snapshot",
+                    LinkPhase::AskWipe { .. } => "replica, asks before its data is replaced",
                     LinkPhase::Streaming => "replica, streaming",
                     _ => return,
                 };

@@ -98,7 +98,7 @@ fn a_taken_port_is_named_with_its_holder_and_the_next_free_block() {
 struct Refusing;
 
 impl Runner for Refusing {
-    fn start(&self, _: PathBuf, _: OnEvent) -> io::Result<Box<dyn RunningNode>> {
+    fn start(&self, _: PathBuf, _: bool, _: OnEvent) -> io::Result<Box<dyn RunningNode>> {
         Err(io::ErrorKind::Unsupported.into())
     }
 }

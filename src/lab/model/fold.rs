@@ -127,6 +127,7 @@ fn apply(model: &mut LabModel, at: Duration, event: &Event) {
             model.faults.began(FaultSpan { node, fault, begun: at, lasts, ended: None });
         }
         Event::FaultEnded { node, kind, how } => model.faults.ended(*node, *kind, at, *how),
+        Event::AsksBeforeWipe(asks) => model.asks_before_wipe = *asks,
         // Told on the timeline; whom it concerned tells the rest.
         Event::TimeGap(_) | Event::FaultBegun { .. } => {}
         Event::Promotion { node, step, after } => promotion(model, at, *node, step, *after),

@@ -25,6 +25,8 @@ pub enum SyncStep {
     Transfer,
     /// The new data set is completed and swapped in.
     Load,
+    /// It would take most of the replica's data: the user's word is awaited.
+    AskWipe,
 }
 
 impl SyncStep {
@@ -40,6 +42,7 @@ impl SyncStep {
             LinkPhase::WaitSnapshot => Some(Self::WaitSnapshot),
             LinkPhase::Transfer { .. } => Some(Self::Transfer),
             LinkPhase::Load { .. } => Some(Self::Load),
+            LinkPhase::AskWipe { .. } => Some(Self::AskWipe),
         }
     }
 }
@@ -187,7 +190,7 @@ impl SyncRecord {
                 span.bytes_total = total;
                 span.keys = keys;
             }
-            LinkPhase::Load { keys, .. } => span.keys = keys,
+            LinkPhase::Load { keys, .. } | LinkPhase::AskWipe { offered: keys, .. } => span.keys = keys,
             _ => {}
         }
     }

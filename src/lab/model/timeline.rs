@@ -66,6 +66,7 @@ impl EntryKind {
             | Event::Answering { .. }
             | Event::Silent { .. }
             | Event::TimeGap(_)
+            | Event::AsksBeforeWipe(_)
             | Event::Sample { .. } => Self::Life,
             Event::Promotion { .. } => Self::Role,
             Event::FaultBegun { .. } | Event::FaultEnded { .. } => Self::Fault,
@@ -173,6 +174,7 @@ pub fn node_of(event: &Event) -> Option<NodeId> {
             | Ask::Promote(node)
             | Ask::ReplicaOf { node, .. }
             | Ask::CutLink(node)
+            | Ask::LetWipe(node)
             | Ask::HealLink(node)
             | Ask::BeginFault { node, .. }
             | Ask::HealFault { node, .. }

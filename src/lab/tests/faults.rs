@@ -74,7 +74,7 @@ fn a_cut_survives_a_restart_until_it_is_healed() {
 struct Stubborn;
 
 impl Runner for Stubborn {
-    fn start(&self, _: PathBuf, _: OnEvent) -> io::Result<Box<dyn RunningNode>> {
+    fn start(&self, _: PathBuf, _: bool, _: OnEvent) -> io::Result<Box<dyn RunningNode>> {
         Ok(Box::new(Self))
     }
 }
@@ -86,6 +86,8 @@ impl RunningNode for Stubborn {
     fn thaw(&self) {}
     fn begin_fault(&self, _: Fault) {}
     fn end_fault(&self, _: FaultKind) {}
+    fn ask_before_wipe(&self, _: bool) {}
+    fn let_wipe(&self) {}
     fn join(&mut self, timeout: Duration) -> bool {
         std::thread::sleep(timeout);
         false
@@ -237,5 +239,47 @@ fn a_reset_without_a_time_happens_once() {
     });
     bench.ask(LabCommand::ClearFaults);
     bench.notice(from, "There is no fault to clear");
+    bench.end();
+}
+
+#[test]
+fn replicas_of_an_emptied_master_ask_and_the_users_word_is_passed_on() {
+    let mut bench = with_nodes_of_our_own(3);
+    let ports = [bench.port, bench.port + 1, bench.port + 2, bench.port + 3];
+    let lose_the_master = |bench: &mut Bench, master: u16| {
+        let from = bench.now();
+        bench.ask(LabCommand::Kill(NodeId(master)));
+        bench.node_event(from, master, "gone", |event| matches!(event, NodeEvent::Stopped(_)));
+        bench.ask(LabCommand::Start(NodeId(master)));
+        from
+    };
+    redis(ports[0], &["MSET", "a", "1", "b", "2", "c", "3"]);
+    for port in &ports[1..] {
+        bench.until_redis(*port, &["DBSIZE"], "3");
+    }
+    let from = lose_the_master(&mut bench, 1);
+    for node in ["n2", "n3", "n4"] {
+        bench.notice(from, &format!("{node} keeps its 3 keys: n1 came back with 0"));
+    }
+    bench.ask(LabCommand::LetWipe(NodeId(4)));
+    bench.until_redis(ports[3], &["DBSIZE"], "0");
+    for port in &ports[1..3] {
+        assert_eq!(redis(*port, &["DBSIZE"]).trim(), "3");
+    }
+    // The others go on with what they have, and the emptied master follows.
+    bench.ask(LabCommand::Promote(N2));
+    for port in ports {
+        bench.until_redis(port, &["DBSIZE"], "3");
+    }
+    // Without the question a warning comes before it is too late.
+    bench.ask(LabCommand::AskBeforeWipe(false));
+    bench.until("the switch", |event| matches!(event, Event::AsksBeforeWipe(false)));
+    let from = lose_the_master(&mut bench, 2);
+    bench.notice(from, "n2 starts without data, and its replicas will copy that");
+    bench.until_redis(ports[2], &["DBSIZE"], "0");
+    bench.ask(LabCommand::Kill(NodeId(4)));
+    bench.node_event(from, 4, "gone", |event| matches!(event, NodeEvent::Stopped(_)));
+    bench.ask(LabCommand::LetWipe(NodeId(4)));
+    bench.notice(from, "n4 cannot be told");
     bench.end();
 }

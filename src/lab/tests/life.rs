@@ -102,6 +102,8 @@ fn nodes_are_added_and_removed_while_the_cluster_runs() {
     let mut bench = Bench::with_cluster(Preset::Single, 1);
     let port = bench.port;
     let from = bench.now();
+    // These are servers that do not ask.
+    bench.ask(LabCommand::AskBeforeWipe(false));
     bench.ask(LabCommand::AddNode { master: Some(NodeId(1)) });
     bench.until_redis(port, &["INFO", "replication"], "state=online");
     bench.until_after(from, "answers", |event| matches!(event, Event::Answering { node: NodeId(2) }));
