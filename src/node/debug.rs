@@ -8,6 +8,7 @@ use super::config::ProtectedAction;
 use super::dispatch::Flow;
 use super::session::Session;
 use super::state::Node;
+use super::streams::streams;
 use crate::commands::{CmdError, CmdResult};
 use crate::protocol::{Args, Replies, strict_i64};
 use crate::store::{Ttl, dataset_digest, value_digest};
@@ -73,6 +74,15 @@ impl Node {
             }
             // Large elements are kept as all others are, so there is nothing to set.
             b"quicklist-packed-threshold" if args.len() == 3 => session.out.ok(),
+            b"replicate" if args.len() >= 3 => {
+                let parts: Vec<&[u8]> = args.from(2).collect();
+                let mut streams = streams!(self);
+                // It is for replicas alone, and says no database.
+                streams.log = None;
+                let db = streams.writer.selected().unwrap_or(0);
+                streams.command(usize::from(db), &parts);
+                session.out.ok();
+            }
             b"protocol" if args.len() == 3 => show_type(&mut session.out, args.get(2))?,
             b"populate" if (3..=5).contains(&args.len()) => return self.populate(session, args),
             b"log" if args.len() == 3 => {
