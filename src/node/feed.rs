@@ -24,6 +24,8 @@ use crate::replication::{Backlog, FeedAction, FeedLimits, FeedState, MasterFeed,
 const SEND_MAX: usize = 256 * 1024;
 /// Pieces of the backlog that one system call sends at most.
 const PIECES: usize = 16;
+/// How long a replica that has all it wanted may take to close its connection.
+const CLOSES_WITHIN: Duration = Duration::from_secs(1);
 /// How often the progress of a transfer is told.
 const PROGRESS_EVERY: Duration = Duration::from_millis(100);
 
@@ -311,8 +313,14 @@ async fn send(shared: &Shared, mut writer: WriteHalf<'_>, id: ClientId) -> Strin
         let result = match work {
             Work::Bytes(bytes) => writer.write_all(&bytes).await.map(|()| count_sent(shared, bytes.len())),
             Work::Transfer(transfer) => match send_transfer(shared, &mut writer, id, transfer).await {
-                Ok(true) => Ok(()),
-                Ok(false) => return "the snapshot for the replica failed".to_owned(),
+                Ok(After::Stream) => Ok(()),
+                Ok(After::End) => {
+                    // It is closed by the other side: a close here could overtake the last bytes.
+                    let _ = writer.shutdown().await;
+                    tokio::time::sleep(CLOSES_WITHIN).await;
+                    return "it wanted nothing but the snapshot".to_owned();
+                }
+                Ok(After::Failure) => return "the snapshot for the replica failed".to_owned(),
                 Err(error) => Err(error),
             },
             Work::Stream => match send_stream(shared, &mut writer, id) {
@@ -373,13 +381,22 @@ fn send_stream(shared: &Shared, writer: &mut WriteHalf<'_>, id: ClientId) -> Sen
     }
 }
 
-/// Sends one snapshot; `false` if its source gave up.
+/// What follows the last byte of a snapshot.
+enum After {
+    Stream,
+    /// `rdb-only`: nothing.
+    End,
+    /// Its source gave up before.
+    Failure,
+}
+
+/// Sends one snapshot.
 async fn send_transfer(
     shared: &Shared,
     writer: &mut WriteHalf<'_>,
     id: ClientId,
     mut transfer: Transfer,
-) -> std::io::Result<bool> {
+) -> std::io::Result<After> {
     let mut sent = 0;
     let mut told: Option<std::time::Instant> = None;
     {
@@ -399,7 +416,7 @@ async fn send_transfer(
         node.stats.net_output += chunk.len() as u64;
         node.stats.repl_output += chunk.len() as u64;
         let since_start = node.clock.since_start();
-        let Some(feed) = node.feeds.get_mut(&id) else { return Ok(false) };
+        let Some(feed) = node.feeds.get_mut(&id) else { return Ok(After::Failure) };
         feed.core.transfer_went_on(since_start);
         if told.is_none_or(|told| now - told >= PROGRESS_EVERY) {
             told = Some(now);
@@ -410,16 +427,16 @@ async fn send_transfer(
         }
     }
     if !transfer.progress.is_complete() {
-        return Ok(false);
+        return Ok(After::Failure);
     }
     let mut node = shared.borrow_mut();
     let node = &mut *node;
     let now = node.clock.since_start();
-    let Some(feed) = node.feeds.get_mut(&id) else { return Ok(false) };
+    let Some(feed) = node.feeds.get_mut(&id) else { return Ok(After::Failure) };
     let port = feed.port();
     let (keys, keys_total) = transfer.progress.keys();
     feed.core.transfer_done(now);
-    let streams = feed.core.streams();
+    let (streams, is_over) = (feed.core.streams(), feed.core.options().rdb_only);
     node.emit(NodeEvent::Feed {
         replica_port: port,
         phase: FeedPhase::SendSnapshot { sent, total: Some(sent), keys, keys_total },
@@ -428,5 +445,5 @@ async fn send_transfer(
     if streams {
         node.feed_online(id);
     }
-    Ok(true)
+    Ok(if is_over { After::End } else { After::Stream })
 }

@@ -14,10 +14,11 @@ use tokio::sync::mpsc;
 
 use super::client::ClientId;
 use super::event::{FeedPhase, NodeEvent, SnapshotTarget};
-use super::feed::Transfer;
+use super::feed::{Feed, Transfer};
 use super::snapshot::{Job, Outcome, Progress, on_thread};
 use super::state::{Node, Shared};
-use crate::replication::{EOF_MARK_LEN, FeedState, ReplId, Transport, full_resync_line};
+use crate::replication::{EOF_MARK_LEN, FeedState, ReplId, SnapshotFilter, Transport, full_resync_line};
+use crate::store::Store;
 
 /// Chunks that wait between the encoder and the sockets.
 const CHUNKS_WAITING: usize = 8;
@@ -100,20 +101,32 @@ impl Node {
     /// Whether the replicas that wait can get the snapshot straight from memory. Others need not wait for company: the
     /// file is made at once, and those who come later get it too.
     fn syncs_diskless(&self) -> bool {
+        if self.wanted_filter() != SnapshotFilter::Everything {
+            return true;
+        }
         let takes = |id: &ClientId| self.feeds.get(id).is_some_and(|feed| feed.core.options().capa_eof);
         self.config.repl_diskless_sync && self.waiting_feeds().iter().all(takes)
     }
 
+    /// Those that wait for the next snapshot: all of them want the same of it. Others come after them.
     fn waiting_feeds(&self) -> Vec<ClientId> {
-        let waiting = |feed: &super::feed::Feed| {
-            feed.core.state() == FeedState::WaitSnapshot && feed.core.cursor().is_none()
-        };
-        self.feeds.iter().filter(|(_, feed)| waiting(feed)).map(|(id, _)| *id).collect()
+        let wanted = self.wanted_filter();
+        let fits = |feed: &Feed| is_waiting(feed) && feed.core.options().filter == wanted;
+        self.feeds.iter().filter(|(_, feed)| fits(feed)).map(|(id, _)| *id).collect()
+    }
+
+    /// Which part of the data set the next snapshot is to hold: as the replica wants it that came first.
+    fn wanted_filter(&self) -> SnapshotFilter {
+        let first = self.feeds.values().find(|feed| is_waiting(feed));
+        first.map_or(SnapshotFilter::Everything, |feed| feed.core.options().filter)
     }
 
     /// A further replica gets the disk-based snapshot that is being made.
     fn join_running(&mut self) {
         let Some(running) = &self.snapshot.running else { return };
+        if self.wanted_filter() != SnapshotFilter::Everything {
+            return;
+        }
         let offset = running.offset;
         let waiting = self.waiting_feeds();
         for id in waiting {
@@ -145,7 +158,8 @@ impl Node {
             self.snapshot.waiting_since = None;
             return;
         }
-        let diskless = self.syncs_diskless();
+        // Before they are granted: who is left waiting then may want something else.
+        let (diskless, filter) = (self.syncs_diskless(), self.wanted_filter());
         if !diskless && self.writes_file() {
             // The timer tries again when the file is free.
             return;
@@ -158,7 +172,13 @@ impl Node {
         }
         // The snapshot's reader has selected nothing.
         self.writer.force_select();
-        let reader = self.begin_snapshot();
+        let reader = match filter {
+            SnapshotFilter::Everything => self.begin_snapshot(),
+            // There are no functions here: what is left is empty.
+            SnapshotFilter::Functions | SnapshotFilter::Nothing => {
+                Store::new(self.config.databases as usize, 0).begin_snapshot()
+            }
+        };
         let progress = Progress::new(reader.keys());
         let abandoned = Arc::new(AtomicBool::new(false));
         self.snapshot.generation += 1;
@@ -227,6 +247,11 @@ impl Node {
             self.sync_wanted();
         }
     }
+}
+
+/// It waits for a snapshot that has not begun.
+fn is_waiting(feed: &Feed) -> bool {
+    feed.core.state() == FeedState::WaitSnapshot && feed.core.cursor().is_none()
 }
 
 /// Encodes straight to the sockets of the replicas in `ids`.
@@ -306,9 +331,8 @@ async fn run_disk(shared: Shared, job: Job, path: PathBuf, generation: u64, begu
     });
     let mut node = shared.borrow_mut();
     let waiting: Vec<ClientId> = {
-        let granted = |feed: &super::feed::Feed| {
-            feed.core.state() == FeedState::WaitSnapshot && feed.core.cursor().is_some()
-        };
+        let granted =
+            |feed: &Feed| feed.core.state() == FeedState::WaitSnapshot && feed.core.cursor().is_some();
         node.feeds.iter().filter(|(_, feed)| granted(feed)).map(|(id, _)| *id).collect()
     };
     match opened {

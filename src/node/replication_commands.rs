@@ -12,8 +12,8 @@ use super::upstream::Held;
 use crate::commands::{CmdError, CmdResult};
 use crate::protocol::{Args, strict_i64};
 use crate::replication::{
-    Acked, Ledger, MasterFeed, MinReplicas, PsyncRequest, PsyncVerdict, ReplId, Replconf, continue_line,
-    count_acked, count_good, judge,
+    Acked, Ledger, MasterFeed, MinReplicas, PsyncRequest, PsyncVerdict, ReplId, Replconf, SnapshotFilter,
+    continue_line, count_acked, count_good, judge,
 };
 
 impl Node {
@@ -275,6 +275,11 @@ impl Node {
         }
         if !session.out.is_empty() {
             return Err(CmdError::text("ERR SYNC and PSYNC are invalid with pending output"));
+        }
+        let wanted = &session.replica_options;
+        if wanted.filter != SnapshotFilter::Everything && !wanted.capa_eof {
+            // The file of a disk-based sync is that of the whole data set.
+            return Err(CmdError::text("ERR Filtered replica requires EOF capability"));
         }
         let asked = if is_psync {
             let Some(asked) = PsyncRequest::parse(args.get(1), args.get(2)) else {

@@ -102,6 +102,52 @@ fn a_replica_that_asks_for_keys_loses_its_link() {
 }
 
 #[test]
+fn a_replica_that_wants_nothing_but_a_snapshot_gets_that_and_the_end() {
+    // As redis-cli --rdb and --functions-rdb ask, and beside each other: what they want is not the same.
+    for kind in [Kind::Node, Kind::Redis] {
+        if kind == Kind::Redis && super::support::missing("redis-server") {
+            return;
+        }
+        let master = Server::start(kind, &["repl-diskless-sync-delay 0"]);
+        for n in 0..100 {
+            master.ask(&format!("SET key:{n} value"));
+        }
+        let mut links: Vec<Client> = ["", "rdb-filter-only functions", "rdb-filter-only "]
+            .iter()
+            .map(|filter| {
+                let mut link = master.client();
+                let mut words = vec!["REPLCONF", "capa", "eof", "rdb-only", "1"];
+                words.extend(filter.split(' ').filter(|_| !filter.is_empty()));
+                assert_eq!(link.ask(&words).text(), "OK", "{filter}");
+                link.send(&command("PSYNC ? -1"));
+                link
+            })
+            .collect();
+        let snapshots: Vec<Vec<u8>> = links
+            .iter_mut()
+            .map(|link| {
+                let granted = link.line().unwrap();
+                assert!(granted.starts_with("+FULLRESYNC "), "{granted}");
+                let mut preamble = link.line().unwrap();
+                while preamble.is_empty() {
+                    preamble = link.line().unwrap();
+                }
+                let mark = preamble.strip_prefix("$EOF:").unwrap().to_owned();
+                let rest = link.until_closed();
+                rest.strip_suffix(mark.as_bytes()).expect("the mark, and nothing behind it").to_vec()
+            })
+            .collect();
+        let has_keys = |snapshot: &Vec<u8>| snapshot.windows(4).any(|part| part == b"key:");
+        assert_eq!(snapshots.iter().map(has_keys).collect::<Vec<_>>(), [true, false, false], "{kind:?}");
+        until("none is left", &[&master], || master.info("connected_slaves") == "0");
+
+        let mut link = master.client();
+        assert_eq!(link.ask(&["REPLCONF", "rdb-filter-only", "functions"]).text(), "OK");
+        assert_eq!(link.ask(&["PSYNC", "?", "-1"]).text(), "-ERR Filtered replica requires EOF capability");
+    }
+}
+
+#[test]
 fn a_replica_that_acknowledges_what_was_never_written_loses_its_link() {
     // No. 109.
     let master = Server::node(&[]);
