@@ -59,6 +59,7 @@ pub use context::{Ctx, ExpiryMode, Garbage, Stats};
 pub use dispatch::check;
 pub use effects::{AtTimeout, Effects, KeyWait, WholeDb};
 pub use error::{CmdError, CmdResult};
+pub(crate) use functions::check_source;
 pub use glob::{Case, matches as glob_matches};
 pub use keyspace_event::KeyspaceEvents;
 pub(crate) use numbers::database as database_number;

@@ -195,6 +195,8 @@ pub enum NodeCommand {
     Debug,
     Discard,
     Dump,
+    FunctionDump,
+    FunctionRestore,
     Echo,
     Exec,
     Failover,

@@ -6,10 +6,10 @@ use super::migrate::migrate;
 use super::session::Session;
 use super::state::Node;
 use crate::commands::{Access, CmdError, CmdResult, Ctx, ExpiryMode, KeyspaceEvents, NodeCommand};
-use crate::commands::{lru_clock, minutes};
-use crate::persistence::{dump_value, restore_value};
+use crate::commands::{check_source, lru_clock, minutes};
+use crate::persistence::{dump_libraries, dump_value, restore_libraries, restore_value};
 use crate::protocol::{Args, strict_i64};
-use crate::store::{Entry, Millis};
+use crate::store::{Entry, Libraries, Millis};
 
 /// How a command that works on the data set runs.
 pub(super) type DataRun = fn(&mut Ctx<'_>, &Args<'_>) -> CmdResult;
@@ -20,6 +20,8 @@ pub(super) fn data_run(command: NodeCommand, compress: bool) -> Option<DataRun> 
         NodeCommand::Dump if compress => Some(|ctx, args| dump(ctx, args, true)),
         NodeCommand::Dump => Some(|ctx, args| dump(ctx, args, false)),
         NodeCommand::Restore => Some(restore),
+        NodeCommand::FunctionDump => Some(function_dump),
+        NodeCommand::FunctionRestore => Some(function_restore),
         NodeCommand::Migrate if compress => Some(|ctx, args| migrate(ctx, args, true)),
         NodeCommand::Migrate => Some(|ctx, args| migrate(ctx, args, false)),
         _ => None,
@@ -53,6 +55,38 @@ fn dump(ctx: &mut Ctx<'_>, args: &Args<'_>, compress: bool) -> CmdResult {
         ),
     };
     ctx.out.bulk_or_null(payload.as_deref());
+    Ok(())
+}
+
+/// `FUNCTION DUMP`. O(bytes of the libraries).
+fn function_dump(ctx: &mut Ctx<'_>, _: &Args<'_>) -> CmdResult {
+    let payload =
+        dump_libraries(&ctx.store.libraries).map_err(|error| CmdError::from(format!("ERR {error}")))?;
+    ctx.out.bulk(&payload);
+    Ok(())
+}
+
+/// `FUNCTION RESTORE serialized-value [FLUSH | APPEND | REPLACE]`: all of the libraries or none. O(bytes).
+fn function_restore(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CmdResult {
+    let policy = if args.len() > 3 { args.get(3).to_ascii_uppercase() } else { b"APPEND".to_vec() };
+    if args.len() > 4 || !matches!(&policy[..], b"FLUSH" | b"APPEND" | b"REPLACE") {
+        return Err(CmdError::text(
+            "ERR Wrong restore policy given, value should be either FLUSH, APPEND or REPLACE.",
+        ));
+    }
+    let restored = restore_libraries(args.get(2), ctx.max_string as u64)
+        .map_err(|error| CmdError::from(format!("ERR {error}")))?;
+    let mut libraries = if policy == b"FLUSH" { Libraries::default() } else { ctx.store.libraries.clone() };
+    for library in restored {
+        check_source(ctx, &library)?;
+        if policy != b"REPLACE" && libraries.has(library.name()) {
+            return Err(CmdError::from(format!("ERR Library {} already exists", library.name())));
+        }
+        libraries.put(library);
+    }
+    ctx.store.libraries = libraries;
+    ctx.effects.dirty += 1;
+    ctx.out.ok();
     Ok(())
 }
 

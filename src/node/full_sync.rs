@@ -174,9 +174,11 @@ impl Node {
         self.writer.force_select();
         let reader = match filter {
             SnapshotFilter::Everything => self.begin_snapshot(),
-            // There are no functions here: what is left is empty.
-            SnapshotFilter::Functions | SnapshotFilter::Nothing => {
-                Store::new(self.config.databases as usize, 0).begin_snapshot()
+            SnapshotFilter::Nothing => Store::new(0, 0).begin_snapshot(),
+            SnapshotFilter::Functions => {
+                let mut store = Store::new(0, 0);
+                store.libraries = self.store.libraries.clone();
+                store.begin_snapshot()
             }
         };
         let progress = Progress::new(reader.keys());

@@ -6,12 +6,12 @@ use std::io;
 
 use crc_fast::CrcAlgorithm;
 
-use super::format::{TYPE_STRING, VERSION_WRITTEN, length};
+use super::format::{TYPE_STRING, VERSION_WRITTEN, length, opcode};
 use super::lzf::decompress;
 use super::rdb_error::Reason;
 use super::rdb_write::{RdbWriter, WriteOptions};
 use super::values::{self, Fields};
-use crate::store::{Collection, Encodings, Object, Value, ValueRef};
+use crate::store::{Collection, Encodings, Libraries, Library, LibraryError, Object, Value, ValueRef};
 
 /// Version and checksum.
 const FOOTER: usize = 10;
@@ -32,10 +32,44 @@ pub fn dump_value(value: ValueRef<'_>, compress: bool) -> io::Result<Vec<u8>> {
     values::write(value, &mut writer)?;
     writer.flush()?;
     drop(writer);
+    Ok(sealed(bytes))
+}
+
+/// Encodes libraries of functions, as FUNCTION DUMP does. O(bytes).
+///
+/// # Errors
+/// None.
+pub fn dump_libraries(libraries: &Libraries) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let mut writer = RdbWriter::new(&WriteOptions::default(), |chunk: bytes::Bytes| {
+        bytes.extend_from_slice(&chunk);
+        Ok(())
+    });
+    libraries.iter().try_for_each(|library| writer.put_library(library))?;
+    writer.flush()?;
+    drop(writer);
+    Ok(sealed(bytes))
+}
+
+/// Puts version and checksum behind it.
+fn sealed(mut bytes: Vec<u8>) -> Vec<u8> {
     bytes.extend_from_slice(&(VERSION_WRITTEN as u16).to_le_bytes());
     let checksum = crc_fast::checksum(CrcAlgorithm::Crc64Redis, &bytes);
     bytes.extend_from_slice(&checksum.to_le_bytes());
-    Ok(bytes)
+    bytes
+}
+
+/// What stands before a footer that is right.
+fn opened(payload: &[u8]) -> Result<&[u8], RestoreError> {
+    let body = payload.len().checked_sub(FOOTER).ok_or(RestoreError::Footer)?;
+    let (body, footer) = payload.split_at(body);
+    let version = u16::from_le_bytes([footer[0], footer[1]]);
+    let (summed, checksum) = payload.split_at(payload.len() - CHECKSUM);
+    let found = crc_fast::checksum(CrcAlgorithm::Crc64Redis, summed);
+    if u32::from(version) > VERSION_WRITTEN || found.to_le_bytes() != *checksum {
+        return Err(RestoreError::Footer);
+    }
+    Ok(body)
 }
 
 /// Why a payload is no value.
@@ -44,6 +78,15 @@ pub enum RestoreError {
     /// It is cut, of a newer version, or its bytes are not those that were summed up.
     #[error("DUMP payload version or checksum are wrong")]
     Footer,
+    /// Something else than a library of functions.
+    #[error("given type is not a function")]
+    NoFunction,
+    /// A library that is cut.
+    #[error("failed loading the given functions payload")]
+    BadFunction,
+    /// The text of a library is none.
+    #[error(transparent)]
+    Library(LibraryError),
     /// The value itself cannot be read, or more bytes follow it.
     #[error("Bad data format")]
     Value(#[source] Reason),
@@ -55,15 +98,26 @@ pub enum RestoreError {
 /// # Errors
 /// The payload is not whole, or does not hold exactly one value.
 pub fn restore_value(payload: &[u8], max_string: u64, encodings: &Encodings) -> Result<Value, RestoreError> {
-    let body = payload.len().checked_sub(FOOTER).ok_or(RestoreError::Footer)?;
-    let (body, footer) = payload.split_at(body);
-    let version = u16::from_le_bytes([footer[0], footer[1]]);
-    let (summed, checksum) = payload.split_at(payload.len() - CHECKSUM);
-    let found = crc_fast::checksum(CrcAlgorithm::Crc64Redis, summed);
-    if u32::from(version) > VERSION_WRITTEN || found.to_le_bytes() != *checksum {
-        return Err(RestoreError::Footer);
-    }
+    let body = opened(payload)?;
     read_value(&mut SliceFields { rest: body, max_string }, encodings).map_err(RestoreError::Value)
+}
+
+/// Decodes what FUNCTION DUMP gave. O(bytes).
+///
+/// # Errors
+/// The payload is not whole, or holds something else than libraries.
+pub fn restore_libraries(payload: &[u8], max_string: u64) -> Result<Vec<Library>, RestoreError> {
+    let mut from = SliceFields { rest: opened(payload)?, max_string };
+    let mut libraries = Vec::new();
+    while !from.rest.is_empty() {
+        match from.byte().map_err(RestoreError::Value)? {
+            opcode::FUNCTION2 => {}
+            _ => return Err(RestoreError::NoFunction),
+        }
+        let code = from.string().map_err(|_| RestoreError::BadFunction)?;
+        libraries.push(Library::new(&code).map_err(RestoreError::Library)?);
+    }
+    Ok(libraries)
 }
 
 fn read_value(from: &mut SliceFields<'_>, encodings: &Encodings) -> Result<Value, Reason> {

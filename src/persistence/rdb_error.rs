@@ -77,6 +77,12 @@ pub enum Reason {
     /// A function library as only release candidates of 7.0 wrote it.
     #[error("it holds a function in the format of a 7.0 release candidate")]
     OldFunction,
+    /// A library of functions whose text is none.
+    #[error("it holds a bad function library: {0}")]
+    Library(crate::store::LibraryError),
+    /// Two libraries of one name.
+    #[error("it holds a function library twice")]
+    LibraryTwice,
     /// A database that is not there.
     #[error("it selects database {db}, but there are only {databases}")]
     Database {

@@ -129,8 +129,6 @@ pub struct Loaded {
     pub keys_loaded: u64,
     /// Keys left out because their time has come.
     pub keys_expired: u64,
-    /// Function libraries left out.
-    pub functions_skipped: u64,
     /// Bytes up to the end of the data, an end mark not counted.
     pub bytes: u64,
     /// What became of the checksum.

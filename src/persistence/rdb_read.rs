@@ -15,7 +15,7 @@ use super::rdb_load::{Checksum, Ending, LoadOptions, Loaded, Progress};
 use super::rdb_plain::{Plain, expiry};
 use super::values::{self, Fields};
 use crate::commands::Access;
-use crate::store::{BIG_STRING, KeyHash, Millis, Object, Store};
+use crate::store::{BIG_STRING, KeyHash, Library, Millis, Object, Store};
 
 /// Keys that are decoded and touched before they are inserted: as many cache misses are under way at once.
 const GROUP: usize = 32;
@@ -66,7 +66,6 @@ struct Loader<'a, R, P> {
     keys: u64,
     keys_total: u64,
     expired: u64,
-    functions: u64,
     promise_left: u64,
     refills_told: u64,
     /// The last keys were waited for: progress is told more often then.
@@ -104,7 +103,6 @@ impl<'a, R: Read, P: FnMut(&Progress) -> ControlFlow<()>> Loader<'a, R, P> {
             keys: 0,
             keys_total: 0,
             expired: 0,
-            functions: 0,
             promise_left: PROMISE_MAX,
             refills_told: 0,
             is_slow: false,
@@ -126,7 +124,6 @@ impl<'a, R: Read, P: FnMut(&Progress) -> ControlFlow<()>> Loader<'a, R, P> {
             version: self.version,
             keys_loaded: self.keys - self.expired,
             keys_expired: self.expired,
-            functions_skipped: self.functions,
             bytes,
             checksum,
             rest: self.input.window().to_vec(),
@@ -173,7 +170,10 @@ impl<'a, R: Read, P: FnMut(&Progress) -> ControlFlow<()>> Loader<'a, R, P> {
                 }
                 opcode::FUNCTION2 => {
                     self.read_value(self.options.max_string)?;
-                    self.functions += 1;
+                    let library = Library::new(&self.value).map_err(Reason::Library)?;
+                    if self.store.libraries.put(library) {
+                        return Err(Reason::LibraryTwice);
+                    }
                 }
                 opcode::FUNCTION_PRE_GA => return Err(Reason::OldFunction),
                 opcode::MODULE_AUX => return Err(Reason::Module(module_name(self.read_count()?))),

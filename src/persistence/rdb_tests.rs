@@ -315,6 +315,14 @@ fn what_cannot_be_served_is_named_with_its_place() {
             "at byte 16, key \"key\": the key comes twice",
         ),
         (
+            b"REDIS0010\xF5\x04code\xFF".to_vec(),
+            "at byte 10: it holds a bad function library: Missing library metadata",
+        ),
+        (
+            b"REDIS0010\xF5\x0D#!lua name=l\n\xF5\x0D#!lua name=l\n\xFF".to_vec(),
+            "at byte 25: it holds a function library twice",
+        ),
+        (
             [&b"REDIS0010\xF7\x81"[..], &module_id].concat(),
             "at byte 10: it needs the module \"IAAAAAAAA\", and modules are not supported",
         ),
@@ -349,9 +357,10 @@ fn what_other_versions_write_is_read() {
     let loaded = read(&file_of("0009", &seconds), &LoadOptions::default()).unwrap();
     assert_eq!(contents(&loaded.store).values().next().unwrap().1, Some(2_000_000_000_000));
 
-    let newer = b"\xFA\x07unknown\x05field\xF5\x04code\xF4\x01\x02\x03\xF8\x05\x00\x01k\xC1\x39\x30";
+    let newer =
+        b"\xFA\x07unknown\x05field\xF5\x0F#!lua name=lib\n\xF4\x01\x02\x03\xF8\x05\x00\x01k\xC1\x39\x30";
     let loaded = read(&file_of("0011", newer), &LoadOptions::default()).unwrap();
-    assert_eq!((loaded.functions_skipped, loaded.keys_loaded), (1, 1));
+    assert_eq!((loaded.store.libraries.len(), loaded.keys_loaded), (1, 1));
     assert_eq!(contents(&loaded.store).values().next().unwrap().0, b"12345");
 }
 

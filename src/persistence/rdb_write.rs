@@ -13,7 +13,7 @@ use super::lzf::Compressor;
 use super::values;
 use crate::commands::{Access, LfuTuning, lfu_counter, lru_clock};
 use crate::protocol::strict_i64;
-use crate::store::{EntryRef, Millis, SnapshotPart, SnapshotReader, ValueRef};
+use crate::store::{EntryRef, Library, Millis, SnapshotPart, SnapshotReader, ValueRef};
 
 /// Bytes of a chunk; only the last one of a snapshot is clearly smaller, none is larger.
 pub const CHUNK: usize = 128 * 1024;
@@ -82,6 +82,9 @@ impl<S: FnMut(Bytes) -> io::Result<()>> RdbWriter<S> {
     ) -> io::Result<Written> {
         let mut writer = Self::new(options, sink);
         writer.put_header(&options.aux)?;
+        for library in snapshot.libraries().iter() {
+            writer.put_library(library)?;
+        }
         let mut keys = 0;
         let mut selected = None;
         let mut announced = vec![false; snapshot.totals().len()];
@@ -152,6 +155,11 @@ impl<S: FnMut(Bytes) -> io::Result<()>> RdbWriter<S> {
         self.put_byte(opcode::AUX)?;
         self.put_string(name.as_bytes())?;
         self.put_string(value.to_string().as_bytes())
+    }
+
+    pub(super) fn put_library(&mut self, library: &Library) -> io::Result<()> {
+        self.put_byte(opcode::FUNCTION2)?;
+        self.put_string(library.code())
     }
 
     fn put_end(mut self, keys: u64) -> io::Result<Written> {

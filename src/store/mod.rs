@@ -24,6 +24,7 @@ mod hash;
 mod intset;
 mod key;
 mod keyspace;
+mod library;
 mod list;
 mod listpack;
 mod memory;
@@ -44,6 +45,7 @@ pub use edit::{Edit, StringEdit};
 pub use hash::Hash;
 pub use intset::Intset;
 pub use keyspace::{KeyHash, Keyspace, Ttl};
+pub use library::{Libraries, Library, LibraryError};
 pub use list::{End, List, Side};
 pub use listpack::{Item, Listpack};
 pub use memory::allocated;
@@ -62,6 +64,8 @@ pub use zset::{
 #[derive(Debug)]
 pub struct Store {
     dbs: Vec<Keyspace>,
+    /// Libraries of functions, of no database.
+    pub libraries: Libraries,
     snapshot: snapshot::Epochs,
 }
 
@@ -69,7 +73,7 @@ impl Store {
     /// An empty data set of `databases` databases; `seed` decides the order of keys.
     pub fn new(databases: usize, seed: u64) -> Self {
         let dbs = (0..databases).map(|db| Keyspace::new(seed.wrapping_add(db as u64))).collect();
-        Self { dbs, snapshot: snapshot::Epochs::default() }
+        Self { dbs, libraries: Libraries::default(), snapshot: snapshot::Epochs::default() }
     }
 
     /// Number of databases (`databases` in redis.conf).
@@ -109,6 +113,6 @@ impl Store {
 
     /// Estimate of the bytes that the data set takes.
     pub fn memory(&self) -> u64 {
-        self.dbs.iter().map(Keyspace::memory).sum()
+        self.dbs.iter().map(Keyspace::memory).sum::<u64>() + self.libraries.memory()
     }
 }

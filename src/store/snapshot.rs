@@ -10,7 +10,7 @@ use std::sync::mpsc;
 use triomphe::Arc;
 
 use super::keyspace::{Keyspace, Slot};
-use super::{Segment, Store};
+use super::{Libraries, Segment, Store};
 
 /// One segment of a snapshot.
 #[derive(Debug)]
@@ -26,12 +26,18 @@ pub struct SnapshotPart {
 pub struct SnapshotReader {
     parts: mpsc::Receiver<SnapshotPart>,
     totals: Vec<(u64, u64)>,
+    libraries: Libraries,
 }
 
 impl SnapshotReader {
     /// Per database: keys, and how many of them have an expiry.
     pub fn totals(&self) -> &[(u64, u64)] {
         &self.totals
+    }
+
+    /// Libraries of functions.
+    pub fn libraries(&self) -> &Libraries {
+        &self.libraries
     }
 
     /// Keys in all.
@@ -86,7 +92,7 @@ impl Store {
         for (db, keyspace) in self.dbs.iter_mut().enumerate() {
             keyspace.capture = Some(Capture { parts: sender.clone(), epoch, db });
         }
-        SnapshotReader { parts, totals }
+        SnapshotReader { parts, totals, libraries: self.libraries.clone() }
     }
 
     /// Captures up to `segments` further segments; `true` when the whole snapshot is captured (or none is

@@ -10,6 +10,7 @@ mod aof;
 mod applications;
 mod clients;
 mod differential;
+mod functions;
 mod replication;
 mod stream;
 mod tools;

@@ -1,6 +1,6 @@
 //! Functions that are kept with the data.
 
-use super::{Command, Flags, Group, Run};
+use super::{Command, Flags, Group, NodeCommand, Run};
 use crate::commands::{functions, help};
 
 const CHANGE: Flags = Flags::WRITE.or(Flags::NOSCRIPT);
@@ -21,6 +21,12 @@ const FUNCTION: &[Command] = &[
         .tips(CHANGE_TIPS)
         .takes("library-name")
         .does("Deletes a library with its functions."),
+    Command::new("function|dump", 2, Run::Node(NodeCommand::FunctionDump))
+        .flags(Flags::NOSCRIPT)
+        .group(Group::Scripting, &["@scripting"])
+        .since("7.0.0")
+        .cost("O(N) for N functions")
+        .does("Returns all libraries as bytes that FUNCTION RESTORE takes."),
     Command::new("function|flush", -2, Run::Data(functions::flush))
         .flags(CHANGE)
         .group(Group::Scripting, &["@scripting"])
@@ -42,4 +48,19 @@ const FUNCTION: &[Command] = &[
         .tips(&["nondeterministic_output_order"])
         .takes("[LIBRARYNAME library-name-pattern] [WITHCODE]")
         .does("Lists libraries and their functions."),
+    Command::new("function|load", -3, Run::Data(functions::load))
+        .flags(CHANGE.or(Flags::DENYOOM))
+        .group(Group::Scripting, &["@scripting"])
+        .since("7.0.0")
+        .tips(CHANGE_TIPS)
+        .takes("[REPLACE] function-code")
+        .does("Creates a library."),
+    Command::new("function|restore", -3, Run::Node(NodeCommand::FunctionRestore))
+        .flags(CHANGE.or(Flags::DENYOOM))
+        .group(Group::Scripting, &["@scripting"])
+        .since("7.0.0")
+        .cost("O(N) for N functions")
+        .tips(CHANGE_TIPS)
+        .takes("serialized-value [FLUSH | APPEND | REPLACE]")
+        .does("Creates the libraries that FUNCTION DUMP gave."),
 ];

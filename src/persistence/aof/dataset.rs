@@ -25,6 +25,9 @@ pub fn encode_dataset(
 ) -> io::Result<u64> {
     let mut out = Commands::default();
     let (mut keys, mut bytes, mut selected) = (0, 0, None);
+    for library in snapshot.libraries().iter() {
+        out.put(&[b"FUNCTION", b"LOAD", library.code()]);
+    }
     let mut flush = |out: &mut Vec<u8>| {
         bytes += out.len() as u64;
         sink(out)?;
