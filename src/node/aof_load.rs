@@ -129,10 +129,19 @@ impl Node {
         }
         let prefix = format!("{name}.");
         let parts = std::fs::read_dir(&folder).into_iter().flatten().flatten();
-        let left =
-            parts.map(|entry| entry.file_name()).find(|file| file.to_string_lossy().starts_with(&prefix));
-        match left {
+        let left: Vec<_> = parts
+            .map(|entry| entry.file_name())
+            .filter(|file| file.to_string_lossy().starts_with(&prefix))
+            .collect();
+        // Of a first start that was killed before it wrote the manifest: no increment means that nothing was served, and
+        // what the base holds is still where it came from.
+        let first = Manifest::default().next_base(&name, true).name;
+        match left.first() {
             None => Ok(None),
+            Some(file) if left.len() == 1 && *file == *first => {
+                self.notice(format!("AOF base file {first} of a start that was not finished is replaced"));
+                Ok(None)
+            }
             Some(file) => Err(format!(
                 "{} is missing, but {} is there: the data would be lost. Put the manifest back, or move the folder \
                  away to begin empty",

@@ -232,6 +232,24 @@ fn a_manifest_that_is_none_or_is_missing_is_no_empty_data_set() {
 }
 
 #[test]
+fn a_first_start_that_was_killed_half_way_is_begun_again() {
+    let mut server = Server::node(&[]);
+    server.ask("SET from rdb");
+    server.ask("SAVE");
+    server.kill();
+    // The base is there, its manifest and the first increment are not yet.
+    let base = part(&server, "appendonly.aof.1.base.rdb");
+    fs::create_dir(base.parent().unwrap()).unwrap();
+    fs::copy(server.dir().join("dump.rdb"), &base).unwrap();
+    server.restart(&[("appendonly", "yes")]);
+    assert_eq!(server.ask("GET from"), "rdb");
+    server.ask("SET and new");
+    server.kill();
+    server.restart(&[]);
+    assert_eq!(server.ask("EXISTS from and"), "2");
+}
+
+#[test]
 fn a_file_from_before_there_were_manifests_and_an_rdb_file_are_taken_over() {
     let mut server = Server::node(&[]);
     server.ask("SET from rdb");
