@@ -64,10 +64,15 @@ impl Oracles {
         self.models[server.node()].keys = strings_of(server);
     }
 
-    /// What follows on a node's link is for this database.
+    /// What follows in a node's stream is for the database that is selected there now.
     pub fn selected(&mut self, server: &Server) {
-        if let Some(upstream) = &server.upstream {
-            self.models[server.node()].db = usize::from(upstream.applied.db());
+        let selected = match &server.upstream {
+            Some(upstream) => Some(upstream.applied.db()),
+            // Without one the next command says its own.
+            None => server.writer.selected(),
+        };
+        if let Some(db) = selected {
+            self.models[server.node()].db = usize::from(db);
         }
     }
 

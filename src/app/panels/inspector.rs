@@ -231,7 +231,7 @@ fn files(ui: &mut Ui, files: &FilesSample) {
     };
     figure(
         ui,
-        "Snapshot (RDB)",
+        "RDB file",
         snapshot,
         "Whether the RDB file has what the node has in memory\n\
          INFO: rdb_bgsave_in_progress, rdb_last_bgsave_status, rdb_changes_since_last_save",
@@ -249,7 +249,7 @@ fn files(ui: &mut Ui, files: &FilesSample) {
     };
     figure(
         ui,
-        "Commands (AOF)",
+        "AOF",
         log,
         "The append-only file: every write since the last rewrite\n\
          INFO: aof_enabled, aof_last_write_status, aof_rewrite_in_progress, aof_current_size, aof_base_size",

@@ -115,8 +115,10 @@ impl Checks {
                 }
                 self.oracles.feed(server, &bytes);
             } else {
-                // The same data under another name, or writes that no history has.
+                // The same data under another name, writes that no history has, or more bytes at once than the backlog
+                // holds.
                 self.oracles.begin(server);
+                self.oracles.selected(server);
             }
         }
         self.seen[node] = now;

@@ -68,7 +68,7 @@ pub struct Server {
     pub store: Store,
     pub history: History,
     pub backlog: Option<Backlog>,
-    writer: StreamWriter,
+    pub writer: StreamWriter,
     effects: Effects,
     stats: Stats,
     garbage: Vec<Garbage>,
