@@ -131,6 +131,9 @@ impl App {
         let asking: BTreeSet<NodeId> = self.model.asking().map(|asking| asking.node.id).collect();
         if !asking.is_subset(&self.asked_before_wipe) && self.dialog.is_none() && self.replay.is_none() {
             self.dialog = Some(Dialog::AskWipe);
+        }
+        if self.dialog == Some(Dialog::AskWipe) {
+            // Also those that ask while it stands there: it shows them all.
             self.asked_before_wipe.extend(&asking);
         }
         self.asked_before_wipe.retain(|node| asking.contains(node));
