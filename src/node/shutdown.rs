@@ -102,11 +102,11 @@ impl Node {
         self.finish_shutdown(ending).map(|()| true)
     }
 
-    /// Replicas that have not acknowledged everything.
+    /// Replicas that have not acknowledged everything. Who has acknowledged nothing yet misses nothing if nothing was written.
     fn lagging(&self) -> usize {
         let offset = self.history.offset();
         match self.upstream {
-            None => self.feeds.values().filter(|feed| !feed.core.has_acked(offset)).count(),
+            None => self.feeds.values().filter(|feed| feed.core.acked() < offset).count(),
             Some(_) => 0,
         }
     }
@@ -137,7 +137,7 @@ impl Node {
         if self.upstream.is_some() || all == 0 {
             return;
         }
-        let lagging = self.feeds.values().filter(|feed| !feed.core.has_acked(offset)).map(|feed| {
+        let lagging = self.feeds.values().filter(|feed| feed.core.acked() < offset).map(|feed| {
             format!(
                 "Lagging replica {}:{} reported offset {} behind master, lag={}, state={}.",
                 feed.ip(),

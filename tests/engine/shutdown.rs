@@ -17,6 +17,20 @@ fn lagging(kind: Kind, seconds: &str) -> (Server, Server) {
 }
 
 #[test]
+fn a_replica_in_the_middle_of_its_first_sync_holds_up_no_end_if_nothing_was_written() {
+    let mut master = Server::node(&["repl-diskless-sync-delay 0"]);
+    master.ask("DEBUG POPULATE 10 key 10");
+    master.ask("CONFIG SET rdb-key-save-delay 1000000");
+    let replica = Server::node(&[]);
+    replica.follow(&master);
+    until("the snapshot", &[&master, &replica], || master.info("slave0").contains("wait_bgsave"));
+    let begun = Instant::now();
+    master.shut_down("NOSAVE");
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+    assert_eq!(replica.ask("DBSIZE"), "0", "half a snapshot");
+}
+
+#[test]
 fn a_master_waits_until_its_replica_has_the_last_write() {
     let (mut master, replica) = lagging(Kind::Node, "60");
     let mut asking = master.client();
