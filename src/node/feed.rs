@@ -6,7 +6,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Buf as _, Bytes};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{ReadHalf, WriteHalf};
@@ -339,6 +339,19 @@ async fn send(shared: &Shared, mut writer: WriteHalf<'_>, id: ClientId) -> Strin
     }
 }
 
+/// A replica is offered bytes of its snapshot, or took some of them.
+fn note_taken(shared: &Shared, id: ClientId, now: std::time::Instant, bytes: u64) {
+    let mut node = shared.borrow_mut();
+    let node = &mut *node;
+    node.clock.tick(now);
+    node.stats.net_output += bytes;
+    node.stats.repl_output += bytes;
+    let now = node.clock.since_start();
+    if let Some(feed) = node.feeds.get_mut(&id) {
+        feed.core.transfer_went_on(now);
+    }
+}
+
 fn count_sent(shared: &Shared, bytes: usize) {
     let mut node = shared.borrow_mut();
     node.stats.net_output += bytes as u64;
@@ -404,20 +417,26 @@ async fn send_transfer(
         let now = node.clock.since_start();
         if let Some(feed) = node.feeds.get_mut(&id) {
             feed.core.transfer_begun(transfer.transport, now);
+            feed.core.transfer_waits();
         }
     }
-    while let Some(chunk) = transfer.chunks.recv().await {
-        writer.write_all(&chunk).await?;
-        sent += chunk.len() as u64;
+    while let Some(mut chunk) = transfer.chunks.recv().await {
+        let begun = std::time::Instant::now();
+        note_taken(shared, id, begun, 0);
+        while !chunk.is_empty() {
+            let count = writer.write(&chunk).await?;
+            if count == 0 {
+                return Err(std::io::ErrorKind::WriteZero.into());
+            }
+            chunk.advance(count);
+            sent += count as u64;
+            note_taken(shared, id, std::time::Instant::now(), count as u64);
+        }
         let now = std::time::Instant::now();
         let mut node = shared.borrow_mut();
         let node = &mut *node;
-        node.clock.tick(now);
-        node.stats.net_output += chunk.len() as u64;
-        node.stats.repl_output += chunk.len() as u64;
-        let since_start = node.clock.since_start();
         let Some(feed) = node.feeds.get_mut(&id) else { return Ok(After::Failure) };
-        feed.core.transfer_went_on(since_start);
+        feed.core.transfer_waits();
         if told.is_none_or(|told| now - told >= PROGRESS_EVERY) {
             told = Some(now);
             let port = feed.port();

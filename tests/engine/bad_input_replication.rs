@@ -148,6 +148,26 @@ fn a_replica_that_wants_nothing_but_a_snapshot_gets_that_and_the_end() {
 }
 
 #[test]
+fn a_replica_that_stands_still_in_its_snapshot_takes_no_other_with_it() {
+    let master = Server::node(&[
+        "repl-diskless-sync-delay 5",
+        "repl-diskless-sync-max-replicas 2",
+        "repl-timeout 2",
+        "repl-ping-replica-period 1",
+    ]);
+    master.ask("DEBUG POPULATE 3000 key 10000");
+    let mut deaf = master.client();
+    assert_eq!(deaf.ask(&["REPLCONF", "capa", "eof", "listening-port", "7999"]).text(), "OK");
+    deaf.send(&command("PSYNC ? -1"));
+    let replica = Server::replica_of(Kind::Node, &master, &["repl-timeout 10"]);
+    super::support::until_equal(&master, &replica);
+    assert_eq!(replica.number("sync_full") + master.number("sync_full"), 2, "nobody had to begin again");
+    assert_eq!(master.info("connected_slaves"), "1");
+    let gone = |event| matches!(event, NodeEvent::ReplicaGone { replica_port: 7999, reason } if reason.contains("snapshot"));
+    assert!(master.events().into_iter().any(gone), "{}", master.journal());
+}
+
+#[test]
 fn a_replica_that_acknowledges_what_was_never_written_loses_its_link() {
     // No. 109.
     let master = Server::node(&[]);
