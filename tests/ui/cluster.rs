@@ -33,6 +33,7 @@ struct Live {
 
 impl Live {
     fn new() -> Self {
+        static LABS: AtomicU16 = AtomicU16::new(0);
         let data = tempfile::tempdir().unwrap();
         let (wake, woken) = bounded(1);
         let options =
@@ -45,7 +46,6 @@ impl Live {
             .with_max_steps(12)
             .build_eframe(move |cc| App::new(&cc.egui_ctx, client));
         // Below the ports that the system gives to clients, and elsewhere for each process and each test of it.
-        static LABS: AtomicU16 = AtomicU16::new(0);
         let after =
             12_000 + (std::process::id() % 17_000) as u16 + 100 * LABS.fetch_add(1, Ordering::Relaxed);
         let first = ports::next_free_block(after, 3, &[]).unwrap();
