@@ -2,7 +2,6 @@
 
 use std::time::Instant;
 
-use super::config::PropagationErrorBehavior;
 use super::dispatch::{args_of, with_parts};
 use super::dump_commands::data_run;
 use super::session::{Pending, Session, Transaction};
@@ -79,7 +78,7 @@ impl Node {
                 let args = args_of(&request.body, buffer, &decoder);
                 let outcome = match (&request.body, &request.command) {
                     (Body::Inline(_), _) => Err("an inline command".to_owned()),
-                    (_, Err(error)) => self.pass_over("<unknown>", error.to_string()),
+                    (_, Err(error)) => Err(error.to_string()),
                     (_, Ok(command)) => self.apply(session, command, &args),
                 };
                 if let Err(reason) = outcome {
@@ -121,22 +120,6 @@ impl Node {
         result.map(|()| count >= TURN_COMMANDS)
     }
 
-    /// A command of the stream has failed.
-    ///
-    /// # Errors
-    /// The same, unless `propagation-error-behavior` says to go on as if nothing had happened.
-    fn pass_over(&mut self, command: &str, error: String) -> Result<(), String> {
-        if self.config.propagation_error_behavior != PropagationErrorBehavior::Ignore {
-            return Err(error);
-        }
-        self.stats.unexpected_errors += 1;
-        self.warning(format!(
-            "== CRITICAL == This replica is sending an error to its master: '{error}' after processing the command \
-             '{command}'"
-        ));
-        Ok(())
-    }
-
     /// Passes applied bytes on to the own backlog; those of an open transaction are held until its end.
     fn pass_on(&mut self, bytes: &[u8], due: usize) {
         let Some(upstream) = &mut self.upstream else { return };
@@ -175,11 +158,8 @@ impl Node {
                 self.effects.clear();
                 let mut ctx = self.ctx(session.db, &mut session.out);
                 ctx.expiry = ExpiryMode::Visible;
-                let result = run(&mut ctx, args);
+                run(&mut ctx, args).map_err(|error| error.to_string())?;
                 session.out.truncate(0);
-                if let Err(error) = result {
-                    self.pass_over(command.full_name, error.to_string())?;
-                }
                 if self.effects.dirty > 0
                     && let Some(log) = &mut self.aof.log
                 {

@@ -25,7 +25,6 @@ mod migrate;
 mod paths;
 mod pubsub;
 mod shutdown;
-mod snapshots;
 mod stats;
 mod transactions;
 mod up;

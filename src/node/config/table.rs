@@ -186,7 +186,7 @@ pub(super) static TABLE: &[Param] = &[
     word("enable-debug-command", ProtectedAction::WORDS, "no", field!(enable_debug_command)).immutable(),
     word("enable-module-command", ProtectedAction::WORDS, "no", field!(enable_module_command)).immutable(),
     word("cluster-preferred-endpoint-type", &["ip", "hostname", "unknown-endpoint"], "ip", KEPT),
-    word("propagation-error-behavior", PropagationErrorBehavior::WORDS, "resync", field!(propagation_error_behavior)),
+    word("propagation-error-behavior", PropagationErrorBehavior::WORDS, "ignore", field!(propagation_error_behavior)),
     shutdown_flags("shutdown-on-sigint"),
     shutdown_flags("shutdown-on-sigterm"),
     word("tls-auth-clients", &["no", "yes", "optional"], "yes", KEPT),

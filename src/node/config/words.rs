@@ -85,11 +85,9 @@ words! {
 }
 
 words! {
-    /// `propagation-error-behavior`: what follows when a command of a master's stream fails here. Only `ignore` lets the
-    /// data drift apart, as it does in Redis, where that is the default; everything else drops the link for a full sync.
+    /// `propagation-error-behavior`: what a command of the stream that fails does to the server.
     PropagationErrorBehavior {
         #[default]
-        Resync = "resync",
         Ignore = "ignore",
         Panic = "panic",
         PanicOnReplicas = "panic-on-replicas",
