@@ -22,17 +22,10 @@ const CHECKSUM: usize = 8;
 /// # Errors
 /// None for a value that a keyspace holds.
 pub fn dump_value(value: ValueRef<'_>, compress: bool) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let options = WriteOptions { compress, ..WriteOptions::default() };
-    let mut writer = RdbWriter::new(&options, |chunk: bytes::Bytes| {
-        bytes.extend_from_slice(&chunk);
-        Ok(())
-    });
-    writer.put_byte(values::type_of(value))?;
-    values::write(value, &mut writer)?;
-    writer.flush()?;
-    drop(writer);
-    Ok(sealed(bytes))
+    sealed(compress, |writer| {
+        writer.put_byte(values::type_of(value))?;
+        values::write(value, writer)
+    })
 }
 
 /// Encodes libraries of functions, as FUNCTION DUMP does. O(bytes).
@@ -40,23 +33,31 @@ pub fn dump_value(value: ValueRef<'_>, compress: bool) -> io::Result<Vec<u8>> {
 /// # Errors
 /// None.
 pub fn dump_libraries(libraries: &Libraries) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let mut writer = RdbWriter::new(&WriteOptions::default(), |chunk: bytes::Bytes| {
-        bytes.extend_from_slice(&chunk);
-        Ok(())
-    });
-    libraries.iter().try_for_each(|library| writer.put_library(library))?;
-    writer.flush()?;
-    drop(writer);
-    Ok(sealed(bytes))
+    sealed(false, |writer| libraries.iter().try_for_each(|library| writer.put_library(library)))
 }
 
-/// Puts version and checksum behind it.
-fn sealed(mut bytes: Vec<u8>) -> Vec<u8> {
+/// Where a payload is collected.
+type Sink<'a> = &'a mut dyn FnMut(bytes::Bytes) -> io::Result<()>;
+
+/// What `write` writes, with version and checksum behind it.
+fn sealed(
+    compress: bool,
+    write: impl FnOnce(&mut RdbWriter<Sink<'_>>) -> io::Result<()>,
+) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let mut collect = |chunk: bytes::Bytes| {
+        bytes.extend_from_slice(&chunk);
+        Ok(())
+    };
+    let mut writer =
+        RdbWriter::new(&WriteOptions { compress, ..WriteOptions::default() }, &mut collect as Sink<'_>);
+    write(&mut writer)?;
+    writer.flush()?;
+    drop(writer);
     bytes.extend_from_slice(&(VERSION_WRITTEN as u16).to_le_bytes());
     let checksum = crc_fast::checksum(CrcAlgorithm::Crc64Redis, &bytes);
     bytes.extend_from_slice(&checksum.to_le_bytes());
-    bytes
+    Ok(bytes)
 }
 
 /// What stands before a footer that is right.

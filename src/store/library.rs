@@ -44,11 +44,10 @@ impl Library {
         let engine = words.next().unwrap_or_default().to_owned();
         let mut name = None;
         for word in words {
-            let Some((key, value)) = word.split_once('=').filter(|(key, _)| key.eq_ignore_ascii_case("name"))
+            let Some((_, value)) = word.split_once('=').filter(|(key, _)| key.eq_ignore_ascii_case("name"))
             else {
                 return Err(LibraryError::UnknownMetadata(word.to_owned()));
             };
-            debug_assert!(key.len() == 4);
             if name.replace(value.to_owned()).is_some() {
                 return Err(LibraryError::TwoNames);
             }

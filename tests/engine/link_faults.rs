@@ -4,22 +4,11 @@ use std::time::{Duration, Instant};
 
 use repliscope::node::{Fault, FaultKind, LinkPhase, NodeEvent, Way};
 
+use super::links::{counters, pair};
 use super::support::data::{fill, write_all_forms};
-use super::support::server::Kind;
 use super::support::{Server, until, until_equal};
 
 const IMPATIENT: [&str; 2] = ["repl-timeout 2", "repl-ping-replica-period 1"];
-
-fn pair(directives: &[&str]) -> (Server, Server) {
-    let master = Server::node(directives);
-    let replica = Server::replica_of(Kind::Node, &master, directives);
-    until_equal(&master, &replica);
-    (master, replica)
-}
-
-fn counters(master: &Server) -> (u64, u64) {
-    (master.number("sync_full"), master.number("sync_partial_ok"))
-}
 
 fn latency(delay: Duration) -> Fault {
     Fault::Latency { way: Way::Both, delay, jitter: delay / 2, seed: 1 }

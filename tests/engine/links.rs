@@ -10,14 +10,16 @@ use super::support::data::{fill, pipeline, words, write_all_forms};
 use super::support::server::Kind;
 use super::support::{Server, until, until_equal};
 
-fn pair(directives: &[&str]) -> (Server, Server) {
+/// A master and its replica, equal.
+pub(super) fn pair(directives: &[&str]) -> (Server, Server) {
     let master = Server::node(directives);
     let replica = Server::replica_of(Kind::Node, &master, directives);
     until_equal(&master, &replica);
     (master, replica)
 }
 
-fn counters(master: &Server) -> (u64, u64) {
+/// Full and partial syncs that a master has granted.
+pub(super) fn counters(master: &Server) -> (u64, u64) {
     (master.number("sync_full"), master.number("sync_partial_ok"))
 }
 
