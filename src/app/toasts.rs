@@ -59,7 +59,8 @@ impl Toasts {
         ui.request_repaint_after(std::time::Duration::from_secs_f64(next.max(0.02)));
         let mut dismissed = None;
         Area::new(Id::unique("toasts"))
-            .order(egui::Order::Foreground)
+            // Above the panels, and behind a question: they must not cover its buttons.
+            .order(egui::Order::Middle)
             // At the left stands a graph; at the right one types.
             .anchor(Align2::LEFT_BOTTOM, vec2(theme::PAD, -36.0))
             .show(ui, |ui| {
