@@ -2,13 +2,15 @@
 
 use std::time::Instant;
 
+use super::config::PropagationErrorBehavior;
 use super::dispatch::{args_of, with_parts};
 use super::dump_commands::data_run;
 use super::session::{Pending, Session, Transaction};
 use super::slowlog::TimedRun;
 use super::state::Node;
+use super::transaction::exec_abort;
 use super::upstream::Upstream;
-use crate::commands::{Command, ExpiryMode, NodeCommand, Run};
+use crate::commands::{CmdError, Command, ExpiryMode, NodeCommand, Run};
 use crate::protocol::{Args, Body, strict_i64};
 use crate::replication::{LinkAction, LinkEvent};
 
@@ -78,7 +80,7 @@ impl Node {
                 let args = args_of(&request.body, buffer, &decoder);
                 let outcome = match (&request.body, &request.command) {
                     (Body::Inline(_), _) => Err("an inline command".to_owned()),
-                    (_, Err(error)) => Err(error.to_string()),
+                    (_, Err(error)) => self.refuse_streamed(session, error),
                     (_, Ok(command)) => self.apply(session, command, &args),
                 };
                 if let Err(reason) = outcome {
@@ -120,6 +122,30 @@ impl Node {
         result.map(|()| count >= TURN_COMMANDS)
     }
 
+    /// A command of the stream is unknown or has the wrong number of arguments.
+    fn refuse_streamed(&mut self, session: &mut Session, error: &CmdError) -> Result<(), String> {
+        if let Some(transaction) = &mut session.transaction {
+            transaction.failed = true;
+        }
+        self.pass_over("<unknown>", error.to_string())
+    }
+
+    /// A command of the stream has failed.
+    ///
+    /// # Errors
+    /// The same, unless somebody chose to go on as if nothing had happened (`propagation-error-behavior`).
+    fn pass_over(&mut self, command: &str, error: String) -> Result<(), String> {
+        if self.config.propagation_error_behavior != Some(PropagationErrorBehavior::Ignore) {
+            return Err(error);
+        }
+        self.stats.unexpected_errors += 1;
+        self.warning(format!(
+            "== CRITICAL == This replica is sending an error to its master: '{error}' after processing the command \
+             '{command}'"
+        ));
+        Ok(())
+    }
+
     /// Passes applied bytes on to the own backlog; those of an open transaction are held until its end.
     fn pass_on(&mut self, bytes: &[u8], due: usize) {
         let Some(upstream) = &mut self.upstream else { return };
@@ -158,8 +184,11 @@ impl Node {
                 self.effects.clear();
                 let mut ctx = self.ctx(session.db, &mut session.out);
                 ctx.expiry = ExpiryMode::Visible;
-                run(&mut ctx, args).map_err(|error| error.to_string())?;
+                let result = run(&mut ctx, args);
                 session.out.truncate(0);
+                if let Err(error) = result {
+                    self.pass_over(command.full_name, error.to_string())?;
+                }
                 if self.effects.dirty > 0
                     && let Some(log) = &mut self.aof.log
                 {
@@ -216,6 +245,9 @@ impl Node {
             }
             NodeCommand::Exec => {
                 let transaction = session.transaction.take().ok_or("EXEC without MULTI")?;
+                if transaction.failed {
+                    return self.pass_over("exec", exec_abort().to_string());
+                }
                 let queued = transaction.commands;
                 if let Some(log) = &mut self.aof.log {
                     log.writer.multi(session.db);

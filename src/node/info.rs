@@ -281,7 +281,7 @@ impl Node {
         info.add("tracking_total_keys", self.tracking.keys());
         info.add("tracking_total_items", self.tracking.items());
         info.add("tracking_total_prefixes", self.tracking.prefixes());
-        info.add("unexpected_error_replies", 0);
+        info.add("unexpected_error_replies", stats.unexpected_errors);
         info.add("total_error_replies", stats.error_replies);
         info.add("dump_payload_sanitizations", 0);
         info.add("total_reads_processed", stats.reads);

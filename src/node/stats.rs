@@ -62,6 +62,8 @@ pub(super) struct NodeStats {
     pub(super) sync_full: u64,
     pub(super) sync_partial_ok: u64,
     pub(super) sync_partial_err: u64,
+    /// `unexpected_error_replies`: commands of a master's stream that failed and were passed over.
+    pub(super) unexpected_errors: u64,
     pub(super) error_replies: u64,
     pub(super) errors: BTreeMap<String, u64>,
     pub(super) by_command: BTreeMap<&'static str, CommandStats>,

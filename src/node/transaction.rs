@@ -15,6 +15,11 @@ use crate::store::{Keyspace, Millis};
 /// sent before its end, so all of them are held.
 const REPLIES_MAX: u64 = 256 << 20;
 
+/// What EXEC answers if a command was refused while it was queued.
+pub(super) fn exec_abort() -> CmdError {
+    CmdError::text("EXECABORT Transaction discarded because of previous errors.")
+}
+
 impl Node {
     pub(super) fn multi(session: &mut Session) -> CmdResult<Flow> {
         if session.transaction.is_some() {
@@ -41,7 +46,7 @@ impl Node {
         let spoilt = session.client.dirty_cas.get() || self.watched_key_expired(session);
         self.unwatch(session);
         if transaction.failed {
-            return Err(CmdError::text("EXECABORT Transaction discarded because of previous errors."));
+            return Err(exec_abort());
         }
         if spoilt {
             session.out.null_array();

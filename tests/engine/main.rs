@@ -25,6 +25,7 @@ mod migrate;
 mod paths;
 mod pubsub;
 mod shutdown;
+mod snapshots;
 mod stats;
 mod transactions;
 mod up;

@@ -23,8 +23,9 @@ impl Default for Config {
         let mut config = Self::blank();
         config.dir = std::env::current_dir().unwrap_or_else(|_| ".".into());
         for param in TABLE {
-            if param.name == "dir" {
-                continue; // the current folder, whatever it is, even one that is gone
+            // The folder is the current one, whatever it is, even one that is gone; the other has not been chosen.
+            if matches!(param.name, "dir" | "propagation-error-behavior") {
+                continue;
             }
             let args =
                 if param.takes_several() { words(param.default) } else { vec![param.default.to_owned()] };

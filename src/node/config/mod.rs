@@ -200,8 +200,9 @@ struct Config {
     pub replica_announce_port: u16,
     /// `replica-announced`: whether Sentinel sees this replica.
     pub replica_announced: bool,
-    /// `propagation-error-behavior`: what a failing command of the stream does.
-    pub propagation_error_behavior: PropagationErrorBehavior,
+    /// `propagation-error-behavior`: what a failing command of the stream does, if that was chosen. Only a chosen
+    /// `ignore` lets the data drift apart; all else drops the link for a full sync.
+    pub propagation_error_behavior: Option<PropagationErrorBehavior>,
 
     // Memory and limits.
     /// `client-output-buffer-limit`: bounds of unsent replies by class of client.

@@ -61,6 +61,15 @@ fn config_set_names_what_changed_by_its_canonical_name() {
 }
 
 #[test]
+fn failing_commands_of_a_stream_are_ignored_only_if_somebody_asked_for_it() {
+    let mut config = Config::default();
+    assert_eq!(get(&config, "propagation-error-behavior")["propagation-error-behavior"], "ignore");
+    assert_eq!(config.propagation_error_behavior, None);
+    assert_eq!(set(&mut config, &["propagation-error-behavior", "ignore"]), "OK");
+    assert_eq!(config.propagation_error_behavior, Some(PropagationErrorBehavior::Ignore));
+}
+
+#[test]
 fn protected_parameters_follow_enable_protected_configs() {
     let pairs: [(&[u8], &[u8]); 1] = [(b"dbfilename", b"other.rdb")];
     let (near, far) = (Caller { is_local: true, ..Caller::default() }, Caller::default());

@@ -85,12 +85,23 @@ words! {
 }
 
 words! {
-    /// `propagation-error-behavior`: what a command of the stream that fails does to the server.
+    /// `propagation-error-behavior`: what a command of a master's stream that fails here does to the server.
     PropagationErrorBehavior {
         #[default]
         Ignore = "ignore",
         Panic = "panic",
         PanicOnReplicas = "panic-on-replicas",
+    }
+}
+
+/// `None` until somebody chooses, and shown as Redis' default even then.
+impl Stored for Option<PropagationErrorBehavior> {
+    fn value(&self) -> Value {
+        self.unwrap_or_default().value()
+    }
+
+    fn store(&mut self, value: Value) {
+        self.get_or_insert_default().store(value);
     }
 }
 

@@ -161,7 +161,7 @@ fn the_directives_of_the_suite_of_redis_are_accepted() {
     let config = load(text.as_bytes()).unwrap();
     assert_eq!(config.loglevel, crate::node::LogLevel::Verbose);
     assert_eq!(config.enable_debug_command, ProtectedAction::Yes);
-    assert_eq!(config.propagation_error_behavior, PropagationErrorBehavior::Panic);
+    assert_eq!(config.propagation_error_behavior, Some(PropagationErrorBehavior::Panic));
     assert_eq!((config.key_load_delay_us, config.logfile.as_str()), (500, ""));
     let notes = config.unsupported();
     assert_eq!(notes.len(), usize::from(cfg!(not(unix))), "{notes:?}");
