@@ -73,6 +73,7 @@ impl Node {
         self.trim_buffers(now);
         self.note_client_memory();
         self.tell_loading();
+        self.watch_waits(now);
         self.tick_aof();
         self.save_if_scheduled();
         self.tick_failover();

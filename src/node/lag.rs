@@ -9,6 +9,8 @@ use hdrhistogram::Histogram;
 pub(super) struct LoopLag {
     steps: Histogram<u32>,
     max: Duration,
+    /// The longest step since the watchdog last looked.
+    recent_max: Duration,
 }
 
 const MINUTE_US: u64 = 60_000_000;
@@ -16,7 +18,7 @@ const MINUTE_US: u64 = 60_000_000;
 impl LoopLag {
     pub(super) fn new() -> Self {
         let steps = Histogram::new_with_bounds(1, MINUTE_US, 2).expect("the bounds are constants in range");
-        Self { steps, max: Duration::ZERO }
+        Self { steps, max: Duration::ZERO, recent_max: Duration::ZERO }
     }
 
     /// A step that began at `begun` is over.
@@ -24,6 +26,7 @@ impl LoopLag {
     pub(super) fn record(&mut self, begun: Instant) {
         let took = begun.elapsed();
         self.max = self.max.max(took);
+        self.recent_max = self.recent_max.max(took);
         self.steps.saturating_record(took.as_micros() as u64);
     }
 
@@ -31,6 +34,11 @@ impl LoopLag {
     pub(super) fn reset(&mut self) {
         self.steps.reset();
         self.max = Duration::ZERO;
+    }
+
+    /// The longest step since the last call.
+    pub(super) fn take_recent_max(&mut self) -> Duration {
+        std::mem::take(&mut self.recent_max)
     }
 
     /// The longest step.

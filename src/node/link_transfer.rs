@@ -31,8 +31,8 @@ type Outcome = Result<Loaded, RdbError>;
 /// A transfer under way.
 struct Transfer {
     bytes: SnapshotBytes,
-    /// The data set that serves meanwhile is not to be seen: see [`TransferIn::hides_data`].
-    hides_data: bool,
+    /// What INFO shows of it.
+    shown: TransferIn,
     counters: Arc<Counters>,
     told: Instant,
     pool: Pool,
@@ -107,18 +107,25 @@ impl Driver {
         let (pieces, mut taken) = mpsc::channel::<Piece>(PIECES_WAITING);
         let (done, loaded) = oneshot::channel();
         let counters = Arc::<Counters>::default();
-        let shown = Arc::clone(&counters);
+        let counted = Arc::clone(&counters);
         let options = self.load_options();
-        let hides_data = {
+        let shown = {
             let node = self.shared.borrow();
             let same = self.granted.is_some_and(|(replid, _)| replid == node.history.replid());
-            node.config.repl_diskless_load == DisklessLoad::Swapdb && !same
+            let hides_data = match node.config.repl_diskless_load {
+                DisklessLoad::Disabled => false,
+                DisklessLoad::OnEmptyDb => node.store.keys() == 0,
+                DisklessLoad::Swapdb => !same,
+            };
+            let begun = node.clock.since_start();
+            let begun_unix = node.clock.unix().as_secs();
+            TransferIn { begun, begun_unix, total: None, received: 0, last_io: begun, hides_data }
         };
         helper::start("load", move || {
             let source = ChannelReader::new(move || taken.blocking_recv());
             let result = load(source, &options, |progress| {
-                shown.keys.store(progress.keys, Ordering::Relaxed);
-                shown.keys_total.store(progress.keys_total, Ordering::Relaxed);
+                counted.keys.store(progress.keys, Ordering::Relaxed);
+                counted.keys_total.store(progress.keys_total, Ordering::Relaxed);
                 ControlFlow::Continue(())
             });
             // Nobody waits any more if the link was lost.
@@ -127,7 +134,7 @@ impl Driver {
         self.shared.borrow_mut().notice("MASTER <-> REPLICA sync: Loading DB in memory");
         let told = Instant::now();
         let bytes = SnapshotBytes::new(form);
-        Ok(Transfer { bytes, hides_data, counters, told, pool: Pool::new(), pieces: Some(pieces), loaded })
+        Ok(Transfer { bytes, shown, counters, told, pool: Pool::new(), pieces: Some(pieces), loaded })
     }
 
     /// Hands on what surely belongs to the snapshot; returns the buffer for what follows.
@@ -213,8 +220,7 @@ impl Driver {
         if let Some(upstream) = &mut node.upstream
             && upstream.generation == self.generation
         {
-            upstream.transfer =
-                Some(TransferIn { total, received, last_io, hides_data: transfer.hides_data });
+            upstream.transfer = Some(TransferIn { total, received, last_io, ..transfer.shown });
         }
         if transfer.told.elapsed() >= PROGRESS_EVERY {
             transfer.told = Instant::now();

@@ -11,6 +11,7 @@ use super::config::DisklessLoad;
 use super::event::NodeEvent;
 use super::snapshot::on_thread;
 use super::state::{Node, Shared};
+use super::upstream::TransferIn;
 use crate::commands::CmdError;
 use crate::persistence::{LoadOptions, Loaded, Progress, load};
 
@@ -61,15 +62,24 @@ impl Drop for Abandon {
 }
 
 impl Node {
+    fn transfer(&self) -> Option<&TransferIn> {
+        self.upstream.as_ref()?.transfer.as_ref()
+    }
+
     /// `loading`: the data set is not there, or not to be seen.
     pub(super) fn is_loading(&self) -> bool {
-        let transfer = self.upstream.as_ref().and_then(|upstream| upstream.transfer.as_ref());
-        self.loading.is_some() || transfer.is_some_and(|transfer| transfer.hides_data)
+        self.loading_since().is_some()
+    }
+
+    /// When that began, since the start of the node.
+    pub(super) fn loading_since(&self) -> Option<Duration> {
+        let hidden = self.transfer().filter(|transfer| transfer.hides_data);
+        self.loading.as_ref().map(|loading| loading.begun).or(hidden.map(|transfer| transfer.begun))
     }
 
     /// `async_loading`: another data set comes in beside the one that serves.
     pub(super) fn is_loading_aside(&self) -> bool {
-        self.upstream.as_ref().is_some_and(|upstream| upstream.transfer.is_some()) && !self.is_loading()
+        self.transfer().is_some() && !self.is_loading()
     }
 
     /// The same as Redis knows it: with `repl-diskless-load swapdb`. What could disturb it is refused then.
@@ -104,16 +114,25 @@ impl Node {
 
     /// `loading_*` of INFO, as Redis has them while it loads.
     pub(super) fn loading_figures(&self) -> Vec<(&'static str, String)> {
-        let Some(loading) = &self.loading else { return Vec::new() };
-        let elapsed = self.clock.since_start().saturating_sub(loading.begun).as_secs_f64();
-        let (loaded, total) = (loading.loaded(), loading.total.max(1));
-        let left = total.saturating_sub(loaded) as f64 * elapsed / loaded.max(1) as f64;
+        let (begun, begun_unix, total, loaded) = match (&self.loading, self.transfer()) {
+            (Some(file), _) => (file.begun, file.begun_unix, file.total, file.loaded()),
+            (None, Some(from)) => (from.begun, from.begun_unix, from.total.unwrap_or(0), from.received),
+            (None, None) => return Vec::new(),
+        };
+        let elapsed = self.clock.since_start().saturating_sub(begun).as_secs_f64();
+        // A master that streams does not know how much is to come; Redis too shows 0 and a second left then.
+        let percent = if total == 0 { 0.0 } else { loaded as f64 * 100.0 / total as f64 };
+        let left = if total == 0 {
+            1.0
+        } else {
+            total.saturating_sub(loaded) as f64 * elapsed / loaded.max(1) as f64
+        };
         vec![
-            ("loading_start_time", loading.begun_unix.to_string()),
-            ("loading_total_bytes", loading.total.to_string()),
+            ("loading_start_time", begun_unix.to_string()),
+            ("loading_total_bytes", total.to_string()),
             ("loading_rdb_used_mem", "0".to_owned()),
             ("loading_loaded_bytes", loaded.to_string()),
-            ("loading_loaded_perc", format!("{:.2}", loaded as f64 * 100.0 / total as f64)),
+            ("loading_loaded_perc", format!("{percent:.2}")),
             ("loading_eta_seconds", format!("{}", left as u64)),
         ]
     }

@@ -91,6 +91,7 @@ mod transaction;
 #[cfg(unix)]
 mod unix_socket;
 mod upstream;
+mod watchdog;
 mod wipe_guard;
 mod wire;
 

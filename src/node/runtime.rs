@@ -287,6 +287,7 @@ fn create(
         #[cfg(unix)]
         unix_socket: None,
         loading: None,
+        watchdog_told: None,
         key_load_delay,
         own_expires: super::own_expires::OwnExpires::default(),
         give_back_until: Duration::ZERO,

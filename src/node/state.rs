@@ -102,6 +102,8 @@ pub(super) struct Node {
     pub(super) unix_socket: Option<super::unix_socket::UnixSocket>,
     /// The data set is not there yet.
     pub(super) loading: Option<super::loading::Loading>,
+    /// When the load began of which the watchdog has told.
+    pub(super) watchdog_told: Option<Duration>,
     /// `key-load-delay`, for loads under way too.
     pub(super) key_load_delay: crate::persistence::KeyDelay,
     pub(super) own_expires: super::own_expires::OwnExpires,

@@ -48,13 +48,16 @@ pub(super) struct Upstream {
 }
 
 /// A snapshot that arrives.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct TransferIn {
+    /// Since the start of the node.
+    pub(super) begun: Duration,
+    pub(super) begun_unix: u64,
     pub(super) total: Option<u64>,
     pub(super) received: u64,
     pub(super) last_io: Duration,
-    /// What serves meanwhile is another master's history, which `repl-diskless-load swapdb` does not show: Redis refuses
-    /// with `-LOADING` then. Otherwise the old data serves until the new is whole.
+    /// Clients get `-LOADING` meanwhile, where Redis refuses with it too: `repl-diskless-load swapdb` does not show
+    /// another master's history, `on-empty-db` no emptiness. Otherwise the old data serves until the new is whole.
     pub(super) hides_data: bool,
 }
 

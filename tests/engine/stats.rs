@@ -1,7 +1,8 @@
 //! INFO commandstats and errorstats: what was called, refused and failed.
 
 use super::support::client::command;
-use super::support::{Server, until};
+use super::support::server::Kind;
+use super::support::{Server, until, until_equal};
 
 #[test]
 fn refusals_and_failures_are_told_apart_for_each_command() {
@@ -40,4 +41,35 @@ fn refusals_and_failures_are_told_apart_for_each_command() {
         (figures("blpop"), node.info("errorstat_UNBLOCKED")),
         (["1", "0", "1"].map(str::to_owned), "count=1".into())
     );
+}
+
+#[test]
+fn the_watchdog_tells_of_steps_and_loads_that_kept_clients_waiting() {
+    let master = Server::node(&["repl-diskless-sync-delay 0", "rdb-key-save-delay 5000"]);
+    let expired = |server: &Server| server.journal().matches("--- WATCHDOG TIMER EXPIRED ---").count();
+    master.ask("DEBUG SLEEP 0.25");
+    assert_eq!(master.ask("CONFIG SET watchdog-period 200"), "OK");
+    // The step from before it was switched on is forgotten by the next look, and none is told of twice.
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    let before = expired(&master);
+    master.ask("DEBUG SLEEP 0.25");
+    until("the step is told of", &[&master], || expired(&master) == before + 1);
+
+    master.ask("DEBUG POPULATE 100 key 1000");
+    let replica =
+        Server::replica_of(Kind::Node, &master, &["repl-diskless-load on-empty-db", "watchdog-period 200"]);
+    until("the load is told of", &[&master, &replica], || expired(&replica) > 0);
+    assert_eq!(replica.ask("GET key:1"), "-LOADING Redis is loading the dataset in memory");
+    let shown = ["loading", "async_loading", "loading_total_bytes", "loading_eta_seconds"];
+    assert_eq!(shown.map(|field| replica.info(field)), ["1", "0", "0", "1"].map(str::to_owned));
+    assert!(replica.number("loading_start_time") > 0);
+    until_equal(&master, &replica);
+    assert_eq!(
+        replica.journal().matches("ms and is not served meanwhile").count(),
+        1,
+        "{}",
+        replica.journal()
+    );
+    assert_eq!(replica.info("loading_start_time"), "");
+    assert_eq!(master.number("sync_full"), 1);
 }

@@ -247,6 +247,8 @@ struct Config {
     pub slowlog_max_len: u64,
     /// `latency-monitor-threshold`: ms from which an event is recorded, 0 for off.
     pub latency_monitor_threshold_ms: u64,
+    /// `watchdog-period` (hidden): ms that clients may have to wait before the log tells, 0 for off.
+    pub watchdog_period_ms: u64,
     /// `latency-tracking`: keep a histogram per command.
     pub latency_tracking: bool,
     /// `latency-tracking-info-percentiles`: percentiles that INFO shows.

@@ -226,7 +226,7 @@ pub(super) static TABLE: &[Param] = &[
     int("hz", 0, INT_MAX, "10", field!(hz)),
     int("min-replicas-to-write", 0, INT_MAX, "0", field!(min_replicas_to_write)).alias("min-slaves-to-write"),
     int("min-replicas-max-lag", 0, INT_MAX, "10", field!(min_replicas_max_lag)).alias("min-slaves-max-lag"),
-    int("watchdog-period", 0, INT_MAX, "0", KEPT).hidden(),
+    int("watchdog-period", 0, INT_MAX, "0", field!(watchdog_period_ms)).hidden(),
     int("shutdown-timeout", 0, INT_MAX, "10", field!(shutdown_timeout)),
     int("repl-diskless-sync-max-replicas", 0, INT_MAX, "0", field!(repl_diskless_sync_max_replicas)),
     int("maxclients", 1, UINT_MAX, "10000", field!(maxclients)),
