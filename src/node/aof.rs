@@ -167,8 +167,9 @@ impl Node {
     /// Starts to wait for the disk, unless that is under way.
     fn sync_aof(&mut self) {
         let Some(shared) = self.me.upgrade() else { return };
+        let spares_disk = self.spares_disk();
         let Some(log) = &mut self.aof.log else { return };
-        if log.is_syncing || log.synced == log.written {
+        if log.is_syncing || log.synced == log.written || spares_disk {
             return;
         }
         log.is_syncing = true;
@@ -176,8 +177,27 @@ impl Node {
         tokio::task::spawn_local(super::runtime::guarded(exit, sync(shared)));
     }
 
+    /// `no-appendfsync-on-rewrite`: no sync gets in the way of a snapshot, and nothing waits for one.
+    fn spares_disk(&self) -> bool {
+        self.config.no_appendfsync_on_rewrite
+            && (self.save.running.is_some() || self.snapshot.is_running() || self.aof.rewrite.is_running())
+    }
+
+    /// What `aof-timestamp-enabled` notes: the time in s since 1970.
+    pub(super) fn aof_time(&self) -> Option<u64> {
+        self.config.aof_timestamp_enabled.then(|| self.clock.unix().as_secs())
+    }
+
+    pub(super) fn set_aof_time(&mut self) {
+        let time = self.aof_time();
+        if let Some(log) = &mut self.aof.log {
+            log.writer.set_time(time);
+        }
+    }
+
     /// Ten times a second: writes what waited, and starts the sync of the second.
     pub(super) fn tick_aof(&mut self) {
+        self.set_aof_time();
         self.flush_aof();
         let now_due = self.aof.log.as_ref().is_some_and(|log| log.last_sync.elapsed() >= SYNC_EVERY);
         if now_due && self.config.appendfsync != AppendFsync::No {
@@ -189,7 +209,8 @@ impl Node {
     #[inline]
     pub(super) fn unsynced(&self) -> Option<Unsynced> {
         let log = self.aof.log.as_ref()?;
-        let waits = self.config.appendfsync == AppendFsync::Always && log.synced < log.written;
+        let waits =
+            self.config.appendfsync == AppendFsync::Always && log.synced < log.written && !self.spares_disk();
         waits.then(|| Unsynced { up_to: log.written, on_disk: Rc::clone(&log.on_disk) })
     }
 

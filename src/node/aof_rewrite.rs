@@ -247,6 +247,7 @@ impl Node {
             abandoned: Arc::clone(&abandoned),
             disk: self.disk.clone(),
         };
+        let time = self.aof_time();
         let begun = Instant::now();
         self.aof.rewrite.running = Some(Running { begun, progress, abandoned: Arc::clone(&abandoned) });
         let offset = self.history.offset();
@@ -256,7 +257,7 @@ impl Node {
         // With the file off only this instant is kept.
         let kept = usize::from(self.aof.log.is_some());
         tokio::task::spawn_local(super::runtime::guarded(Rc::clone(&self.exit), async move {
-            let written = on_thread("aof-rewrite", move || write_base(job, is_rdb, &path)).await;
+            let written = on_thread("aof-rewrite", move || write_base(job, is_rdb, time, &path)).await;
             end_rewrite(&shared, &abandoned, base, kept, written.unwrap_or_else(Err), begun);
         }));
         Ok(())
@@ -343,8 +344,11 @@ impl Node {
         Ok(())
     }
 
-    /// Deletes what rewrites have replaced.
+    /// Deletes what rewrites have replaced, unless `aof-disable-auto-gc` keeps it.
     pub(super) fn remove_history(&mut self) {
+        if self.config.aof_disable_auto_gc {
+            return;
+        }
         let folder = self.aof_folder();
         let mut manifest = self.aof.manifest.clone();
         manifest.history.retain(|part| match remove(&folder.join(&part.name)) {
@@ -360,7 +364,7 @@ impl Node {
 }
 
 /// Encodes the base and puts it in place; returns its bytes.
-fn write_base(job: Job, is_rdb: bool, path: &Path) -> Result<u64, String> {
+fn write_base(job: Job, is_rdb: bool, time: Option<u64>, path: &Path) -> Result<u64, String> {
     if is_rdb {
         return job.write_file(path).map(|written| written.bytes);
     }
@@ -372,7 +376,7 @@ fn write_base(job: Job, is_rdb: bool, path: &Path) -> Result<u64, String> {
         }
         file.write(chunk).map_err(std::io::Error::from)
     };
-    let bytes = encode_dataset(job.reader, sink, |keys| job.progress.set_keys(keys));
+    let bytes = encode_dataset(job.reader, time, sink, |keys| job.progress.set_keys(keys));
     let bytes = bytes.map_err(|error| error.to_string())?;
     file.commit().map_err(|error| error.to_string())?;
     Ok(bytes)

@@ -342,6 +342,8 @@ impl Node {
         for name in changed {
             match *name {
                 "replica-read-only" => self.update_watching(),
+                "aof-timestamp-enabled" => self.set_aof_time(),
+                "aof-disable-auto-gc" => self.remove_history(),
                 "key-load-delay" => self.key_load_delay.set(self.config.key_load_delay_us),
                 "repl-backlog-size" => {
                     if let Some(backlog) = &mut self.backlog {

@@ -149,6 +149,21 @@ fn it_is_switched_on_and_off_while_the_node_serves() {
 }
 
 #[test]
+fn what_a_rewrite_replaces_is_kept_as_long_as_that_is_asked_for() {
+    let mut server = Server::node(&[ON, "aof-disable-auto-gc yes"]);
+    server.ask("SET k v");
+    rewrite(&server);
+    server.kill();
+    server.restart(&[]);
+    let of_first = |name: &String| name.contains(".1.");
+    assert_eq!(parts(&server).iter().filter(|name| of_first(name)).count(), 2, "{:?}", parts(&server));
+    let manifest = fs::read_to_string(part(&server, "appendonly.aof.manifest")).unwrap();
+    assert_eq!(manifest.matches(" type h").count(), 2, "{manifest}");
+    assert_eq!(server.ask("CONFIG SET aof-disable-auto-gc no"), "OK");
+    assert_eq!(parts(&server).iter().filter(|name| of_first(name)).count(), 0, "{:?}", parts(&server));
+}
+
+#[test]
 fn a_torn_end_is_cut_off_and_said() {
     let mut server = Server::node(&[ON]);
     for request in ["SET a 1", "SET b 2", "SET c 3"] {

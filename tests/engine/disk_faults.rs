@@ -151,6 +151,31 @@ fn a_slow_disk_under_the_append_only_file_holds_up_its_clients_and_is_healed_at_
 }
 
 #[test]
+fn no_reply_waits_for_the_disk_while_a_snapshot_is_written_if_that_was_asked_for() {
+    let delay = Duration::from_secs(1);
+    let server = Server::node(&["appendonly yes", "appendfsync always", "no-appendfsync-on-rewrite yes"]);
+    server.ask("SET k v");
+    let set = || {
+        server.handle().begin_fault(Fault::SlowDisk { delay });
+        let begun = Instant::now();
+        assert_eq!(server.ask("SET k w"), "OK");
+        let took = begun.elapsed();
+        server.handle().end_fault(FaultKind::SlowDisk);
+        took
+    };
+    let took = set();
+    assert!(took >= delay * 2, "a write and a sync: {took:?}");
+    server.ask("CONFIG SET rdb-key-save-delay 60000000");
+    assert_eq!(server.ask("BGSAVE"), "Background saving started");
+    let took = set();
+    assert!(took < delay * 2, "a write: {took:?}");
+    assert_eq!(server.info("rdb_bgsave_in_progress"), "1");
+    assert_eq!(server.ask("CONFIG SET no-appendfsync-on-rewrite no"), "OK");
+    let took = set();
+    assert!(took >= delay * 2, "a write and a sync: {took:?}");
+}
+
+#[test]
 fn a_node_that_waits_for_a_slow_disk_can_be_killed() {
     let mut server = Server::node(&["appendonly yes", "appendfsync no"]);
     server.handle().begin_fault(Fault::SlowDisk { delay: Duration::from_secs(10) });

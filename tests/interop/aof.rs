@@ -2,6 +2,8 @@
 
 use std::fs;
 use std::path::Path;
+use std::thread::sleep;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use super::support::data::{fill, fill_collections, write_all_forms};
 use super::support::server::Kind;
@@ -50,6 +52,42 @@ fn each_kind_reads_what_the_other_wrote_and_goes_on_with_it() {
             hand_over(&second, &mut first);
             assert_eq!(first.digest(), wanted, "and back");
         }
+    }
+}
+
+#[test]
+fn redis_own_tool_takes_a_file_back_to_a_time_that_was_noted_in_it() {
+    if missing("redis-check-rdb") {
+        return;
+    }
+    for preamble in ["yes", "no"] {
+        let rewritten = format!("aof-use-rdb-preamble {preamble}");
+        let mut server = Server::node(&["appendonly yes", "aof-timestamp-enabled yes", &rewritten]);
+        server.ask("SET k first");
+        server.ask("BGREWRITEAOF");
+        until("the file is rewritten", &[&server], || server.number("aof_rewrites") == 1);
+        let folder = server.dir().join("appendonlydir");
+        let manifest = folder.join("appendonly.aof.manifest");
+        if preamble == "no" {
+            let base = fs::read(folder.join("appendonly.aof.2.base.aof")).unwrap();
+            assert!(base.starts_with(b"#TS:"), "{}", base.escape_ascii());
+        }
+        server.ask("SET k early");
+        let early = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+        sleep(Duration::from_millis(1200));
+        // Also where the option is switched on while the node serves.
+        server.ask("CONFIG SET aof-timestamp-enabled no");
+        server.ask("SET k unnoted");
+        server.ask("CONFIG SET aof-timestamp-enabled yes");
+        server.ask("SET k late");
+        server.kill();
+        check(&manifest);
+        let mut tool = std::process::Command::new("redis-check-aof");
+        tool.arg("--truncate-to-timestamp").arg(early.to_string()).arg(&manifest);
+        let (ok, text) = super::support::finished(&mut tool);
+        assert!(ok && text.contains("Successfully truncated AOF"), "{text}");
+        server.restart(&[]);
+        assert_eq!(server.ask("GET k"), "unnoted", "{text}");
     }
 }
 

@@ -142,7 +142,11 @@ struct Config {
     pub appendfilename: String,
     /// `appenddirname`: folder of the append-only files, in `dir`.
     pub appenddirname: String,
-    /// `no-appendfsync-on-rewrite`: do not flush while a rewrite runs.
+    /// `aof-timestamp-enabled`: note in the append-only file when commands were written.
+    pub aof_timestamp_enabled: bool,
+    /// `aof-disable-auto-gc`: keep the files that a rewrite has replaced.
+    pub aof_disable_auto_gc: bool,
+    /// `no-appendfsync-on-rewrite`: do not wait for the disk while a snapshot is written.
     pub no_appendfsync_on_rewrite: bool,
     /// `auto-aof-rewrite-percentage`: growth that starts a rewrite, 0 for never.
     pub auto_aof_rewrite_percentage: u32,

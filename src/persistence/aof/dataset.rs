@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 use std::io;
 
+use super::writer::annotate;
 use crate::protocol::write_request;
 use crate::store::stream::{Group, StreamId};
 use crate::store::{EntryRef, ScoreText, SnapshotPart, SnapshotReader, Stream, ValueRef};
@@ -14,17 +15,22 @@ const ELEMENTS: usize = 64;
 /// Bytes handed to the sink at once, or a little more.
 const CHUNK: usize = 128 * 1024;
 
-/// Encodes `snapshot` into chunks of whole commands; `progress` hears the number of keys done. Returns the bytes.
+/// Encodes `snapshot` into chunks of whole commands, after a note of the time in s since 1970, if given; `progress` hears
+/// the number of keys done. Returns the bytes.
 ///
 /// # Errors
 /// The first error of `sink`, or the snapshot was given up.
 pub fn encode_dataset(
     mut snapshot: SnapshotReader,
+    time: Option<u64>,
     mut sink: impl FnMut(&[u8]) -> io::Result<()>,
     mut progress: impl FnMut(u64),
 ) -> io::Result<u64> {
     let mut out = Commands::default();
     let (mut keys, mut bytes, mut selected) = (0, 0, None);
+    if let Some(unix) = time {
+        annotate(&mut out.bytes, unix);
+    }
     for library in snapshot.libraries().iter() {
         out.put(&[b"FUNCTION", b"LOAD", library.code()]);
     }

@@ -8,9 +8,19 @@ pub struct AofWriter {
     buffer: Vec<u8>,
     /// Database of the last command; `None` when the next one must SELECT.
     selected: Option<usize>,
+    /// Seconds since 1970; `None` if times are not noted.
+    time: Option<u64>,
+    /// The last time that was noted.
+    noted: Option<u64>,
 }
 
 impl AofWriter {
+    /// The time now, in s since 1970, to be noted before the next command if it is another than the last one; `None` to
+    /// note none (`aof-timestamp-enabled`).
+    pub fn set_time(&mut self, unix: Option<u64>) {
+        self.time = unix;
+    }
+
     /// Appends one command of database `db`.
     #[inline]
     pub fn command(&mut self, db: usize, parts: &[&[u8]]) {
@@ -48,6 +58,7 @@ impl AofWriter {
     /// What follows goes into another file, whose reader has selected nothing.
     pub fn another_file(&mut self) {
         self.selected = None;
+        self.noted = None;
     }
 
     /// What was appended so far is kept elsewhere: begins anew.
@@ -57,6 +68,12 @@ impl AofWriter {
     }
 
     fn select(&mut self, db: usize) {
+        if let Some(unix) = self.time
+            && self.time > self.noted
+        {
+            self.noted = self.time;
+            annotate(&mut self.buffer, unix);
+        }
         if self.selected.replace(db) != Some(db) {
             let mut digits = itoa::Buffer::new();
             self.put(&[b"SELECT", digits.format(db).as_bytes()]);
@@ -66,4 +83,9 @@ impl AofWriter {
     fn put(&mut self, parts: &[&[u8]]) {
         write_request(parts, &mut |piece| self.buffer.extend_from_slice(piece));
     }
+}
+
+/// Notes that what follows was written at `unix`, in s since 1970: a line that tools cut the file at.
+pub(super) fn annotate(out: &mut Vec<u8>, unix: u64) {
+    out.extend_from_slice(format!("#TS:{unix}\r\n").as_bytes());
 }
