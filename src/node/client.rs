@@ -23,6 +23,13 @@ const OUTPUT_BUFFER: usize = 16 * 1024;
 /// What a connection takes beside its buffers, roughly.
 const CLIENT_BYTES: usize = 1024;
 
+/// Bytes that a client takes for a name that it has given us, as a channel or a key to watch: roughly, with its places
+/// in the tables.
+pub(super) fn bytes_for_name(name: &[u8]) -> usize {
+    const TABLES: usize = 64;
+    name.len() + TABLES
+}
+
 /// What a connection is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ClientKind {
@@ -60,7 +67,11 @@ pub(super) struct Client {
     pub(super) last_active: Cell<Duration>,
     /// Commands queued by MULTI, -1 outside a transaction.
     pub(super) queued: Cell<i64>,
+    /// Bytes of these commands.
+    pub(super) queued_bytes: Cell<usize>,
     pub(super) watching: Cell<usize>,
+    /// Bytes of the names of watched keys, with what belongs to each.
+    pub(super) watched_bytes: Cell<usize>,
     /// A watched key was changed: EXEC will refuse.
     pub(super) dirty_cas: Cell<bool>,
     pub(super) blocked: Cell<bool>,
@@ -76,6 +87,8 @@ pub(super) struct Client {
     /// It sees what all others do (MONITOR).
     pub(super) monitoring: Cell<bool>,
     pub(super) no_evict: Cell<bool>,
+    /// What [`ClientEviction`](super::client_eviction::ClientEviction) has counted for it, in bytes.
+    pub(super) counted: Cell<u64>,
     pub(super) tracking: RefCell<Option<Tracking>>,
     /// What others send it.
     pub(super) outbox: Outbox,
@@ -98,7 +111,9 @@ impl Client {
             last_command: Cell::new("NULL"),
             last_active: Cell::new(now),
             queued: Cell::new(-1),
+            queued_bytes: Cell::new(0),
             watching: Cell::new(0),
+            watched_bytes: Cell::new(0),
             dirty_cas: Cell::new(false),
             blocked: Cell::new(false),
             wake: Notify::new(),
@@ -110,6 +125,7 @@ impl Client {
             subscriptions: RefCell::default(),
             monitoring: Cell::new(false),
             no_evict: Cell::new(false),
+            counted: Cell::new(0),
             tracking: RefCell::default(),
             outbox: Outbox::default(),
             task: RefCell::new(None),
@@ -125,7 +141,20 @@ impl Client {
 
     /// Bytes that it takes. Neither free room is among them, which comes and goes, nor what others have sent it.
     pub(super) fn memory(&self) -> usize {
-        self.query_bytes.get() + self.output_bytes.get() + CLIENT_BYTES
+        let tracking = self.tracking.borrow().as_ref().map_or(0, Tracking::memory);
+        let names = self.watched_bytes.get() + self.subscriptions.borrow().memory() + tracking;
+        self.query_bytes.get() + self.output_bytes.get() + self.queued_bytes.get() + names + CLIENT_BYTES
+    }
+
+    /// All of it: `tot-mem` of CLIENT LIST.
+    pub(super) fn whole_memory(&self) -> usize {
+        self.memory() + self.buffers.query_free() + self.outbox.len()
+    }
+
+    /// MULTI, what is queued behind it, or (-1) its end.
+    pub(super) fn note_queue(&self, commands: i64, bytes: usize) {
+        self.queued.set(commands);
+        self.queued_bytes.set(bytes);
     }
 
     /// Whether its task has something to do that no request asks for; if not, the task is woken when it has.
@@ -183,7 +212,7 @@ impl Client {
         let _ = write!(
             line,
             "id={} addr={} laddr={} fd=-1 name={} age={} idle={} flags={} db={} sub={} psub={} ssub={} multi={} \
-             qbuf={} qbuf-free={} argv-mem=0 multi-mem=0 rbs={} rbp={} obl={} oll={} omem={} tot-mem={} events=r cmd={} \
+             qbuf={} qbuf-free={} argv-mem=0 multi-mem={} rbs={} rbp={} obl={} oll={} omem={} tot-mem={} events=r cmd={} \
              user=default redir={} resp={}",
             self.id,
             self.shown_addr(),
@@ -199,12 +228,13 @@ impl Client {
             self.queued.get(),
             self.query_bytes.get(),
             self.buffers.query_free(),
+            self.queued_bytes.get(),
             self.buffers.reply_room(),
             self.buffers.reply_peak(),
             unsent.min(OUTPUT_BUFFER),
             usize::from(unsent > OUTPUT_BUFFER),
             unsent.saturating_sub(OUTPUT_BUFFER),
-            self.memory() + self.buffers.query_free() + self.outbox.len(),
+            self.whole_memory(),
             self.last_command.get(),
             self.tracking.borrow().as_ref().map_or(-1, |own| own.redirect() as i64),
             self.resp.get(),

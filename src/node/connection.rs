@@ -19,7 +19,7 @@ use super::state::Shared;
 
 /// Room for one read, from a client's first request on as in Redis; [`Buffers`](super::buffers) gives an idle one's back.
 const READ: usize = 16 * 1024;
-/// Room is made at once for a big argument that has been announced, up to this much.
+/// A buffer keeps this much room after a big argument, and a client that waits may send this much.
 const READ_MAX: usize = 1024 * 1024;
 /// Bytes of replies that may wait for a client before AUTH, as in Redis.
 const UNAUTHENTICATED_REPLIES_MAX: usize = 1024;
@@ -83,7 +83,7 @@ impl Connection {
             node.warning(format!("Closing client that reached max query buffer length: {line}"));
             return false;
         }
-        true
+        node.client_stays(&self.session.client)
     }
 
     /// What CLIENT LIST shows of the requests that were read.
@@ -117,9 +117,15 @@ impl Connection {
                 return Some(Err(error));
             }
         }
-        let missing = self.session.decoder.missing(&self.buffer);
-        // Never more than has come already: a promise costs nothing, and a big argument few reads.
-        self.buffer.reserve(READ.max(missing.min(READ_MAX).min(self.buffer.len())));
+        // For a big argument never more than has come already, and no more than is missing: a promise costs nothing.
+        let (missing, room) =
+            (self.session.decoder.missing(&self.buffer), self.buffer.capacity() - self.buffer.len());
+        let announced = missing.min(self.buffer.len());
+        if announced > READ {
+            self.buffer.reserve_exact(announced);
+        } else if missing == 0 || missing > room {
+            self.buffer.reserve(READ);
+        }
         let mut read = pin!(self.stream.read_buf(&mut self.buffer));
         poll_fn(|cx| match read.as_mut().poll(cx) {
             Poll::Ready(read) => Poll::Ready(Some(read)),
@@ -213,6 +219,9 @@ impl Connection {
             return self.cut_for_output();
         }
         self.session.client.output_bytes.set(len);
+        if !self.shared.borrow_mut().client_stays(&self.session.client) {
+            return false;
+        }
         let patience = if self.session.authenticated {
             (limit.soft > 0 && len as u64 > limit.soft).then_some(limit.soft_for)
         } else {
@@ -335,6 +344,7 @@ impl Drop for Connection {
         if let Ok(mut node) = self.shared.try_borrow_mut() {
             let id = self.session.client.id;
             node.clients.remove(&id);
+            node.forget_client(&self.session.client);
             node.waits.remove(id);
             node.forget_blocked(id);
             node.pubsub.leave_all(&self.session.client);

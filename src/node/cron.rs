@@ -72,6 +72,7 @@ impl Node {
         self.stats.sample_rates(now);
         self.trim_buffers(now);
         self.note_client_memory();
+        self.count_clients();
         self.tell_loading();
         self.watch_waits(now);
         self.tick_aof();

@@ -260,8 +260,10 @@ impl Node {
                 self.refuse(session, &CmdError::text("ERR Command not allowed inside a transaction"), false);
                 return Flow::Next;
             }
-            transaction.commands.push((command, args.to_owned_args()));
-            session.client.queued.set(transaction.commands.len() as i64);
+            let args = args.to_owned_args();
+            let bytes = session.client.queued_bytes.get() + args.memory();
+            transaction.commands.push((command, args));
+            session.client.note_queue(transaction.commands.len() as i64, bytes);
             session.out.simple("QUEUED");
             return Flow::Next;
         }

@@ -105,7 +105,7 @@ impl Node {
 
     /// Ten times a second.
     pub(super) fn note_client_memory(&mut self) {
-        self.eviction.client_bytes = self.clients.values().map(|client| client.memory() as u64).sum();
+        self.eviction.client_bytes = self.client_bytes();
     }
 
     /// Makes room if the data set is over `maxmemory`, for a bounded time. Replicas leave that to their master, unless

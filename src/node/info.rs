@@ -173,7 +173,7 @@ impl Node {
         info.add("mem_replication_backlog", backlog_own);
         info.add("mem_total_replication_buffers", backlog);
         info.add("mem_clients_slaves", backlog - backlog_own);
-        info.add("mem_clients_normal", self.clients.len() * 1024);
+        info.add("mem_clients_normal", self.client_bytes());
         info.add("mem_cluster_links", 0);
         info.add("mem_aof_buffer", self.aof.log.as_ref().map_or(0, super::aof::Log::buffered));
         info.add("mem_allocator", "mimalloc");
@@ -260,7 +260,7 @@ impl Node {
         info.add("expired_time_cap_reached_count", 0);
         info.add("expire_cycle_cpu_milliseconds", 0);
         info.add("evicted_keys", self.eviction.evicted);
-        info.add("evicted_clients", 0);
+        info.add("evicted_clients", stats.evicted_clients);
         info.add("total_eviction_exceeded_time", 0);
         info.add("current_eviction_exceeded_time", 0);
         info.add("keyspace_hits", self.data_stats.hits);

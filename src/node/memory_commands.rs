@@ -68,16 +68,13 @@ impl Node {
         let used = self.used_memory();
         let stream = self.backlog.as_ref().map_or(0, |backlog| backlog.memory() as u64);
         let backlog = stream.min(self.config.repl_backlog_size);
-        let clients = self.clients.values();
         Overview {
             used,
             peak: self.stats.peak_memory.max(used),
             data: self.store.memory(),
             backlog,
             replicas: stream - backlog,
-            clients: clients
-                .map(|client| (client.query_bytes.get() + client.output_bytes.get()) as u64)
-                .sum(),
+            clients: self.client_bytes(),
             resident: repliscope_platform::resident_bytes(),
         }
     }
@@ -95,7 +92,7 @@ impl Node {
             ("clients.slaves", overview.replicas),
             ("clients.normal", overview.clients),
             ("cluster.links", 0),
-            ("aof.buffer", 0),
+            ("aof.buffer", self.aof.log.as_ref().map_or(0, super::aof::Log::buffered) as u64),
             ("lua.caches", 0),
             ("functions.caches", 0),
         ];

@@ -41,6 +41,7 @@ mod blocking;
 mod buffers;
 mod client;
 mod client_commands;
+mod client_eviction;
 mod clock;
 pub mod config;
 mod connection;

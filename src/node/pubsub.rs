@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use super::client::{Client, ClientId, ClientKind};
+use super::client::{Client, ClientId, ClientKind, bytes_for_name};
 use super::config::OutputLimit;
 use super::dispatch::Flow;
 use super::session::Session;
@@ -52,12 +52,19 @@ pub(super) struct Subscriptions {
     /// Per [`Topic`]: names, each with its place in the order of subscription.
     by_topic: [BTreeMap<Rc<[u8]>, u64>; 3],
     next: u64,
+    /// Bytes for all names.
+    bytes: usize,
 }
 
 impl Subscriptions {
     /// How many there are of one topic.
     pub(super) fn count(&self, topic: Topic) -> usize {
         self.by_topic[topic as usize].len()
+    }
+
+    /// Bytes that they take.
+    pub(super) fn memory(&self) -> usize {
+        self.bytes
     }
 
     /// The number in the reply to a subscription: channels and patterns together, shard channels alone.
@@ -103,14 +110,22 @@ impl PubSub {
         let mut own = client.subscriptions.borrow_mut();
         own.next += 1;
         let place = own.next;
+        let before = own.count(topic);
         own.by_topic[topic as usize].entry(Rc::clone(&name)).or_insert(place);
+        if own.count(topic) > before {
+            own.bytes += bytes_for_name(&name);
+        }
         drop(own);
         let listeners = self.by_topic[topic as usize].entry(name).or_default();
         listeners.insert(client.id, Rc::clone(client));
     }
 
     fn leave(&mut self, client: &Client, topic: Topic, name: &[u8]) {
-        client.subscriptions.borrow_mut().by_topic[topic as usize].remove(name);
+        let mut own = client.subscriptions.borrow_mut();
+        if own.by_topic[topic as usize].remove(name).is_some() {
+            own.bytes -= bytes_for_name(name);
+        }
+        drop(own);
         if let Some(listeners) = self.by_topic[topic as usize].get_mut(name) {
             listeners.remove(&client.id);
             if listeners.is_empty() {

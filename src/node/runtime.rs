@@ -182,6 +182,7 @@ impl Node {
         self.settle_role();
         self.update_notifying();
         self.update_timing();
+        self.set_client_limit();
     }
 }
 
@@ -288,6 +289,7 @@ fn create(
         unix_socket: None,
         loading: None,
         watchdog_told: None,
+        client_eviction: super::client_eviction::ClientEviction::default(),
         key_load_delay,
         own_expires: super::own_expires::OwnExpires::default(),
         give_back_until: Duration::ZERO,

@@ -357,7 +357,11 @@ impl Node {
                 | "replica-announce-port" => {
                     self.configure_link();
                 }
-                "maxmemory" | "maxmemory-policy" => self.eviction.look_again(),
+                "maxmemory" | "maxmemory-policy" => {
+                    self.eviction.look_again();
+                    self.set_client_limit();
+                }
+                "maxmemory-clients" => self.set_client_limit(),
                 "notify-keyspace-events" => self.update_notifying(),
                 "slowlog-log-slower-than" => self.update_timing(),
                 "loglevel" => self.log.set_level(self.config.loglevel),

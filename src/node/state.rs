@@ -102,6 +102,7 @@ pub(super) struct Node {
     pub(super) unix_socket: Option<super::unix_socket::UnixSocket>,
     /// The data set is not there yet.
     pub(super) loading: Option<super::loading::Loading>,
+    pub(super) client_eviction: super::client_eviction::ClientEviction,
     /// When the load began of which the watchdog has told.
     pub(super) watchdog_told: Option<Duration>,
     /// `key-load-delay`, for loads under way too.
@@ -292,11 +293,15 @@ impl Node {
         }
     }
 
+    /// Bytes that clients take. O(clients).
+    pub(super) fn client_bytes(&self) -> u64 {
+        self.clients.values().map(|client| client.memory() as u64).sum()
+    }
+
     /// Bytes that this node holds: data, backlog, buffers of clients.
     pub(super) fn used_memory(&self) -> u64 {
         let backlog = self.backlog.as_ref().map_or(0, |backlog| backlog.memory() as u64);
-        let clients: usize = self.clients.values().map(|client| client.memory()).sum();
         let aof = self.aof.log.as_ref().map_or(0, super::aof::Log::buffered);
-        self.store.memory() + backlog + clients as u64 + aof as u64 + super::stats::BASE_MEMORY
+        self.store.memory() + backlog + self.client_bytes() + aof as u64 + super::stats::BASE_MEMORY
     }
 }

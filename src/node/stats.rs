@@ -54,6 +54,8 @@ pub(super) struct CommandStats {
 pub(super) struct NodeStats {
     pub(super) connections: u64,
     pub(super) rejected_connections: u64,
+    /// Closed by `maxmemory-clients`.
+    pub(super) evicted_clients: u64,
     pub(super) commands: u64,
     pub(super) net_input: u64,
     pub(super) net_output: u64,

@@ -8,7 +8,7 @@ mod checks;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use super::client::{Client, ClientId};
+use super::client::{Client, ClientId, bytes_for_name};
 use super::dispatch::Flow;
 use super::session::Session;
 use super::state::Node;
@@ -34,9 +34,16 @@ pub(super) struct Tracking {
     /// CLIENT CACHING was given for the next command.
     caching: bool,
     prefixes: BTreeSet<Vec<u8>>,
+    /// Bytes for all of these.
+    prefix_bytes: usize,
 }
 
 impl Tracking {
+    /// Bytes that it takes.
+    pub(super) fn memory(&self) -> usize {
+        self.prefix_bytes
+    }
+
     /// Letters in CLIENT LIST.
     pub(super) fn flags(&self) -> &'static str {
         match (self.broken_redirect, self.bcast) {
@@ -122,13 +129,17 @@ impl Node {
             if before.is_none() {
                 self.tracking.clients += 1;
             }
-            let mut own = Tracking { prefixes: before.map(|own| own.prefixes).unwrap_or_default(), ..wanted };
+            let (prefixes_before, prefix_bytes) =
+                before.map(|own| (own.prefixes, own.prefix_bytes)).unwrap_or_default();
+            let mut own = Tracking { prefixes: prefixes_before, prefix_bytes, ..wanted };
             if own.bcast {
                 let none = [Vec::new()];
                 for prefix in if prefixes.is_empty() { &none[..] } else { &prefixes } {
                     let entry = self.tracking.prefixes.entry(prefix.clone()).or_default();
                     entry.clients.insert(session.client.id);
-                    own.prefixes.insert(prefix.clone());
+                    if own.prefixes.insert(prefix.clone()) {
+                        own.prefix_bytes += bytes_for_name(prefix);
+                    }
                 }
             }
             *session.client.tracking.borrow_mut() = Some(own);

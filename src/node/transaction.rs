@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use super::client::Client;
+use super::client::{Client, bytes_for_name};
 use super::dispatch::Flow;
 use super::session::{Session, Transaction};
 use super::state::Node;
@@ -26,7 +26,7 @@ impl Node {
             return Err(CmdError::text("ERR MULTI calls can not be nested"));
         }
         session.transaction = Some(Transaction::default());
-        session.client.queued.set(0);
+        session.client.note_queue(0, 0);
         session.out.ok();
         Ok(Flow::Next)
     }
@@ -34,7 +34,7 @@ impl Node {
     /// Ends a transaction without running it, and every WATCH.
     pub(super) fn discard(&mut self, session: &mut Session) {
         session.transaction = None;
-        session.client.queued.set(-1);
+        session.client.note_queue(-1, 0);
         self.unwatch(session);
     }
 
@@ -42,7 +42,7 @@ impl Node {
         let Some(transaction) = session.transaction.take() else {
             return Err(CmdError::text("ERR EXEC without MULTI"));
         };
-        session.client.queued.set(-1);
+        session.client.note_queue(-1, 0);
         let spoilt = session.client.dirty_cas.get() || self.watched_key_expired(session);
         self.unwatch(session);
         if transaction.failed {
@@ -109,6 +109,10 @@ impl Node {
             session.watched.push(Watched { key: entry, stale });
         }
         session.client.watching.set(session.watched.len());
+        session
+            .client
+            .watched_bytes
+            .set(session.watched.iter().map(|watched| bytes_for_name(&watched.key.1)).sum());
         self.update_watching();
         session.out.ok();
         Ok(Flow::Next)
@@ -124,6 +128,7 @@ impl Node {
             }
         }
         session.client.watching.set(0);
+        session.client.watched_bytes.set(0);
         session.client.dirty_cas.set(false);
         self.update_watching();
     }

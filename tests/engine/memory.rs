@@ -65,3 +65,87 @@ fn idle_clients_hold_no_buffers_and_are_served_all_the_same() {
     assert_eq!(waiter.reply().unwrap().text(), "list a");
     assert_eq!(waiter.ask(&["PING"]).text(), "PONG");
 }
+
+#[test]
+fn whoever_takes_too_much_is_closed_whatever_for_and_others_stay() {
+    let server = Server::node(&["maxmemory-clients 600kb"]);
+    let mut small = server.client();
+    small.ask(&["CLIENT", "SETNAME", "small"]);
+    let value = "v".repeat(40_000);
+    let ways = [
+        &format!("SET k {value}"),
+        "WATCH #",
+        "PSUBSCRIBE #",
+        "SSUBSCRIBE #",
+        "CLIENT TRACKING on BCAST PREFIX #",
+    ];
+    for (at, way) in ways.iter().enumerate() {
+        let mut client = server.client();
+        if at == 0 {
+            client.ask(&["MULTI"]);
+        }
+        let closed = (0..10_000).any(|nth| {
+            let line = way.replace('#', &format!("{nth:0100}"));
+            let parts: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();
+            client.try_ask(&parts).is_err()
+        });
+        assert!(closed, "way {at}");
+        assert_eq!(server.number("evicted_clients"), at as u64 + 1);
+    }
+    // Replies that nobody reads.
+    server.ask("SETRANGE k 300000 x");
+    let mut reader = server.client();
+    for _ in 0..100 {
+        reader.send_command(&[b"GET", b"k"]);
+    }
+    until("the reader is closed", &[&server], || server.number("evicted_clients") == ways.len() as u64 + 1);
+    assert_eq!(small.ask(&["PING"]).text(), "PONG");
+    assert_eq!(server.journal().matches("Evicting client: id=").count(), ways.len() + 1);
+}
+
+#[test]
+fn the_largest_clients_go_first_and_none_that_must_stay() {
+    let server = Server::node(&[]);
+    let queue = |name: &str, bytes: usize| {
+        let mut client = server.client();
+        client.ask(&["CLIENT", "SETNAME", name]);
+        client.ask(&["MULTI"]);
+        client.ask(&["SET", "k", &"v".repeat(bytes)]);
+        client
+    };
+    let mut clients = [("one", 1), ("two", 2), ("four", 4)].map(|(name, part)| queue(name, part * 1_000_000));
+    assert!(client_field(&server, "two", "multi-mem") >= 2_000_000);
+    let mut kept = server.client();
+    kept.ask(&["CLIENT", "NO-EVICT", "on"]);
+    kept.ask(&["MULTI"]);
+    kept.ask(&["SET", "k", &"v".repeat(8_000_000)]);
+    assert_eq!(server.ask("CONFIG SET maxmemory-clients 15000000"), "OK");
+    assert_eq!(server.number("evicted_clients"), 1, "{}", server.ask("CLIENT LIST"));
+    assert!(!server.ask("CLIENT LIST").contains("name=four"));
+    let [one, two, four] = &mut clients;
+    assert!(four.try_ask(&[b"EXEC"]).is_err());
+    for client in [one, two] {
+        client.ask(&["EXEC"]);
+    }
+    assert_eq!(server.ask("CONFIG SET maxmemory-clients 5%"), "OK");
+    assert_eq!(server.number("evicted_clients"), 1, "a part of no limit is none");
+    // Less than the one that must stay takes: all others go.
+    let mut admin = server.client();
+    admin.ask(&["CLIENT", "NO-EVICT", "on"]);
+    assert_eq!(admin.ask(&["CONFIG", "SET", "maxmemory", "100mb"]).text(), "OK");
+    assert!(
+        admin
+            .ask(&["CLIENT", "LIST"])
+            .text()
+            .lines()
+            .all(|line| line.contains("flags=e") || line.contains("xe"))
+    );
+    assert!(server.client().try_ask(&[b"PING"]).is_err());
+    assert_eq!(admin.ask(&["CONFIG", "SET", "maxmemory-clients", "0"]).text(), "OK");
+    assert_eq!(
+        server.journal().matches("Over client maxmemory after evicting all evictable clients").count(),
+        1
+    );
+    kept.ask(&["EXEC"]);
+    assert_eq!(server.ask("STRLEN k"), "8000000");
+}
