@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use super::client::{Client, ClientId, ClientKind};
+use super::client::{Client, ClientKind};
 use super::state::Node;
 
 /// Less than this could not even be talked with, as in Redis.
@@ -50,10 +50,11 @@ impl Node {
 
     #[cold]
     fn count_client(&mut self, client: &Client) -> bool {
-        let counted = counts(client);
-        self.client_eviction.bytes += counted;
-        self.client_eviction.bytes -= client.counted.replace(counted).min(self.client_eviction.bytes);
-        !self.evict_clients().contains(&client.id)
+        self.forget_client(client);
+        client.counted.set(counts(client));
+        self.client_eviction.bytes += client.counted.get();
+        self.evict_clients();
+        self.clients.contains_key(&client.id)
     }
 
     /// A client has gone.
@@ -63,12 +64,11 @@ impl Node {
     }
 
     /// Closes the largest until the others are below the limit.
-    fn evict_clients(&mut self) -> Vec<ClientId> {
+    fn evict_clients(&mut self) {
         let limit = self.client_eviction.limit;
-        let mut evicted = Vec::new();
         if self.client_eviction.bytes < limit {
             self.client_eviction.is_helpless = false;
-            return evicted;
+            return;
         }
         let may_go = |client: &&Rc<Client>| !client.no_evict.get() && client.counted.get() > 0;
         let mut largest: Vec<Rc<Client>> = self.clients.values().filter(may_go).cloned().collect();
@@ -86,9 +86,7 @@ impl Node {
             self.clients.remove(&client.id);
             self.forget_blocked(client.id);
             client.kill();
-            evicted.push(client.id);
         }
-        evicted
     }
 }
 

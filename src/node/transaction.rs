@@ -107,12 +107,10 @@ impl Node {
             let watcher = Watcher { client: Rc::clone(&session.client), stale: Rc::clone(&stale) };
             self.watched.entry(entry.clone()).or_default().push(watcher);
             session.watched.push(Watched { key: entry, stale });
+            let bytes = &session.client.watched_bytes;
+            bytes.set(bytes.get() + bytes_for_name(key));
         }
         session.client.watching.set(session.watched.len());
-        session
-            .client
-            .watched_bytes
-            .set(session.watched.iter().map(|watched| bytes_for_name(&watched.key.1)).sum());
         self.update_watching();
         session.out.ok();
         Ok(Flow::Next)
