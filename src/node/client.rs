@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
 use super::buffers::Buffers;
+use super::config::OutputLimit;
 use super::outbox::Outbox;
 use super::pubsub::{Subscriptions, Topic};
 use super::tracking::Tracking;
@@ -82,7 +83,10 @@ pub(super) struct Client {
     pub(super) answer: RefCell<Option<super::blocking::Answer>>,
     pub(super) query_bytes: Cell<usize>,
     pub(super) buffers: Buffers,
+    /// Bytes of replies that its socket has not taken yet.
     pub(super) output_bytes: Cell<usize>,
+    /// Since when more than the soft limit of `client-output-buffer-limit` waits for it.
+    over_soft_since: Cell<Option<Duration>>,
     pub(super) subscriptions: RefCell<Subscriptions>,
     /// It sees what all others do (MONITOR).
     pub(super) monitoring: Cell<bool>,
@@ -122,6 +126,7 @@ impl Client {
             query_bytes: Cell::new(0),
             buffers: Buffers::new(now),
             output_bytes: Cell::new(0),
+            over_soft_since: Cell::new(None),
             subscriptions: RefCell::default(),
             monitoring: Cell::new(false),
             no_evict: Cell::new(false),
@@ -149,6 +154,32 @@ impl Client {
     /// All of it: `tot-mem` of CLIENT LIST.
     pub(super) fn whole_memory(&self) -> usize {
         self.memory() + self.buffers.query_free() + self.outbox.len()
+    }
+
+    /// Bytes of replies and messages that wait for it, beyond those that Redis keeps in a client's fixed buffer: what
+    /// `client-output-buffer-limit` bounds.
+    pub(super) fn output_beyond_buffer(&self) -> usize {
+        (self.output_bytes.get() + self.outbox.len()).saturating_sub(OUTPUT_BUFFER)
+    }
+
+    /// Whether more waits for it than `limit` allows; for the soft limit: for too long.
+    pub(super) fn is_over(&self, limit: &OutputLimit, now: Duration) -> bool {
+        let waiting = self.output_beyond_buffer() as u64;
+        if limit.hard > 0 && waiting >= limit.hard {
+            return true;
+        }
+        if limit.soft == 0 || waiting < limit.soft {
+            self.over_soft_since.set(None);
+            return false;
+        }
+        let since = self.over_soft_since.get().unwrap_or(now);
+        self.over_soft_since.set(Some(since));
+        now.saturating_sub(since) > limit.soft_for
+    }
+
+    /// Its socket has taken everything: the time above the soft limit is over.
+    pub(super) fn took_all(&self) {
+        self.over_soft_since.set(None);
     }
 
     /// MULTI, what is queued behind it, or (-1) its end.
@@ -207,12 +238,13 @@ impl Client {
     pub(super) fn describe(&self, now: Duration) -> String {
         let own = self.subscriptions.borrow();
         let unsent = self.output_bytes.get() + self.outbox.len();
+        let omem = self.output_beyond_buffer();
         let mut line = String::with_capacity(256);
         // Writing to a String cannot fail.
         let _ = write!(
             line,
             "id={} addr={} laddr={} fd=-1 name={} age={} idle={} flags={} db={} sub={} psub={} ssub={} multi={} \
-             qbuf={} qbuf-free={} argv-mem=0 multi-mem={} rbs={} rbp={} obl={} oll={} omem={} tot-mem={} events=r cmd={} \
+             qbuf={} qbuf-free={} argv-mem=0 multi-mem={} rbs={} rbp={} obl={} oll={} omem={} tot-mem={} events={} cmd={} \
              user=default redir={} resp={}",
             self.id,
             self.shown_addr(),
@@ -231,14 +263,40 @@ impl Client {
             self.queued_bytes.get(),
             self.buffers.reply_room(),
             self.buffers.reply_peak(),
-            unsent.min(OUTPUT_BUFFER),
-            usize::from(unsent > OUTPUT_BUFFER),
-            unsent.saturating_sub(OUTPUT_BUFFER),
+            unsent - omem,
+            usize::from(omem > 0),
+            omem,
             self.whole_memory(),
+            if self.output_bytes.get() > 0 { "rw" } else { "r" },
             self.last_command.get(),
             self.tracking.borrow().as_ref().map_or(-1, |own| own.redirect() as i64),
             self.resp.get(),
         );
         line
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_soft_limit_counts_the_time_above_it_without_a_break() {
+        let here = SocketAddr::from(([127, 0, 0, 1], 1));
+        let client = Client::new(1, here, here, Duration::ZERO);
+        let limit = OutputLimit { hard: 100_000, soft: 10_000, soft_for: Duration::from_secs(2) };
+        let at = Duration::from_secs;
+        client.output_bytes.set(OUTPUT_BUFFER + 10_000);
+        assert!(!client.is_over(&limit, at(1)));
+        assert!(!client.is_over(&limit, at(3)));
+        assert!(client.is_over(&limit, at(4)));
+        client.output_bytes.set(OUTPUT_BUFFER + 9_999);
+        assert!(!client.is_over(&limit, at(5)));
+        client.outbox.push(b"x");
+        assert!(!client.is_over(&limit, at(6)), "it was below in between");
+        client.took_all();
+        assert!(!client.is_over(&limit, at(9)), "everything had left in between");
+        client.output_bytes.set(OUTPUT_BUFFER + 99_999);
+        assert!(client.is_over(&limit, at(9)), "the hard limit is one at once, for messages and replies together");
     }
 }

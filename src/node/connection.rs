@@ -1,25 +1,31 @@
-//! One client's connection: read, execute what is complete, write the replies with one write.
+//! One client's connection: it reads, executes what is complete and writes the replies.
+//!
+//! It never waits for one of these alone. A client may send all its requests before it reads the first reply, and a
+//! connection that waited for its replies to leave would then wait for ever.
 
-use std::future::{Future as _, poll_fn};
+use std::collections::VecDeque;
+use std::future::{Future, poll_fn};
 use std::io;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
-use std::task::Poll;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use socket2::SockRef;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, ReadBuf};
+use tokio::io::{AsyncReadExt as _, AsyncWrite as _, AsyncWriteExt as _, ReadBuf};
 use tokio::net::TcpStream;
 
-use super::dispatch::Flow;
+use super::dispatch::{Flow, TURN_REPLIES};
 use super::pulse::within;
 use super::runtime::Exit;
 use super::session::Session;
 use super::state::Shared;
+use super::unsent::Unsent;
 
 /// Room for one read, from a client's first request on as in Redis; [`Buffers`](super::buffers) gives an idle one's back.
 const READ: usize = 16 * 1024;
-/// A buffer keeps this much room after a big argument, and a client that waits may send this much.
+/// A buffer keeps this much room after a big argument. What a client that waits sends beyond it is kept in pieces of
+/// this size, so that executing the first requests does not move all that is behind them.
 const READ_MAX: usize = 1024 * 1024;
 /// Bytes of replies that may wait for a client before AUTH, as in Redis.
 const UNAUTHENTICATED_REPLIES_MAX: usize = 1024;
@@ -30,14 +36,51 @@ pub(super) struct Connection {
     stream: TcpStream,
     session: Session,
     buffer: Vec<u8>,
+    /// What follows the buffer: it was sent while the client waited.
+    ahead: VecDeque<Vec<u8>>,
+    unsent: Unsent,
     /// Writing failed: nobody reads the replies.
     is_gone: bool,
     exit: Rc<Exit>,
 }
 
+/// What happens to a connection while it waits.
+enum Event {
+    /// So many bytes were read; 0 is the end of what the client sends.
+    Read(usize),
+    /// Reading or writing failed.
+    Broken,
+    /// There are messages for the client, or orders for its task.
+    Disturbed,
+    /// Nothing waits to be sent any more; told to a connection that is to be closed.
+    Sent,
+}
+
+/// What a connection reads while it waits.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reading {
+    /// Requests to be executed at once.
+    Requests,
+    /// Requests to be kept until the client waits no more.
+    Ahead,
+    /// Bytes that nobody wants: the connection is to be closed once the replies have left.
+    Discarded,
+    /// Nothing: the client has closed its half, and the connection is to be closed as above.
+    Nothing,
+}
+
 impl Connection {
     pub(super) fn new(shared: Shared, stream: TcpStream, session: Session, exit: Rc<Exit>) -> Self {
-        Self { shared, stream, session, buffer: Vec::new(), is_gone: false, exit }
+        Self {
+            shared,
+            stream,
+            session,
+            buffer: Vec::new(),
+            ahead: VecDeque::new(),
+            unsent: Unsent::default(),
+            is_gone: false,
+            exit,
+        }
     }
 
     /// Serves the client until it goes.
@@ -51,46 +94,60 @@ impl Connection {
 
     /// Reads what has come; `false` at the end of the connection.
     async fn fill(&mut self) -> bool {
-        let midway = !self.buffer.is_empty();
-        let read = loop {
-            let read = if midway {
-                let silence_max = self.shared.borrow().config.request_timeout;
-                match within(silence_max, self.read_or_messages()).await {
-                    Some(read) => read,
-                    None => return false,
-                }
+        if let Some(piece) = self.ahead.pop_front() {
+            if self.buffer.is_empty() {
+                self.buffer = piece;
             } else {
-                self.read_or_messages().await
-            };
-            if let Some(read) = read {
-                break read;
+                self.buffer.extend_from_slice(&piece);
             }
-            self.trim();
-            if !self.flush().await || self.is_gone {
-                return false;
-            }
-        };
-        let Ok(count) = read else { return false };
-        if count == 0 {
-            return false;
+            return true;
         }
+        loop {
+            let midway = !self.buffer.is_empty();
+            let event = if midway {
+                let silence_max = self.shared.borrow().config.request_timeout;
+                within(silence_max, self.event(Reading::Requests)).await
+            } else {
+                Some(self.event(Reading::Requests).await)
+            };
+            match event {
+                Some(Event::Read(0)) => {
+                    // It may have closed its half only, and want its replies yet.
+                    self.finish(Reading::Nothing).await;
+                    return false;
+                }
+                Some(Event::Read(count)) => return self.note_read(count),
+                Some(Event::Disturbed) => {
+                    if !self.serve_disturbance().await {
+                        return false;
+                    }
+                }
+                Some(Event::Broken | Event::Sent) | None => return false,
+            }
+        }
+    }
+
+    /// Accounts for what was read; `false` if that is more than the client may send.
+    fn note_read(&mut self, count: usize) -> bool {
         self.note_buffer();
         let mut node = self.shared.borrow_mut();
         node.stats.net_input += count as u64;
         node.stats.reads += 1;
-        if self.buffer.len() as u64 > node.config.client_query_buffer_limit {
-            let line = self.session.client.describe(node.clock.since_start());
+        let client = &self.session.client;
+        if client.query_bytes.get() as u64 > node.config.client_query_buffer_limit {
+            let line = client.describe(node.clock.since_start());
             node.warning(format!("Closing client that reached max query buffer length: {line}"));
             return false;
         }
-        node.client_stays(&self.session.client)
+        node.client_stays(client)
     }
 
     /// What CLIENT LIST shows of the requests that were read.
     fn note_buffer(&self) {
         let client = &self.session.client;
-        client.query_bytes.set(self.buffer.len());
-        client.buffers.note_query(self.buffer.len(), self.buffer.capacity() - self.buffer.len());
+        let bytes = self.buffer.len() + self.ahead.iter().map(Vec::len).sum::<usize>();
+        client.query_bytes.set(bytes);
+        client.buffers.note_query(bytes, self.buffer.capacity() - self.buffer.len());
     }
 
     /// Gives back what the buffers hold too much.
@@ -103,19 +160,60 @@ impl Connection {
         }
     }
 
-    /// Reads, unless messages for the client or orders for its task come first: then `None`.
-    async fn read_or_messages(&mut self) -> Option<io::Result<usize>> {
-        let client = &self.session.client;
+    /// Sends messages, gives room back; `false` at the end of the connection.
+    async fn serve_disturbance(&mut self) -> bool {
+        self.trim();
+        self.send().await && !self.is_gone
+    }
+
+    /// Waits for the next event, and writes meanwhile what waits to be sent.
+    async fn event(&mut self, reading: Reading) -> Event {
+        poll_fn(|cx| self.poll_event(cx, reading)).await
+    }
+
+    fn poll_event(&mut self, cx: &mut Context<'_>, reading: Reading) -> Poll<Event> {
+        if !self.unsent.is_empty() && self.poll_write(cx).is_ready() {
+            if self.is_gone {
+                return Poll::Ready(Event::Broken);
+            }
+            if matches!(reading, Reading::Discarded | Reading::Nothing) {
+                return Poll::Ready(Event::Sent);
+            }
+        }
+        let read = match reading {
+            Reading::Requests | Reading::Discarded => self.poll_read(cx),
+            Reading::Ahead => self.poll_read_ahead(cx),
+            Reading::Nothing => return Poll::Pending,
+        };
+        match read {
+            Poll::Ready(Ok(count)) => Poll::Ready(Event::Read(count)),
+            Poll::Ready(Err(_)) => Poll::Ready(Event::Broken),
+            Poll::Pending if reading == Reading::Discarded => Poll::Pending,
+            Poll::Pending => self.session.client.poll_disturbed(cx).map(|()| Event::Disturbed),
+        }
+    }
+
+    /// Writes what waits until nothing does, or until writing fails.
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        while !self.unsent.is_empty() {
+            let (slices, count) = self.unsent.slices();
+            match ready!(Pin::new(&mut self.stream).poll_write_vectored(cx, &slices[..count])) {
+                Ok(written) if written > 0 => {
+                    self.unsent.consume(written);
+                    self.note_written(written);
+                }
+                _ => self.lose_client(),
+            }
+        }
+        Poll::Ready(())
+    }
+
+    /// Reads requests into the buffer.
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         if self.buffer.capacity() == 0 {
             // It has been silent: it gets a buffer when it sends something.
             // Looked at and not only waited for: a new socket is said to be ready whether it is or not.
-            let peeked = poll_fn(|cx| match self.stream.poll_peek(cx, &mut ReadBuf::new(&mut [0])) {
-                Poll::Ready(peeked) => Poll::Ready(Some(peeked)),
-                Poll::Pending => client.poll_disturbed(cx).map(|()| None),
-            });
-            if let Err(error) = peeked.await? {
-                return Some(Err(error));
-            }
+            ready!(self.stream.poll_peek(cx, &mut ReadBuf::new(&mut [0])))?;
         }
         // For a big argument never more than has come already, and no more than is missing: a promise costs nothing.
         let (missing, room) =
@@ -126,12 +224,19 @@ impl Connection {
         } else if missing == 0 || missing > room {
             self.buffer.reserve(READ);
         }
-        let mut read = pin!(self.stream.read_buf(&mut self.buffer));
-        poll_fn(|cx| match read.as_mut().poll(cx) {
-            Poll::Ready(read) => Poll::Ready(Some(read)),
-            Poll::Pending => client.poll_disturbed(cx).map(|()| None),
-        })
-        .await
+        pin!(self.stream.read_buf(&mut self.buffer)).poll(cx)
+    }
+
+    /// Reads requests that are not executed yet.
+    fn poll_read_ahead(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        if self.ahead.is_empty() && self.buffer.len() < READ_MAX {
+            return pin!(self.stream.read_buf(&mut self.buffer)).poll(cx);
+        }
+        if self.ahead.back().is_none_or(|last| last.len() == last.capacity()) {
+            self.ahead.push_back(Vec::with_capacity(READ_MAX));
+        }
+        let Some(last) = self.ahead.back_mut() else { return Poll::Pending };
+        pin!(self.stream.read_buf(last)).poll(cx)
     }
 
     /// Executes all that is complete; `false` if the connection is to be closed.
@@ -148,18 +253,20 @@ impl Connection {
                 }
                 self.note_buffer();
             }
-            if flow == Flow::Drop {
-                return false;
+            if flow == Flow::More && self.session.out.len() < TURN_REPLIES {
+                // The replies of what was read together leave together: the limit of unread replies is that of all of them.
+                tokio::task::yield_now().await;
+                continue;
             }
             // What has arrived is executed, whether or not its client waits for the replies.
-            if !self.flush().await || (self.is_gone && flow != Flow::More) {
+            if flow == Flow::Drop || !self.send().await || (self.is_gone && flow != Flow::More) {
                 return false;
             }
             match flow {
                 Flow::Next => return true,
                 Flow::More => tokio::task::yield_now().await,
                 Flow::Close => {
-                    let _ = self.stream.shutdown().await;
+                    self.finish(Reading::Discarded).await;
                     return false;
                 }
                 Flow::Drop => return false,
@@ -174,34 +281,27 @@ impl Connection {
                     }
                 }
                 Flow::Paused(left) => {
-                    // It may have ended while the replies before went out.
-                    let (unpause, is_paused) = {
-                        let node = self.shared.borrow();
-                        (Rc::clone(&node.unpause), node.is_paused())
-                    };
-                    if is_paused {
-                        self.session.client.blocked.set(true);
-                        let _ = tokio::time::timeout(left, unpause.notified()).await;
-                        self.session.client.blocked.set(false);
+                    if !self.wait_for_unpause(left).await {
+                        return false;
                     }
                 }
                 Flow::Feed => {
-                    // Boxed: its room in every ordinary client's task would be wasted.
-                    Box::pin(super::feed::run(
-                        &self.shared,
-                        &mut self.stream,
-                        &mut self.session,
-                        &mut self.buffer,
-                    ))
-                    .await;
+                    self.feed().await;
                     return false;
                 }
             }
         }
     }
 
-    /// Writes the replies; `false` if too much waits for this client.
-    async fn flush(&mut self) -> bool {
+    /// Serves the client as a replica until it goes. The replies that still wait go out first.
+    async fn feed(&mut self) {
+        self.shared.borrow_mut().send_before_stream(&self.session.client, self.unsent.take());
+        // Boxed: its room in every ordinary client's task would be wasted.
+        Box::pin(super::feed::run(&self.shared, &mut self.stream, &mut self.session, &mut self.buffer)).await;
+    }
+
+    /// Sends the replies, or keeps them until the socket takes them; `false` if too much waits for this client.
+    async fn send(&mut self) -> bool {
         self.session.client.outbox.move_into(&mut self.session.out);
         if self.is_gone {
             self.session.out.truncate(0);
@@ -214,46 +314,83 @@ impl Connection {
         if let Some(unsynced) = unsynced {
             unsynced.wait(&self.shared).await;
         }
-        let limit = self.shared.borrow().output_limit(&self.session.client);
-        if limit.hard > 0 && len as u64 > limit.hard {
-            return self.cut_for_output();
+        let client = &self.session.client;
+        client.output_bytes.set(self.unsent.len() + len);
+        {
+            let mut node = self.shared.borrow_mut();
+            if node.is_too_slow(client) {
+                node.warn_of_output(client);
+                return false;
+            }
+            if !node.client_stays(client) {
+                return false;
+            }
+            let grown = client.buffers.note_replies(len, node.reply_tuning);
+            node.stats.reply_expands += u64::from(grown);
         }
-        self.session.client.output_bytes.set(len);
-        if !self.shared.borrow_mut().client_stays(&self.session.client) {
+        self.write_some();
+        // A stranger who leaves replies unread gets no memory for more of them.
+        if !self.session.authenticated && self.unsent.len() > UNAUTHENTICATED_REPLIES_MAX {
+            self.shared.borrow_mut().warn_of_output(&self.session.client);
             return false;
         }
-        let patience = if self.session.authenticated {
-            (limit.soft > 0 && len as u64 > limit.soft).then_some(limit.soft_for)
-        } else {
-            // A stranger who leaves replies unread gets no memory for more of them.
-            (len > UNAUTHENTICATED_REPLIES_MAX).then_some(Duration::from_millis(1))
-        };
-        let write = self.stream.write_all(self.session.out.bytes());
-        let written = match patience {
-            None => write.await,
-            Some(patience) => match within(patience, write).await {
-                Some(written) => written,
-                None => return self.cut_for_output(),
-            },
-        };
-        let client = &self.session.client;
-        client.output_bytes.set(0);
-        let mut node = self.shared.borrow_mut();
-        let grown = client.buffers.note_replies(len, node.reply_tuning);
-        self.session.out.sent(client.buffers.reply_kept());
-        node.stats.reply_expands += u64::from(grown);
-        node.stats.net_output += len as u64;
-        node.stats.writes += 1;
-        self.is_gone = written.is_err();
         true
     }
 
-    /// Too much waits for this client: `false`, and a line in the log.
-    fn cut_for_output(&self) -> bool {
+    /// Writes what the socket takes at once, and keeps the rest.
+    fn write_some(&mut self) {
+        let out = &mut self.session.out;
+        let written = if self.unsent.is_empty() { self.stream.try_write(out.bytes()) } else { Ok(0) };
+        let written = match written {
+            Ok(written) => written,
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
+            Err(_) => return self.lose_client(),
+        };
+        if written == out.len() {
+            out.sent(self.session.client.buffers.reply_kept());
+        } else {
+            self.unsent.add(out, written);
+        }
+        if written > 0 {
+            self.note_written(written);
+        }
+    }
+
+    /// So many bytes have left.
+    fn note_written(&self, written: usize) {
+        let client = &self.session.client;
+        client.output_bytes.set(self.unsent.len());
+        if self.unsent.is_empty() {
+            client.took_all();
+        }
         let mut node = self.shared.borrow_mut();
-        let line = self.session.client.describe(node.clock.since_start());
-        node.warning(format!("Client {line} closed for overcoming of output buffer limits."));
-        false
+        // A client that takes a long reply is not idle.
+        client.last_active.set(node.clock.since_start());
+        node.stats.net_output += written as u64;
+        node.stats.writes += 1;
+    }
+
+    /// Writing failed: what waits for the client is forgotten.
+    fn lose_client(&mut self) {
+        self.is_gone = true;
+        self.unsent.take();
+        self.session.out.truncate(0);
+        self.session.client.output_bytes.set(0);
+    }
+
+    /// Closes the connection once all replies have left. What the client sends until then is read, or it could not come
+    /// to reading them, and thrown away.
+    async fn finish(&mut self, mut reading: Reading) {
+        while !self.unsent.is_empty() {
+            self.buffer.clear();
+            self.ahead.clear();
+            match self.event(reading).await {
+                Event::Read(0) => reading = Reading::Nothing,
+                Event::Read(_) | Event::Disturbed => {}
+                Event::Broken | Event::Sent => break,
+            }
+        }
+        let _ = self.stream.shutdown().await;
     }
 
     /// WAIT: until enough replicas have acknowledged, or the time is over, or the client is gone.
@@ -295,40 +432,61 @@ impl Connection {
     /// Writes the answer of a wait; `false` if the connection is to be closed.
     async fn end_block(&mut self) -> bool {
         let stays = self.shared.borrow_mut().end_block(&mut self.session);
-        if !stays {
-            let _ = self.flush().await;
-            let _ = self.stream.shutdown().await;
+        if !stays && self.send().await {
+            self.finish(Reading::Discarded).await;
         }
         stays
+    }
+
+    /// CLIENT PAUSE and its kin: until they end; `false` if the client goes before that.
+    async fn wait_for_unpause(&mut self, limit: Duration) -> bool {
+        // It may have ended while the replies before went out.
+        let (unpause, is_paused) = {
+            let node = self.shared.borrow();
+            (Rc::clone(&node.unpause), node.is_paused())
+        };
+        if !is_paused {
+            return true;
+        }
+        self.session.client.blocked.set(true);
+        let alive = self.meanwhile(unpause.notified(), Some(limit)).await;
+        self.session.client.blocked.set(false);
+        alive
     }
 
     /// Until the client is woken or the time is over; `false` if it goes before that.
     async fn until_woken(&mut self, limit: Option<Duration>) -> bool {
         let client = Rc::clone(&self.session.client);
-        let expired = async {
+        self.meanwhile(client.wake.notified(), limit).await
+    }
+
+    /// Waits for `call`, at most for `limit`; the client may send and receive meanwhile. `false` if it goes before that.
+    async fn meanwhile(&mut self, call: impl Future<Output = ()>, limit: Option<Duration>) -> bool {
+        let mut over = pin!(async {
             match limit {
-                Some(limit) => within(limit, std::future::pending::<()>()).await,
-                None => std::future::pending().await,
-            }
-        };
-        let mut expired = pin!(expired);
-        loop {
-            // More requests than a waiting client should send wait in its socket.
-            let room = self.buffer.len() < READ_MAX;
-            tokio::select! {
-                biased;
-                () = client.wake.notified() => break true,
-                _ = &mut expired => break true,
-                () = poll_fn(|cx| client.poll_disturbed(cx)) => {
-                    self.trim();
-                    if !self.flush().await || self.is_gone {
-                        break false;
-                    }
+                Some(limit) => {
+                    within(limit, call).await;
                 }
-                read = self.stream.read_buf(&mut self.buffer), if room => match read {
-                    Ok(count) if count > 0 => {}
-                    _ => break false,
-                },
+                None => call.await,
+            }
+        });
+        loop {
+            let event = tokio::select! {
+                biased;
+                () = &mut over => return true,
+                event = self.event(Reading::Ahead) => event,
+            };
+            let alive = match event {
+                Event::Read(0) => {
+                    self.finish(Reading::Nothing).await;
+                    false
+                }
+                Event::Read(count) => self.note_read(count),
+                Event::Disturbed => self.serve_disturbance().await,
+                Event::Broken | Event::Sent => false,
+            };
+            if !alive {
+                return false;
             }
         }
     }

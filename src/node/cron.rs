@@ -80,9 +80,7 @@ impl Node {
         self.tick_failover();
         self.tick_shutdown();
         self.stats.peak_memory = self.stats.peak_memory.max(self.used_memory());
-        let slow = |client: &&std::rc::Rc<Client>| !client.outbox.is_empty() && self.is_too_slow(client);
-        let too_slow: Vec<_> = self.clients.values().filter(slow).cloned().collect();
-        self.cut_slow_readers(&too_slow);
+        self.cut_idle_slow_readers();
         self.limit_tracked_keys();
         if self.pause.is_some_and(|pause| pause.until <= now) {
             self.pause = None;

@@ -24,7 +24,7 @@ const TURN_REQUESTS: usize = 1000;
 /// … after this time, …
 const TURN_TIME: Duration = Duration::from_micros(200);
 /// … and when this many bytes of replies wait.
-const TURN_REPLIES: usize = 1024 * 1024;
+pub(super) const TURN_REPLIES: usize = 1024 * 1024;
 
 /// How long a held-back write waits before it looks again by itself.
 const HELD_BACK: Duration = Duration::from_secs(1);

@@ -147,6 +147,13 @@ impl Node {
         }
     }
 
+    /// Replies that a client had not taken when it became a replica: they are sent before all else.
+    pub(super) fn send_before_stream(&mut self, client: &Client, replies: Vec<u8>) {
+        if let Some(feed) = self.feeds.get_mut(&client.id) {
+            feed.outbox.splice(0..0, replies);
+        }
+    }
+
     pub(super) fn close_feed(&mut self, id: ClientId, reason: &str) {
         if let Some(feed) = self.feeds.get_mut(&id) {
             feed.end(reason);

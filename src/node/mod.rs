@@ -10,6 +10,7 @@
 //! | `state` | everything a node owns |
 //! | `listener`, `unix_socket`, `connection`, `session`, `client` | clients, from accept to close |
 //! | `buffers` | how much room a client's buffers keep |
+//! | `unsent`, `output` | replies that a socket has not taken yet, and how much may wait for a client |
 //! | `blocking` | clients that wait for keys |
 //! | `dispatch`, `transaction`, `streams` | from a read buffer to replies: checks, MULTI, what goes into the stream and the append-only file |
 //! | `pubsub`, `outbox` | messages and keyspace events, and their way into other clients' connections |
@@ -69,6 +70,7 @@ mod loading;
 mod log;
 mod monitor;
 mod outbox;
+mod output;
 mod own_expires;
 mod memory_commands;
 mod migrate;
@@ -91,6 +93,7 @@ mod tracking;
 mod transaction;
 #[cfg(unix)]
 mod unix_socket;
+mod unsent;
 mod upstream;
 mod watchdog;
 mod wipe_guard;

@@ -3,11 +3,9 @@
 //! The client's own task sends them: while it waits for requests it also waits for this. Must not know what the
 //! bytes mean.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
 
-use super::config::OutputLimit;
 use crate::protocol::Replies;
 
 /// What waits for one client beside the replies to its own requests.
@@ -17,8 +15,6 @@ pub(super) struct Outbox {
     /// The client's task, while it waits. A waker costs nothing to those who never get anything: it is kept only
     /// when there is nothing to read either.
     task: RefCell<Option<Waker>>,
-    /// Since when more than the soft limit waits.
-    over_soft_since: Cell<Option<Duration>>,
 }
 
 impl Outbox {
@@ -86,21 +82,6 @@ impl Outbox {
         }
         Poll::Pending
     }
-
-    /// Whether a client with `unsent` bytes of replies beside this takes too much; for the soft limit: for too long.
-    pub(super) fn is_over(&self, unsent: usize, limit: &OutputLimit, now: Duration) -> bool {
-        let waiting = (self.len() + unsent) as u64;
-        if limit.hard > 0 && waiting >= limit.hard {
-            return true;
-        }
-        if limit.soft == 0 || waiting < limit.soft {
-            self.over_soft_since.set(None);
-            return false;
-        }
-        let since = self.over_soft_since.get().unwrap_or(now);
-        self.over_soft_since.set(Some(since));
-        now.saturating_sub(since) > limit.soft_for
-    }
 }
 
 #[cfg(test)]
@@ -127,21 +108,5 @@ mod tests {
         outbox.push(b"+m\r\n");
         outbox.move_before(&mut out, mark);
         assert_eq!(out.bytes(), b"+OK\r\n+m\r\n:1\r\n");
-    }
-
-    #[test]
-    fn a_soft_limit_counts_the_time_above_it_without_a_break() {
-        let limit = OutputLimit { hard: 100, soft: 10, soft_for: Duration::from_secs(2) };
-        let outbox = Outbox::default();
-        let at = Duration::from_secs;
-        outbox.push(&[0; 10]);
-        assert!(!outbox.is_over(0, &limit, at(1)));
-        assert!(!outbox.is_over(0, &limit, at(3)));
-        assert!(outbox.is_over(0, &limit, at(4)));
-        outbox.move_into(&mut Replies::new());
-        assert!(!outbox.is_over(0, &limit, at(5)));
-        outbox.push(&[0; 10]);
-        assert!(!outbox.is_over(0, &limit, at(6)), "it was below in between");
-        assert!(outbox.is_over(90, &limit, at(6)), "the hard limit is one at once");
     }
 }

@@ -5,8 +5,7 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use super::client::{Client, ClientId, ClientKind, bytes_for_name};
-use super::config::OutputLimit;
+use super::client::{Client, ClientId, bytes_for_name};
 use super::dispatch::Flow;
 use super::session::Session;
 use super::state::Node;
@@ -251,39 +250,6 @@ impl Node {
         let sent = listeners.len() as i64;
         self.cut_slow_readers(&too_slow);
         sent
-    }
-
-    /// Puts a frame into a client's outbox, and notes a client that lets too much wait.
-    pub(super) fn post(&self, client: &Rc<Client>, frame: &[u8], too_slow: &mut Vec<Rc<Client>>) {
-        client.outbox.push_frame(frame, client.resp.get() == 3);
-        if self.is_too_slow(client) {
-            too_slow.push(Rc::clone(client));
-        }
-    }
-
-    /// The limit of unsent bytes for the class that a client belongs to.
-    pub(super) fn output_limit(&self, client: &Client) -> OutputLimit {
-        let limits = &self.config.client_output_buffer_limit;
-        if client.is_subscriber() { limits.pubsub } else { limits.normal }
-    }
-
-    pub(super) fn is_too_slow(&self, client: &Client) -> bool {
-        let now = self.clock.since_start();
-        client.kind.get() == ClientKind::Normal
-            && client.outbox.is_over(client.output_bytes.get(), &self.output_limit(client), now)
-    }
-
-    /// Ends the connections of clients whose outboxes overflow.
-    pub(super) fn cut_slow_readers(&mut self, too_slow: &[Rc<Client>]) {
-        for client in too_slow {
-            let now = self.clock.since_start();
-            let line = client.describe(now);
-            self.warning(format!(
-                "Client {line} scheduled to be closed ASAP for overcoming of output buffer limits."
-            ));
-            self.pubsub.leave_all(client);
-            client.kill();
-        }
     }
 
     /// PUBLISH changes no data, yet the replicas' listeners want the message too.

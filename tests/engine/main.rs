@@ -23,6 +23,7 @@ mod loading;
 mod memory;
 mod migrate;
 mod paths;
+mod pipelines;
 mod pubsub;
 mod shutdown;
 mod snapshots;
