@@ -2,16 +2,15 @@
 //!
 //! The table writes arguments as people do, `key value [NX | XX] [EX seconds]`; the tree is read from that.
 
-use super::command_info::by_full_name;
-use super::{CmdResult, Command, Ctx, Flags, Group, table};
+use super::{CmdResult, Command, Ctx, Flags, Group};
 use crate::protocol::{Args, Replies};
 
 /// `COMMAND DOCS [command-name ...]`: what does not exist is left out. O(names).
 pub(super) fn docs(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CmdResult {
     let named: Vec<&Command> = if args.len() == 2 {
-        table().iter().collect()
+        ctx.names.all().collect()
     } else {
-        args.from(2).filter_map(by_full_name).collect()
+        args.from(2).filter_map(|name| ctx.names.by_full_name(name)).collect()
     };
     write_all(ctx.out, &named);
     Ok(())

@@ -2,7 +2,7 @@
 
 use super::glob::{self, Case};
 use super::table::{KeySpec, Keys, Place};
-use super::{CmdError, CmdResult, Command, Ctx, Flags, lookup, table};
+use super::{CmdError, CmdResult, Command, CommandNames, Ctx, Flags};
 use crate::protocol::{Args, Replies};
 
 /// Names of the flags, in the order in which COMMAND INFO lists them.
@@ -79,19 +79,10 @@ impl Command {
     }
 }
 
-/// The command of this full name, as `config|get`.
-pub(super) fn by_full_name(name: &[u8]) -> Option<&'static Command> {
-    let bar = name.iter().position(|byte| *byte == b'|');
-    let Some(bar) = bar else { return lookup(name) };
-    let wanted = &name[bar + 1..];
-    let subcommands = lookup(&name[..bar])?.subcommands();
-    subcommands.iter().find(|sub| wanted.eq_ignore_ascii_case(sub.name.as_bytes()))
-}
-
 /// `COMMAND`: everything. O(commands).
 pub(super) fn all(ctx: &mut Ctx<'_>, _: &Args<'_>) -> CmdResult {
-    ctx.out.array(table().len());
-    for command in table() {
+    ctx.out.array(ctx.names.all().count());
+    for command in ctx.names.all() {
         write_info(ctx.out, command);
     }
     Ok(())
@@ -99,7 +90,7 @@ pub(super) fn all(ctx: &mut Ctx<'_>, _: &Args<'_>) -> CmdResult {
 
 /// `COMMAND COUNT`. O(1).
 pub(super) fn count(ctx: &mut Ctx<'_>, _: &Args<'_>) -> CmdResult {
-    ctx.out.integer(table().len() as i64);
+    ctx.out.integer(ctx.names.all().count() as i64);
     Ok(())
 }
 
@@ -110,7 +101,7 @@ pub(super) fn info(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CmdResult {
     }
     ctx.out.array(args.len() - 2);
     for name in args.from(2) {
-        match by_full_name(name) {
+        match ctx.names.by_full_name(name) {
             Some(command) => write_info(ctx.out, command),
             None => ctx.out.null(),
         }
@@ -236,7 +227,7 @@ pub(super) fn list(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CmdResult {
         }
         _ => return Err(CmdError::Syntax),
     };
-    let all = table().iter().flat_map(|command| std::iter::once(command).chain(command.subcommands()));
+    let all = ctx.names.all().flat_map(|command| std::iter::once(command).chain(command.subcommands()));
     let names: Vec<&[u8]> =
         all.filter(|command| keep(command)).map(|command| command.full_name.as_bytes()).collect();
     ctx.out.bulks(names.into_iter());
@@ -244,9 +235,9 @@ pub(super) fn list(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CmdResult {
 }
 
 /// The request behind COMMAND GETKEYS, with its command.
-fn inner<'a>(args: &Args<'a>) -> CmdResult<(&'static Command, Args<'a>)> {
+fn inner<'a>(names: &CommandNames, args: &Args<'a>) -> CmdResult<(&'static Command, Args<'a>)> {
     let request = args.tail(2).ok_or(CmdError::Syntax)?;
-    let container = lookup(request.name());
+    let container = names.lookup(request.name());
     let command = container.and_then(|container| {
         let subcommands = container.subcommands();
         if subcommands.is_empty() || request.len() == 1 {
@@ -270,7 +261,7 @@ fn inner<'a>(args: &Args<'a>) -> CmdResult<(&'static Command, Args<'a>)> {
 
 /// `COMMAND GETKEYS command [arg ...]`. O(arguments).
 pub(super) fn getkeys(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CmdResult {
-    let (command, request) = inner(args)?;
+    let (command, request) = inner(ctx.names, args)?;
     let keys: Vec<&[u8]> = command.keys_of(&request).collect();
     ctx.out.bulks(keys.into_iter());
     Ok(())
@@ -278,7 +269,7 @@ pub(super) fn getkeys(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CmdResult {
 
 /// `COMMAND GETKEYSANDFLAGS command [arg ...]`. O(arguments).
 pub(super) fn getkeysandflags(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CmdResult {
-    let (command, request) = inner(args)?;
+    let (command, request) = inner(ctx.names, args)?;
     let keys: Vec<_> = command.keys_and_specs(&request).collect();
     ctx.out.array(keys.len());
     for (key, spec) in keys {

@@ -1,15 +1,21 @@
 //! From a request to the command that it means, with Redis' exact words for those that mean none.
 
-use super::{CmdError, CmdResult, Command, Run, lookup};
+use super::{CmdError, CmdResult, Command, OWN_NAMES, Run};
 use crate::protocol::Args;
 
-/// The command that a request means, a container's subcommand included, if its number of arguments is right.
+/// The command that a request means where every command has its own name: see
+/// [`CommandNames::check`](super::CommandNames::check).
 ///
 /// # Errors
-/// In Redis' exact words: an unknown command or subcommand, or the wrong number of arguments.
-#[inline]
+/// As there.
 pub fn check(args: &Args<'_>) -> CmdResult<&'static Command> {
-    let command = lookup(args.name()).ok_or_else(|| unknown_command(args))?;
+    OWN_NAMES.check(args)
+}
+
+/// The command that a request means, whose first word names `found`.
+#[inline]
+pub(super) fn resolve(found: Option<&'static Command>, args: &Args<'_>) -> CmdResult<&'static Command> {
+    let command = found.ok_or_else(|| unknown_command(args))?;
     let command = match command.run {
         Run::Container(_) if args.len() == 1 => command.alone.unwrap_or(command),
         Run::Container(subcommands) => {

@@ -1,11 +1,11 @@
 //! `… HELP`: the subcommands of a container, from the command table.
 
-use super::{CmdResult, Command, Ctx, lookup};
+use super::{CmdResult, Command, Ctx};
 use crate::protocol::{Args, Replies};
 
 /// `OBJECT HELP` and its like. O(subcommands).
 pub(super) fn help(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CmdResult {
-    if let Some(container) = lookup(args.name()) {
+    if let Some(container) = ctx.names.lookup(args.name()) {
         write(container, ctx.out);
     }
     Ok(())

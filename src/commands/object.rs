@@ -24,14 +24,16 @@ pub(super) fn encoding(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CmdResult {
 
 /// `OBJECT REFCOUNT key`. O(1).
 pub(super) fn refcount(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CmdResult {
+    let shares = ctx.shares_integers;
     let count = ctx.peek_unheard(ctx.db, args.get(2)).map(|entry| {
-        let shared = match entry.value() {
-            ValueRef::Str(text) => {
-                entry.string_encoding() == StringEncoding::Int
-                    && numbers::integer(text).is_ok_and(|number| SHARED_INTEGERS.contains(&number))
-            }
-            _ => false,
-        };
+        let shared = shares
+            && match entry.value() {
+                ValueRef::Str(text) => {
+                    entry.string_encoding() == StringEncoding::Int
+                        && numbers::integer(text).is_ok_and(|number| SHARED_INTEGERS.contains(&number))
+                }
+                _ => false,
+            };
         if shared { i64::from(i32::MAX) } else { 1 }
     });
     answer(ctx, count)

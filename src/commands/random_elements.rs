@@ -74,12 +74,13 @@ impl Elements for Hash {
     }
 }
 
-/// Elements that a reply to `count` has: negative allows repetitions.
-fn reply_len(elements: &impl Elements, count: i64) -> CmdResult<usize> {
+/// Elements that a reply to `count` has: negative allows repetitions. Any number of these is begun for a client that is
+/// cut off when too much waits for it.
+fn reply_len(elements: &impl Elements, count: i64, out: &Replies) -> CmdResult<usize> {
     let wanted = count.unsigned_abs();
     match count {
         0.. => Ok(elements.len().min(wanted as usize)),
-        _ if wanted > REPETITIONS_MAX => Err(OUT_OF_RANGE),
+        _ if wanted > REPETITIONS_MAX && !out.has_limit() => Err(OUT_OF_RANGE),
         _ => Ok(wanted as usize),
     }
 }
@@ -133,9 +134,14 @@ fn parse_count(text: &[u8]) -> CmdResult<i64> {
     }
 }
 
+/// Whether a reply that has come so far may become longer.
+fn goes_on(out: &Replies, start: usize, count: i64) -> bool {
+    !out.is_beyond_limit() && (out.len() - start <= REPLY_MAX || count >= 0)
+}
+
 /// Ends a reply, or takes it back if it became too large.
 fn check_size(out: &mut Replies, start: usize) -> CmdResult {
-    if out.len() - start <= REPLY_MAX {
+    if out.len() - start <= REPLY_MAX || out.is_beyond_limit() {
         return Ok(());
     }
     out.truncate(start);
@@ -165,11 +171,11 @@ pub(super) fn srandmember(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CmdResult {
         return Ok(());
     };
     let start = out.len();
-    let len = reply_len(set, count)?;
+    let len = reply_len(set, count, out)?;
     out.array(len);
     pick(set, count, &mut random, |member| {
         bulk_item(out, member);
-        out.len() - start <= REPLY_MAX || count >= 0
+        goes_on(out, start, count)
     });
     if count < 0 { check_size(out, start) } else { Ok(()) }
 }
@@ -201,7 +207,7 @@ pub(super) fn hrandfield(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CmdResult {
         return Ok(());
     };
     let (start, nested) = (out.len(), with_values && out.is_resp3());
-    let len = reply_len(hash, count)?;
+    let len = reply_len(hash, count, out)?;
     out.array(if with_values && !nested { len * 2 } else { len });
     pick(hash, count, &mut random, |(field, value)| {
         if nested {
@@ -211,7 +217,7 @@ pub(super) fn hrandfield(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CmdResult {
         if with_values {
             bulk_item(out, value);
         }
-        out.len() - start <= REPLY_MAX || count >= 0
+        goes_on(out, start, count)
     });
     if count < 0 { check_size(out, start) } else { Ok(()) }
 }

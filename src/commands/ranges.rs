@@ -76,7 +76,9 @@ pub(super) fn overwrite(ctx: &mut Ctx<'_>, hash: KeyHash, key: &[u8], offset: us
             longer.truncate(offset);
             *text = longer;
         } else if text.capacity() < end {
-            text.reserve_exact(end - text.len() + end.min(SPARE_MAX));
+            // A new string has its exact size; one that has grown once will grow again.
+            let spare = if text.is_empty() { 0 } else { end.min(SPARE_MAX) };
+            text.reserve_exact(end - text.len() + spare);
         }
         if text.len() < offset {
             text.resize(offset, 0);

@@ -14,7 +14,6 @@ use super::client::{Client, ClientKind};
 use super::session::Session;
 use super::snapshot::{Job, Progress};
 use super::state::{Node, Shared};
-use crate::commands::check;
 use crate::persistence::{
     AofError, AppendFile, CommandReader, Damage, Ending, LoadOptions, Loaded, Manifest, Part, load,
     move_aside, open, open_to_write,
@@ -284,7 +283,7 @@ impl Node {
     /// Executes the next commands of a part; `false` at its end.
     fn execute_some(&mut self, part: &mut OpenPart, session: &mut Session) -> Result<bool, String> {
         let result = part.commands.some(|args| {
-            let command = check(args).map_err(|error| error.to_string())?;
+            let command = self.config.command_names.check_any(args).map_err(|error| error.to_string())?;
             self.apply(session, command, args)
         });
         self.free_garbage();

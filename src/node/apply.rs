@@ -198,7 +198,9 @@ impl Node {
                     self.signal_dbs();
                 }
                 self.save.dirty += self.effects.dirty;
-                if !self.effects.whole_dbs.is_empty() && args.is(0, "flushall") {
+                if !self.effects.whole_dbs.is_empty()
+                    && self.config.command_names.means(args.name(), "flushall")
+                {
                     self.save_emptiness();
                 }
                 if self.effects.watching {

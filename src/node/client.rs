@@ -81,7 +81,10 @@ pub(super) struct Client {
     pub(super) wake_value: Cell<Option<i64>>,
     /// The answer for a client that waited.
     pub(super) answer: RefCell<Option<super::blocking::Answer>>,
+    /// Bytes that were read and belong to no argument yet.
     pub(super) query_bytes: Cell<usize>,
+    /// Bytes of the arguments of a request that is not complete yet, or that shows itself (CLIENT LIST).
+    pub(super) argument_bytes: Cell<usize>,
     pub(super) buffers: Buffers,
     /// Bytes of replies that its socket has not taken yet.
     pub(super) output_bytes: Cell<usize>,
@@ -124,6 +127,7 @@ impl Client {
             wake_value: Cell::new(None),
             answer: RefCell::new(None),
             query_bytes: Cell::new(0),
+            argument_bytes: Cell::new(0),
             buffers: Buffers::new(now),
             output_bytes: Cell::new(0),
             over_soft_since: Cell::new(None),
@@ -148,7 +152,8 @@ impl Client {
     pub(super) fn memory(&self) -> usize {
         let tracking = self.tracking.borrow().as_ref().map_or(0, Tracking::memory);
         let names = self.watched_bytes.get() + self.subscriptions.borrow().memory() + tracking;
-        self.query_bytes.get() + self.output_bytes.get() + self.queued_bytes.get() + names + CLIENT_BYTES
+        let requests = self.query_bytes.get() + self.argument_bytes.get() + self.queued_bytes.get();
+        requests + self.output_bytes.get() + names + CLIENT_BYTES
     }
 
     /// All of it: `tot-mem` of CLIENT LIST.
@@ -156,15 +161,15 @@ impl Client {
         self.memory() + self.buffers.query_free() + self.outbox.len()
     }
 
-    /// Bytes of replies and messages that wait for it, beyond those that Redis keeps in a client's fixed buffer: what
-    /// `client-output-buffer-limit` bounds.
-    pub(super) fn output_beyond_buffer(&self) -> usize {
-        (self.output_bytes.get() + self.outbox.len()).saturating_sub(OUTPUT_BUFFER)
+    /// Bytes of replies and messages that wait for it: what `client-output-buffer-limit` bounds. Redis does not count up
+    /// to 16 KiB of them, depending on the command.
+    pub(super) fn unsent(&self) -> usize {
+        self.output_bytes.get() + self.outbox.len()
     }
 
     /// Whether more waits for it than `limit` allows; for the soft limit: for too long.
     pub(super) fn is_over(&self, limit: &OutputLimit, now: Duration) -> bool {
-        let waiting = self.output_beyond_buffer() as u64;
+        let waiting = self.unsent() as u64;
         if limit.hard > 0 && waiting >= limit.hard {
             return true;
         }
@@ -237,14 +242,13 @@ impl Client {
     /// The client's line in CLIENT LIST.
     pub(super) fn describe(&self, now: Duration) -> String {
         let own = self.subscriptions.borrow();
-        let unsent = self.output_bytes.get() + self.outbox.len();
-        let omem = self.output_beyond_buffer();
+        let unsent = self.unsent();
         let mut line = String::with_capacity(256);
         // Writing to a String cannot fail.
         let _ = write!(
             line,
             "id={} addr={} laddr={} fd=-1 name={} age={} idle={} flags={} db={} sub={} psub={} ssub={} multi={} \
-             qbuf={} qbuf-free={} argv-mem=0 multi-mem={} rbs={} rbp={} obl={} oll={} omem={} tot-mem={} events={} cmd={} \
+             qbuf={} qbuf-free={} argv-mem={} multi-mem={} rbs={} rbp={} obl={} oll={} omem={} tot-mem={} events={} cmd={} \
              user=default redir={} resp={}",
             self.id,
             self.shown_addr(),
@@ -260,12 +264,13 @@ impl Client {
             self.queued.get(),
             self.query_bytes.get(),
             self.buffers.query_free(),
+            self.argument_bytes.get(),
             self.queued_bytes.get(),
             self.buffers.reply_room(),
             self.buffers.reply_peak(),
-            unsent - omem,
-            usize::from(omem > 0),
-            omem,
+            unsent.min(OUTPUT_BUFFER),
+            usize::from(unsent > OUTPUT_BUFFER),
+            unsent.saturating_sub(OUTPUT_BUFFER),
             self.whole_memory(),
             if self.output_bytes.get() > 0 { "rw" } else { "r" },
             self.last_command.get(),
@@ -286,17 +291,20 @@ mod tests {
         let client = Client::new(1, here, here, Duration::ZERO);
         let limit = OutputLimit { hard: 100_000, soft: 10_000, soft_for: Duration::from_secs(2) };
         let at = Duration::from_secs;
-        client.output_bytes.set(OUTPUT_BUFFER + 10_000);
+        client.output_bytes.set(10_000);
         assert!(!client.is_over(&limit, at(1)));
         assert!(!client.is_over(&limit, at(3)));
         assert!(client.is_over(&limit, at(4)));
-        client.output_bytes.set(OUTPUT_BUFFER + 9_999);
+        client.output_bytes.set(9_998);
         assert!(!client.is_over(&limit, at(5)));
-        client.outbox.push(b"x");
+        client.outbox.push(b"xx");
         assert!(!client.is_over(&limit, at(6)), "it was below in between");
         client.took_all();
         assert!(!client.is_over(&limit, at(9)), "everything had left in between");
-        client.output_bytes.set(OUTPUT_BUFFER + 99_999);
-        assert!(client.is_over(&limit, at(9)), "the hard limit is one at once, for messages and replies together");
+        client.output_bytes.set(99_998);
+        assert!(
+            client.is_over(&limit, at(9)),
+            "the hard limit is one at once, for messages and replies together"
+        );
     }
 }

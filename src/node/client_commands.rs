@@ -26,6 +26,8 @@ impl Node {
             }
             _ => return Err(CmdError::Syntax),
         }
+        // Its own request is a part of what is listed.
+        session.client.argument_bytes.set(args.from(0).map(<[u8]>::len).sum());
         let now = self.clock.since_start();
         let mut text = String::new();
         for client in self.clients.values() {
@@ -36,6 +38,7 @@ impl Node {
                 text.push('\n');
             }
         }
+        session.client.argument_bytes.set(0);
         session.out.verbatim("txt", text.as_bytes());
         Ok(Flow::Next)
     }

@@ -116,7 +116,11 @@ impl Connection {
                     self.finish(Reading::Nothing).await;
                     return false;
                 }
-                Some(Event::Read(count)) => return self.note_read(count),
+                Some(Event::Read(count)) => {
+                    // A client that sends faster than it is read would never let the others have their turn.
+                    tokio::task::consume_budget().await;
+                    return self.note_read(count);
+                }
                 Some(Event::Disturbed) => {
                     if !self.serve_disturbance().await {
                         return false;
@@ -145,9 +149,12 @@ impl Connection {
     /// What CLIENT LIST shows of the requests that were read.
     fn note_buffer(&self) {
         let client = &self.session.client;
-        let bytes = self.buffer.len() + self.ahead.iter().map(Vec::len).sum::<usize>();
-        client.query_bytes.set(bytes);
-        client.buffers.note_query(bytes, self.buffer.capacity() - self.buffer.len());
+        let decoder = &self.session.decoder;
+        client
+            .query_bytes
+            .set(decoder.unparsed(&self.buffer) + self.ahead.iter().map(Vec::len).sum::<usize>());
+        client.argument_bytes.set(decoder.argument_bytes());
+        client.buffers.note_query(self.buffer.len(), self.buffer.capacity() - self.buffer.len());
     }
 
     /// Gives back what the buffers hold too much.
@@ -215,16 +222,34 @@ impl Connection {
             // Looked at and not only waited for: a new socket is said to be ready whether it is or not.
             ready!(self.stream.poll_peek(cx, &mut ReadBuf::new(&mut [0])))?;
         }
-        // For a big argument never more than has come already, and no more than is missing: a promise costs nothing.
-        let (missing, room) =
-            (self.session.decoder.missing(&self.buffer), self.buffer.capacity() - self.buffer.len());
-        let announced = missing.min(self.buffer.len());
-        if announced > READ {
-            self.buffer.reserve_exact(announced);
-        } else if missing == 0 || missing > room {
+        let missing = self.session.decoder.missing(&self.buffer);
+        if missing.min(self.buffer.len()) > READ {
+            return self.poll_read_argument(cx, missing);
+        }
+        if missing == 0 || missing > self.buffer.capacity() - self.buffer.len() {
             self.buffer.reserve(READ);
         }
         pin!(self.stream.read_buf(&mut self.buffer)).poll(cx)
+    }
+
+    /// Reads what is there of a big argument of which so many bytes are missing. Each read makes room for more, which
+    /// then is there at once: a look at the clients' memory in between would see less than was sent.
+    fn poll_read_argument(&mut self, cx: &mut Context<'_>, missing: usize) -> Poll<io::Result<usize>> {
+        let mut count = 0;
+        while count < missing.min(READ_MAX) {
+            // Never more than has come already, and no more than is missing: a promise costs nothing.
+            if self.buffer.len() == self.buffer.capacity() {
+                self.buffer.reserve_exact((missing - count).min(self.buffer.len()));
+            }
+            match self.stream.try_read_buf(&mut self.buffer) {
+                Ok(0) => break,
+                Ok(read) => count += read,
+                Err(error) if error.kind() != io::ErrorKind::WouldBlock => return Poll::Ready(Err(error)),
+                Err(_) if count > 0 => break,
+                Err(_) => ready!(self.stream.poll_read_ready(cx))?,
+            }
+        }
+        Poll::Ready(Ok(count))
     }
 
     /// Reads requests that are not executed yet.

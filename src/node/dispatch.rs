@@ -12,7 +12,7 @@ use super::session::{Pending, ReplyMode, Session};
 use super::slowlog::TimedRun;
 use super::state::Node;
 use super::streams::streams;
-use crate::commands::{CmdError, CmdResult, Command, Flags, Group, NodeCommand, Run, check};
+use crate::commands::{CmdError, CmdResult, Command, CommandNames, Flags, Group, NodeCommand, Run};
 use crate::protocol::{Args, Body, Decoder, Limits, ProtocolError};
 use crate::replication::Unit;
 
@@ -58,6 +58,7 @@ impl Node {
         let begun = Instant::now();
         self.clock.tick(begun);
         session.client.outbox.move_into(&mut session.out);
+        self.bound_replies(session);
         self.current = Some(Rc::clone(&session.client));
         let flow = self.run_requests(session, &mut decoder, &mut pending, buffer, begun);
         self.current = None;
@@ -153,7 +154,8 @@ impl Node {
         while pending.len() < group && session.broken.is_none() {
             match decoder.next(buffer, &limits) {
                 Ok(Some(request)) => {
-                    let command = find(session, &args_of(&request.body, buffer, decoder));
+                    let command =
+                        find(&self.config.command_names, session, &args_of(&request.body, buffer, decoder));
                     pending.push_back(Pending {
                         body: request.body,
                         command,
@@ -439,7 +441,7 @@ impl Node {
     /// A command changed something: watchers, save points and replicas hear of it.
     pub(super) fn after_write(&mut self, session: &mut Session, args: &Args<'_>) {
         self.save.dirty += self.effects.dirty;
-        if !self.effects.whole_dbs.is_empty() && args.is(0, "flushall") {
+        if !self.effects.whole_dbs.is_empty() && self.config.command_names.means(args.name(), "flushall") {
             self.save_emptiness();
         }
         if self.effects.watching {
@@ -465,7 +467,9 @@ impl Node {
             return;
         }
         // Keys that SCAN and RANDOMKEY find expired have nothing to do with each other.
-        let unit = if args.is(0, "scan") || args.is(0, "randomkey") { Unit::Apart } else { Unit::Together };
+        let names = &self.config.command_names;
+        let apart = names.means(args.name(), "scan") || names.means(args.name(), "randomkey");
+        let unit = if apart { Unit::Apart } else { Unit::Together };
         let mut streams = streams!(self);
         with_parts(args, |parts| streams.effects(&self.effects, db, parts, unit));
     }
@@ -485,14 +489,15 @@ pub(super) fn args_of<'a>(body: &'a Body, buffer: &'a [u8], decoder: &'a Decoder
 }
 
 /// The command of a request; the one found last is tried first.
-fn find(session: &mut Session, args: &Args<'_>) -> Result<&'static Command, CmdError> {
+fn find(names: &CommandNames, session: &mut Session, args: &Args<'_>) -> CmdResult<&'static Command> {
     if let Some((name, command)) = &session.last_found
         && name == args.name()
         && command.accepts(args.len())
     {
         return Ok(command);
     }
-    let command = check(args)?;
+    let is_stream = session.client.kind.get() == ClientKind::Master;
+    let command = if is_stream { names.check_any(args)? } else { names.check(args)? };
     if !command.full_name.contains('|') {
         session.last_found = Some((args.name().to_vec(), command));
     }

@@ -95,6 +95,11 @@ impl Feed {
         self.wake.notify_one();
     }
 
+    /// Whether it is to go on.
+    pub(super) fn is_open(&self) -> bool {
+        self.close.is_none()
+    }
+
     pub(super) fn end(&mut self, reason: &str) {
         self.close.get_or_insert_with(|| reason.to_owned());
         self.ended.notify_one();

@@ -172,7 +172,8 @@ impl Node {
         info.add("mem_not_counted_for_evict", backlog - backlog_own);
         info.add("mem_replication_backlog", backlog_own);
         info.add("mem_total_replication_buffers", backlog);
-        info.add("mem_clients_slaves", backlog - backlog_own);
+        let is_read = self.feeds.values().any(super::feed::Feed::is_open);
+        info.add("mem_clients_slaves", if is_read { backlog - backlog_own } else { 0 });
         info.add("mem_clients_normal", self.client_bytes());
         info.add("mem_cluster_links", 0);
         info.add("mem_aof_buffer", self.aof.log.as_ref().map_or(0, super::aof::Log::buffered));

@@ -171,17 +171,47 @@ async fn accept(shared: Shared, slot: Slot) {
     }
 }
 
+/// What a stranger is told while `protected-mode` keeps him out.
+const DENIED: &str = "-DENIED Redis is running in protected mode because protected mode is enabled and no password is \
+    set for the default user. In this mode connections are only accepted from the loopback interface. If you want to \
+    connect from external computers to Redis you may adopt one of the following solutions: 1) Just disable protected \
+    mode sending the command 'CONFIG SET protected-mode no' from the loopback interface by connecting to Redis from \
+    the same host the server is running, however MAKE SURE Redis is not publicly accessible from internet if you do \
+    so. Use CONFIG REWRITE to make this change permanent. 2) Alternatively you can just disable the protected mode by \
+    editing the Redis configuration file, and setting the protected mode option to 'no', and then restarting the \
+    server. 3) If you started the server manually just for testing, restart it with the '--protected-mode no' option. \
+    4) Setup a an authentication password for the default user. NOTE: You only need to do one of the above things in \
+    order for the server to start accepting connections from the outside.\r\n";
+
+impl Node {
+    /// Why a connection from there is not served, as the line that it gets.
+    fn refusal(&self, peer: SocketAddr, path: Option<&str>) -> Option<&'static str> {
+        if self.clients.len() >= self.config.maxclients as usize {
+            return Some("-ERR max number of clients reached\r\n");
+        }
+        let is_open = !self.config.protected_mode || self.config.requirepass.is_some();
+        (!is_open && path.is_none() && !is_here(peer)).then_some(DENIED)
+    }
+}
+
+/// Whether an address is one of those at which Redis takes a client for a program on the same machine.
+fn is_here(peer: SocketAddr) -> bool {
+    let ip = peer.ip().to_canonical();
+    ip == IpAddr::from([127, 0, 0, 1]) || ip == IpAddr::from(std::net::Ipv6Addr::LOCALHOST)
+}
+
 /// Makes a client of a connection; `path` is where it came in, if that is a socket in the file system.
 pub(super) fn welcome(shared: &Shared, stream: TcpStream, peer: SocketAddr, path: Option<&str>) {
     let mut guard = shared.borrow_mut();
     let node = &mut *guard;
-    node.stats.connections += 1;
-    if node.clients.len() >= node.config.maxclients as usize {
+    if let Some(refusal) = node.refusal(peer, path) {
         node.stats.rejected_connections += 1;
-        // Best effort: the socket's buffer is empty, so this is sent unless the client is gone.
-        let _ = stream.try_write(b"-ERR max number of clients reached\r\n");
+        // Past the runtime, which does not know yet that the socket can be written to. Best effort: its buffer is
+        // empty, so this is sent unless the client is gone.
+        let _ = SockRef::from(&stream).send(refusal.as_bytes());
         return;
     }
+    node.stats.connections += 1;
     let _ = stream.set_nodelay(true);
     if !node.config.tcp_keepalive.is_zero() {
         let keepalive = TcpKeepalive::new().with_time(node.config.tcp_keepalive);

@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use super::client::{Client, ClientKind};
 use super::config::OutputLimit;
+use super::session::Session;
 use super::state::Node;
 
 impl Node {
@@ -13,6 +14,13 @@ impl Node {
         if self.is_too_slow(client) {
             too_slow.push(Rc::clone(client));
         }
+    }
+
+    /// Lets commands know from how many bytes of replies on their client is cut off.
+    pub(super) fn bound_replies(&self, session: &mut Session) {
+        let hard = self.output_limit(&session.client).hard as usize;
+        let room = if hard == 0 { 0 } else { hard.saturating_sub(session.client.unsent()).max(1) };
+        session.out.set_limit(room);
     }
 
     /// The limit of unsent bytes for the class that a client belongs to.
@@ -41,7 +49,7 @@ impl Node {
 
     /// Ten times a second: the time above a soft limit passes without anything being sent, too.
     pub(super) fn cut_idle_slow_readers(&mut self) {
-        let slow = |client: &&Rc<Client>| client.output_beyond_buffer() > 0 && self.is_too_slow(client);
+        let slow = |client: &&Rc<Client>| client.unsent() > 0 && self.is_too_slow(client);
         let too_slow: Vec<_> = self.clients.values().filter(slow).cloned().collect();
         for client in too_slow {
             self.warn_of_output(&client);

@@ -171,6 +171,8 @@ impl Node {
     #[inline]
     pub(super) fn ctx<'a>(&'a mut self, db: usize, out: &'a mut Replies) -> Ctx<'a> {
         let (access, lfu) = (self.access(), self.lfu_tuning());
+        // With one of the policies that look at accesses, each key needs an access time of its own.
+        let shares_integers = self.config.maxmemory == 0 || self.access_to_save().is_none();
         // During a pause nothing may move the offset, not even a read that meets an expired key.
         let hides = self.upstream.is_some() || self.is_paused();
         let expiry = if hides { ExpiryMode::Hide } else { ExpiryMode::Delete };
@@ -180,10 +182,12 @@ impl Node {
             now: self.clock.millis(),
             expiry,
             access,
+            shares_integers,
             lfu,
             lazy_expire: self.config.lazyfree_lazy_expire,
             max_string: self.config.proto_max_bulk_len as usize,
             encodings: &self.config.encodings,
+            names: &self.config.command_names,
             may_block: false,
             ready_key: self.blocking.ready_key.as_deref(),
             out,

@@ -128,6 +128,18 @@ impl Decoder {
         self.bulk.map_or(0, |len| (self.at + len + 2).saturating_sub(buffer.len()))
     }
 
+    /// Bytes of `buffer` that no argument was made of yet. Those before them belong to requests that were handed out, or
+    /// to [`Decoder::argument_bytes`].
+    pub fn unparsed(&self, buffer: &[u8]) -> usize {
+        buffer.len() - self.at
+    }
+
+    /// Bytes of the arguments that the request under way has so far. O(these arguments).
+    pub fn argument_bytes(&self) -> usize {
+        let own = if self.left > 0 { &self.spans[self.first..] } else { &[] };
+        own.iter().map(|span| (span.end - span.start) as usize).sum()
+    }
+
     /// Forgets the requests handed out so far; returns how many bytes the caller must remove from the front of
     /// the buffer before it calls [`Decoder::next`] again.
     pub fn consume(&mut self) -> usize {

@@ -5,6 +5,8 @@
 pub struct Replies {
     buffer: Vec<u8>,
     resp3: bool,
+    /// Bytes from which on the client is cut off; 0 for none.
+    limit: usize,
 }
 
 impl Replies {
@@ -21,6 +23,21 @@ impl Replies {
     /// Switches between RESP2 and RESP3.
     pub fn set_resp3(&mut self, resp3: bool) {
         self.resp3 = resp3;
+    }
+
+    /// Sets how many bytes may wait before their client is cut off; 0 for any number.
+    pub fn set_limit(&mut self, bytes: usize) {
+        self.limit = bytes;
+    }
+
+    /// Whether a client that lets too much wait is cut off at all.
+    pub fn has_limit(&self) -> bool {
+        self.limit > 0
+    }
+
+    /// Whether the client is to be cut off: a command may stop in the middle of its reply, which nobody will read.
+    pub fn is_beyond_limit(&self) -> bool {
+        self.limit > 0 && self.buffer.len() >= self.limit
     }
 
     /// Bytes to send.

@@ -11,6 +11,7 @@ mod bad_input_limits;
 mod bad_input_replication;
 mod blocking;
 mod disk_faults;
+mod doors;
 mod drift;
 mod eviction;
 mod failover;

@@ -18,8 +18,8 @@ const REQUESTS: usize = MUCH / VALUE;
 /// A client that fails instead of waiting for ever.
 fn client(node: &Server) -> Client {
     let client = node.client();
-    client.stream().set_write_timeout(Some(Duration::from_secs(60))).unwrap();
-    client.stream().set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    client.stream().set_write_timeout(Some(Duration::from_mins(1))).unwrap();
+    client.stream().set_read_timeout(Some(Duration::from_mins(1))).unwrap();
     client
 }
 
@@ -189,7 +189,11 @@ fn what_a_waiting_client_sends_is_bounded_by_its_limit() {
     let sent = (&mut waiting.stream()).write_all(&requests);
     assert!(sent.is_err(), "{MUCH} bytes were taken with a limit of 3 MiB");
     until("it is closed", &[&node], || node.number("blocked_clients") == 0);
-    assert!(node.journal().contains("Closing client that reached max query buffer length"), "{}", node.journal());
+    assert!(
+        node.journal().contains("Closing client that reached max query buffer length"),
+        "{}",
+        node.journal()
+    );
 }
 
 #[test]
@@ -226,7 +230,8 @@ fn unread_replies_are_shown_as_what_they_take() {
     let field = |name: &str| {
         let list = node.ask("CLIENT LIST");
         let line = list.lines().find(|line| line.contains("name=silent")).unwrap_or_default().to_owned();
-        let value = line.split(' ').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('=')).map(str::to_owned);
+        let value =
+            line.split(' ').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('=')).map(str::to_owned);
         value.unwrap_or_default()
     };
     until("much waits", &[&node], || field("omem").parse::<usize>().is_ok_and(|omem| omem > MUCH / 2));

@@ -1,6 +1,8 @@
 //! A node without a node: runs commands against a store with a clock that only the test moves.
 
-use crate::commands::{Access, CmdError, Ctx, Effects, ExpiryMode, Garbage, LfuTuning, Run, Stats, check};
+use crate::commands::{
+    Access, CmdError, Ctx, Effects, ExpiryMode, Garbage, LfuTuning, OWN_NAMES, Run, Stats, check,
+};
 use crate::protocol::{Args, OwnedArgs, Replies, split_inline};
 use crate::store::{Encodings, Millis, Store};
 
@@ -82,10 +84,12 @@ impl Fixture {
                 now: self.now,
                 expiry: self.expiry,
                 access: self.access,
+                shares_integers: true,
                 lfu: LfuTuning::default(),
                 lazy_expire: self.lazy_expire,
                 max_string: self.max_string,
                 encodings: &self.encodings,
+                names: &OWN_NAMES,
                 may_block: false,
                 ready_key: None,
                 out: &mut self.out,

@@ -118,7 +118,9 @@ impl Loader {
         match (name.as_str(), args) {
             (retired, [_]) if RETIRED.contains(&retired) => Ok(()),
             ("include", [path]) => self.include(path, depth),
-            ("rename-command", [from, to]) => self.rename_command(from, to),
+            ("rename-command", [from, to]) => {
+                self.config.command_names.rename(from, to).map_err(str::to_owned)
+            }
             ("user", [_, ..]) => {
                 self.config.users.push(args.to_vec());
                 Ok(())
@@ -168,21 +170,6 @@ impl Loader {
                 self.text(&text, Some(&path), depth + 1);
             }
         }
-        Ok(())
-    }
-
-    fn rename_command(&mut self, from: &str, to: &str) -> Result<(), String> {
-        let name = from.to_ascii_lowercase();
-        let gone = self.config.renamed_commands.iter().any(|(known, _)| *known == name);
-        if gone || crate::commands::lookup(from.as_bytes()).is_none() {
-            return Err("No such command in rename-command".to_owned());
-        }
-        let taken = crate::commands::lookup(to.as_bytes()).is_some()
-            || self.config.renamed_commands.iter().any(|(_, new)| new.eq_ignore_ascii_case(to));
-        if taken && !to.is_empty() {
-            return Err("Target command name already exists".to_owned());
-        }
-        self.config.renamed_commands.push((name, to.to_owned()));
         Ok(())
     }
 

@@ -20,7 +20,7 @@ mod table;
 mod values;
 mod words;
 
-use crate::commands::KeyspaceEvents;
+use crate::commands::{CommandNames, KeyspaceEvents};
 use crate::store::Encodings;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -261,8 +261,8 @@ struct Config {
     pub notify_keyspace_events: KeyspaceEvents,
 
     // Directives of a file that are no parameters.
-    /// `rename-command` lines: name as Redis knows it, new name (empty: removed).
-    pub renamed_commands: Vec<(String, String)>,
+    /// `rename-command` lines: the names by which clients know the commands.
+    pub command_names: CommandNames,
     /// `user` lines, split into words after the directive.
     pub users: Vec<Vec<String>>,
 

@@ -14,7 +14,7 @@ mod upstream;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use repliscope::commands::{Access, Ctx, Effects, ExpiryMode, Garbage, LfuTuning, Stats};
+use repliscope::commands::{Access, Ctx, Effects, ExpiryMode, Garbage, LfuTuning, OWN_NAMES, Stats};
 use repliscope::protocol::Replies;
 use repliscope::replication::{
     Backlog, Failover, FailoverStep, FeedLimits, FeedState, History, Ledger, ReplId, StreamWriter, Streams,
@@ -169,10 +169,12 @@ impl Server {
             db,
             expiry: if hides { ExpiryMode::Hide } else { ExpiryMode::Delete },
             access: Access::Lru,
+            shares_integers: true,
             lfu: LfuTuning::default(),
             lazy_expire: false,
             max_string: 512 << 20,
             encodings: &ENCODINGS,
+            names: &OWN_NAMES,
             may_block: false,
             ready_key: None,
             out,
