@@ -10,6 +10,7 @@ mod allocator;
 mod console;
 mod excluded_ports;
 mod listen;
+mod open_files;
 mod process;
 mod session;
 
@@ -20,5 +21,6 @@ mod windows;
 pub use allocator::give_memory_back;
 pub use console::attach_parent_console;
 pub use listen::{Refusal, listen, why_refused};
+pub use open_files::{OpenFiles, allow_open_files, is_beyond};
 pub use process::{resident_bytes, thread_cpu_times};
 pub use session::on_session_end;

@@ -96,6 +96,8 @@ pub(super) struct Client {
     pub(super) no_evict: Cell<bool>,
     /// What [`ClientEviction`](super::client_eviction::ClientEviction) has counted for it, in bytes.
     pub(super) counted: Cell<u64>,
+    /// What `maxmemory` has counted for it, in bytes.
+    pub(super) counted_as_used: Cell<u64>,
     pub(super) tracking: RefCell<Option<Tracking>>,
     /// What others send it.
     pub(super) outbox: Outbox,
@@ -135,6 +137,7 @@ impl Client {
             monitoring: Cell::new(false),
             no_evict: Cell::new(false),
             counted: Cell::new(0),
+            counted_as_used: Cell::new(0),
             tracking: RefCell::default(),
             outbox: Outbox::default(),
             task: RefCell::new(None),

@@ -26,6 +26,10 @@ impl Node {
         let bytes = if wanted < 0 { i128::from(self.config.maxmemory) * -wanted / 100 } else { wanted };
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
         self.client_eviction.limit = if bytes == 0 { 0 } else { bytes.max(LIMIT_MIN) };
+        if let Some(current) = &self.current {
+            // Its request is executed already and will be gone when the others are looked at next.
+            current.query_bytes.set(0);
+        }
         self.count_clients();
     }
 

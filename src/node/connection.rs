@@ -528,6 +528,7 @@ impl Drop for Connection {
             let id = self.session.client.id;
             node.clients.remove(&id);
             node.forget_client(&self.session.client);
+            node.forget_client_memory(&self.session.client);
             node.waits.remove(id);
             node.forget_blocked(id);
             node.pubsub.leave_all(&self.session.client);

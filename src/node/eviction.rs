@@ -6,6 +6,7 @@
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
 
+use super::client::Client;
 use super::config::MaxmemoryPolicy;
 use super::state::Node;
 use crate::commands::{CmdError, KeyspaceEvents, lfu_counter, lru_clock};
@@ -105,7 +106,18 @@ impl Node {
 
     /// Ten times a second.
     pub(super) fn note_client_memory(&mut self) {
-        self.eviction.client_bytes = self.client_bytes();
+        self.eviction.client_bytes = 0;
+        for client in self.clients.values() {
+            let bytes = client.memory() as u64;
+            client.counted_as_used.set(bytes);
+            self.eviction.client_bytes += bytes;
+        }
+    }
+
+    /// A client has gone: keys need not make room for what it took.
+    pub(super) fn forget_client_memory(&mut self, client: &Client) {
+        let bytes = client.counted_as_used.take();
+        self.eviction.client_bytes = self.eviction.client_bytes.saturating_sub(bytes);
     }
 
     /// Makes room if the data set is over `maxmemory`, for a bounded time. Replicas leave that to their master, unless

@@ -15,6 +15,7 @@ use tokio::task::AbortHandle;
 
 use super::client::Client;
 use super::config::Config;
+use super::descriptors::{Counted, kept};
 use super::session::Session;
 use super::state::{Node, Shared};
 
@@ -95,7 +96,7 @@ type Slot = Rc<RefCell<Option<TcpListener>>>;
 
 /// The sockets on which a node accepts clients.
 #[derive(Debug, Default)]
-pub(super) struct Listening(Vec<(Slot, AbortHandle)>);
+pub(super) struct Listening(Vec<(Slot, AbortHandle)>, Counted);
 
 impl Listening {
     /// Closes all of them at once: the ports are free when this returns.
@@ -154,16 +155,22 @@ impl Node {
 
 /// Accepts clients until the socket is taken away.
 async fn accept(shared: Shared, slot: Slot) {
+    let mut is_told = false;
     loop {
         let accepted = poll_fn(|cx| match &*slot.borrow() {
             Some(listener) => listener.poll_accept(cx).map(Some),
             None => Poll::Ready(None),
         });
         match accepted.await {
-            Some(Ok((stream, peer))) => welcome(&shared, stream, peer, None),
+            Some(Ok((stream, peer))) => {
+                is_told = false;
+                welcome(&shared, stream, peer, None);
+            }
             Some(Err(error)) => {
                 // Mostly no more file handles: give connections time to end.
-                shared.borrow_mut().warning(format!("Accepting client connection: {error}"));
+                if !std::mem::replace(&mut is_told, true) {
+                    shared.borrow_mut().warning(format!("Accepting client connection: {error}"));
+                }
                 tokio::time::sleep(ACCEPT_AGAIN).await;
             }
             None => return,
@@ -185,8 +192,9 @@ const DENIED: &str = "-DENIED Redis is running in protected mode because protect
 
 impl Node {
     /// Why a connection from there is not served, as the line that it gets.
-    fn refusal(&self, peer: SocketAddr, path: Option<&str>) -> Option<&'static str> {
-        if self.clients.len() >= self.config.maxclients as usize {
+    fn refusal(&self, stream: &TcpStream, peer: SocketAddr, path: Option<&str>) -> Option<&'static str> {
+        let are_enough = self.clients.len() >= self.config.maxclients as usize;
+        if are_enough || repliscope_platform::is_beyond(stream, kept()) {
             return Some("-ERR max number of clients reached\r\n");
         }
         let is_open = !self.config.protected_mode || self.config.requirepass.is_some();
@@ -195,7 +203,7 @@ impl Node {
 }
 
 /// Whether an address is one of those at which Redis takes a client for a program on the same machine.
-fn is_here(peer: SocketAddr) -> bool {
+pub(super) fn is_here(peer: SocketAddr) -> bool {
     let ip = peer.ip().to_canonical();
     ip == IpAddr::from([127, 0, 0, 1]) || ip == IpAddr::from(std::net::Ipv6Addr::LOCALHOST)
 }
@@ -204,7 +212,7 @@ fn is_here(peer: SocketAddr) -> bool {
 pub(super) fn welcome(shared: &Shared, stream: TcpStream, peer: SocketAddr, path: Option<&str>) {
     let mut guard = shared.borrow_mut();
     let node = &mut *guard;
-    if let Some(refusal) = node.refusal(peer, path) {
+    if let Some(refusal) = node.refusal(&stream, peer, path) {
         node.stats.rejected_connections += 1;
         // Past the runtime, which does not know yet that the socket can be written to. Best effort: its buffer is
         // empty, so this is sent unless the client is gone.

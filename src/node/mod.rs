@@ -9,6 +9,7 @@
 //! | `runtime` | the thread: start, messages, how it ends |
 //! | `state` | everything a node owns |
 //! | `listener`, `unix_socket`, `connection`, `session`, `client` | clients, from accept to close |
+//! | `descriptors` | how many clients the open files of the process allow |
 //! | `buffers` | how much room a client's buffers keep |
 //! | `unsent`, `output` | replies that a socket has not taken yet, and how much may wait for a client |
 //! | `blocking` | clients that wait for keys |
@@ -49,6 +50,7 @@ mod connection;
 mod control;
 mod cron;
 mod debug;
+mod descriptors;
 mod dispatch;
 mod dump_commands;
 mod event;

@@ -127,6 +127,9 @@ async fn live(
         Ok(shared) => shared,
         Err(error) => return StopReason::FailedToStart(error),
     };
+    if let Err(error) = shared.borrow_mut().fit_maxclients() {
+        return StopReason::FailedToStart(error);
+    }
     let bound = super::listener::bind(&mut shared.borrow_mut().config);
     let listeners = match bound {
         Ok(listeners) => listeners,

@@ -291,11 +291,14 @@ impl Node {
         }
         let pairs: Vec<(&[u8], &[u8])> = words.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect();
         let caller = Caller {
-            is_local: session.client.addr.ip().is_loopback(),
+            is_local: session.client.unix_path.is_some() || super::listener::is_here(session.client.addr),
             while_loading: self.is_loading() || self.is_swapping(),
         };
         let before = self.config.clone();
         let changed = self.config.set_for(caller, &pairs).map_err(CmdError::from)?;
+        if changed.contains(&"maxclients") {
+            self.apply_maxclients(&before)?;
+        }
         self.move_listener(&changed, before)?;
         if changed.contains(&"appendonly") {
             self.apply_appendonly()?;
@@ -319,6 +322,21 @@ impl Node {
             ));
         }
         Ok(())
+    }
+
+    /// Makes room for as many clients as CONFIG SET says; if that fails, nothing is changed.
+    fn apply_maxclients(&mut self, before: &Config) -> CmdResult {
+        let asked = self.config.maxclients;
+        let fits = self.fit_maxclients().is_ok();
+        if fits && self.config.maxclients == asked {
+            return Ok(());
+        }
+        let possible = if fits { self.config.maxclients } else { 0 };
+        self.config = before.clone();
+        Err(CmdError::from(format!(
+            "ERR CONFIG SET failed (possibly related to argument 'maxclients') - The operating system is not able to \
+             handle the specified number of clients, try with {possible}"
+        )))
     }
 
     /// Listens where CONFIG SET says. It comes before all else that is applied: it alone can fail, and nothing is

@@ -141,3 +141,51 @@ fn a_stream_and_a_file_may_hold_either_name() {
     renamed.restart(&[]);
     assert_eq!((renamed.digest(), renamed.ask("GET g")), (digest, "7".to_owned()));
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn clients_leave_the_server_the_descriptors_that_it_needs() {
+    let dir = tempfile::tempdir().unwrap();
+    let port = super::support::server::free_port();
+    let command = format!(
+        "ulimit -n 80; exec {} server --port {port} --save '' --dir {} --logfile log",
+        env!("CARGO_BIN_EXE_repliscope"),
+        dir.path().display()
+    );
+    let mut shell = std::process::Command::new("sh");
+    let _program = super::support::program::Program::start(shell.args(["-c", &command]));
+    let begun = std::time::Instant::now();
+    let mut first = loop {
+        assert!(begun.elapsed().as_secs() < 20, "the server does not start");
+        if let Ok(client) = Client::try_connect(port) {
+            break client;
+        }
+    };
+    let mut others: Vec<Client> = (0..150).map(|_| Client::connect(port)).collect();
+    let answers: Vec<String> = others
+        .iter_mut()
+        .map(|client| {
+            let _ = client.stream().set_nodelay(true);
+            let _ = std::io::Write::write_all(&mut client.stream(), &encode(&[b"PING"]));
+            client.line().unwrap_or_default()
+        })
+        .collect();
+    // Redis keeps back 32 descriptors, whatever it uses itself.
+    assert_eq!(first.ask(&["CONFIG", "GET", "maxclients"]).text(), "maxclients 48");
+    assert_eq!(answers.iter().filter(|answer| *answer == "+PONG").count(), 47);
+    let refused = answers.iter().filter(|answer| *answer == "-ERR max number of clients reached").count();
+    assert_eq!(refused, 150 - 47, "{answers:?}");
+    for words in [&["SET", "key", "value"][..], &["CONFIG", "SET", "appendonly", "yes"], &["SET", "key", "2"]]
+    {
+        assert_eq!(first.ask(words).text(), "OK");
+    }
+    assert_eq!(first.ask(&["SAVE"]).text(), "OK");
+    assert!(
+        first.ask(&["CONFIG", "SET", "maxclients", "4000000000"]).text().contains("try with "),
+        "more than any system has"
+    );
+    assert_eq!(first.ask(&["CONFIG", "GET", "maxclients"]).text(), "maxclients 48");
+    let log = std::fs::read_to_string(dir.path().join("log")).unwrap();
+    assert!(log.contains("maxclients has been reduced to 48 to compensate for low ulimit."), "{log}");
+    assert!(log.lines().count() < 30, "{log}");
+}

@@ -52,10 +52,13 @@ fn without_a_policy_writes_are_refused_and_reads_and_deletions_are_not() {
     let node = Server::node(&[]);
     assert!(overfill(&node, 16 * 1024, "SET key:# value") > 0);
     assert_eq!(node.ask("GET key:0"), "value");
-    let mut client = node.client();
+    let limit = node.number("maxmemory");
+    let (mut client, mut control) = (node.client(), node.client());
+    assert_eq!(control.ask(&["CONFIG", "SET", "maxmemory", "1"]).text(), "OK");
     assert_eq!(client.ask(&["MULTI"]).text(), "OK");
     assert!(client.ask(&["GET", "key:0"]).text().contains("OOM"), "a queue takes memory, too");
     assert!(client.ask(&["EXEC"]).text().contains("EXECABORT"));
+    assert_eq!(control.ask(&["CONFIG", "SET", "maxmemory", &limit.to_string()]).text(), "OK");
     for nth in 0..500 {
         node.ask(&format!("DEL key:{nth}"));
     }

@@ -31,6 +31,7 @@ pub use errors::{ConfigError, ConfigErrors};
 pub use get_set::Caller;
 pub use limits::{OutputLimit, OutputLimits};
 pub use params::quote;
+pub(in crate::node) use special::system_text;
 pub use words::{AppendFsync, DisklessLoad, MaxmemoryPolicy, PropagationErrorBehavior, ProtectedAction};
 
 use super::LogLevel;

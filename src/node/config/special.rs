@@ -71,7 +71,7 @@ fn show_path(path: &Path) -> String {
 }
 
 /// A system error in C's words, without Rust's number behind it.
-pub(super) fn system_text(error: &std::io::Error) -> String {
+pub(in crate::node) fn system_text(error: &std::io::Error) -> String {
     let text = match error.kind() {
         std::io::ErrorKind::NotADirectory => "Not a directory".to_owned(),
         _ => error.to_string(),
