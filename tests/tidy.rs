@@ -5,8 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Left to right: each may use those before it, and itself.
-const LAYERS: [&str; 9] =
-    ["protocol", "store", "commands", "persistence", "replication", "node", "sentinel", "lab", "app"];
+const LAYERS: [&str; 8] =
+    ["protocol", "store", "commands", "persistence", "replication", "node", "lab", "app"];
 
 /// Uses of a layer to the right that are allowed for now, as `file: path`. Kept empty.
 const EXCEPTIONS: [&str; 0] = [];
@@ -171,4 +171,45 @@ fn every_module_says_what_it_owns() {
         .map(|(name, _)| name)
         .collect();
     assert_none(&wrong, "does not start with //!");
+}
+
+#[test]
+fn a_table_of_files_names_every_file() {
+    let names = |rows: &str| -> Vec<String> {
+        rows.split('`').skip(1).step_by(2).map(|name| name.trim_end_matches(".rs").to_owned()).collect()
+    };
+    let (mut wrong, mut tables) = (Vec::new(), 0);
+    for (name, text) in files().iter().filter(|(name, _)| name.ends_with("/mod.rs")) {
+        let rows: Vec<&str> = text.lines().filter_map(|line| line.strip_prefix("//! |")).collect();
+        if !rows.first().is_some_and(|head| head.starts_with(" file ")) {
+            continue;
+        }
+        tables += 1;
+        let first_cells: Vec<&str> = rows.iter().filter_map(|row| row.split('|').next()).collect();
+        let listed = names(&first_cells.join(" "));
+        let declared: Vec<&str> = text.lines().filter_map(declared_module).collect();
+        wrong.extend(
+            declared
+                .iter()
+                .filter(|module| !listed.iter().any(|row| row == *module))
+                .map(|module| format!("{name}: {module} has no row")),
+        );
+        wrong.extend(
+            listed
+                .iter()
+                .filter(|row| !declared.contains(&row.as_str()))
+                .map(|row| format!("{name}: {row} is no file")),
+        );
+        wrong.extend((!declared.is_sorted()).then(|| format!("{name}: the list of files is not sorted")));
+    }
+    assert_none(&wrong, "the table of a module and its files differ");
+    assert!(tables >= 4, "the tables are not where this test looks for them");
+}
+
+/// The name in a line that declares a module, if it holds no tests.
+fn declared_module(line: &str) -> Option<&str> {
+    let (visibility, rest) = line.split_once("mod ")?;
+    let module = rest.strip_suffix(';')?;
+    let is_declaration = visibility.is_empty() || visibility.starts_with("pub");
+    (is_declaration && !module.ends_with("tests")).then_some(module)
 }

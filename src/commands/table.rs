@@ -27,7 +27,7 @@ mod strings;
 
 pub use key_specs::{KeySpec, Keys, Place};
 
-/// Properties of a command, as COMMAND INFO lists them. Combine with `|`.
+/// Properties of a command, as COMMAND INFO lists them. Combine with [`Flags::or`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Flags(pub u32);
 
@@ -56,7 +56,7 @@ impl Flags {
     pub const BLOCKING: Self = Self(1 << 10);
     /// Not shown by MONITOR.
     pub const SKIP_MONITOR: Self = Self(1 << 11);
-    /// Allowed while data loads asynchronously.
+    /// Refused while another data set loads beside the one that serves (`repl-diskless-load swapdb`).
     pub const NO_ASYNC_LOADING: Self = Self(1 << 12);
     /// Keys do not stand at fixed places.
     pub const MOVABLEKEYS: Self = Self(1 << 13);

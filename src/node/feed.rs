@@ -15,6 +15,7 @@ use tokio::sync::{Notify, mpsc};
 use super::client::{Client, ClientId};
 use super::dispatch::Flow;
 use super::event::{FeedPhase, NodeEvent};
+use super::replication_commands::replica_name;
 use super::session::Session;
 use super::snapshot::Progress;
 use super::state::{Node, Shared};
@@ -81,6 +82,11 @@ impl Feed {
     /// Port that INFO and ROLE show.
     pub(super) fn port(&self) -> u16 {
         self.core.options().listening_port.unwrap_or(0)
+    }
+
+    /// The replica in a line of the log.
+    pub(super) fn name(&self) -> String {
+        replica_name(&self.client, self.core.options())
     }
 
     /// Sends bytes ahead of the stream.
@@ -192,8 +198,8 @@ impl Node {
                     let during = if feed.core.state() == FeedState::Online { "streaming" } else { "full" };
                     feed.end(&fault.to_string());
                     dropped.push(format!(
-                        "Disconnecting timedout replica ({during} sync): 127.0.0.1:{}: {fault}",
-                        feed.port()
+                        "Disconnecting timedout replica ({during} sync): {}: {fault}",
+                        feed.name()
                     ));
                 }
                 None => {}
@@ -245,12 +251,12 @@ pub(super) async fn run(
     let node = &mut *node;
     if let Some(feed) = node.feeds.remove(&id) {
         let reason = feed.close.clone().unwrap_or(reason);
-        let port = feed.port();
+        let (port, name) = (feed.port(), feed.name());
         if feed.core.state() != FeedState::Online {
             node.sync_abandoned();
         }
         node.emit(NodeEvent::ReplicaGone { replica_port: port, reason: reason.clone() });
-        node.notice(format!("Connection with replica 127.0.0.1:{port} lost: {reason}"));
+        node.notice(format!("Connection with replica {name} lost: {reason}"));
         // Gone from the list, it holds on to no part of the stream: what was kept for it alone goes now.
         drop(feed);
         while node.backlog.as_mut().is_some_and(Backlog::trim) {}
@@ -464,7 +470,7 @@ async fn send_transfer(
     let node = &mut *node;
     let now = node.clock.since_start();
     let Some(feed) = node.feeds.get_mut(&id) else { return Ok(After::Failure) };
-    let port = feed.port();
+    let (port, name) = (feed.port(), feed.name());
     let (keys, keys_total) = transfer.progress.keys();
     feed.core.transfer_done(now);
     let (streams, is_over) = (feed.core.streams(), feed.core.options().rdb_only);
@@ -472,7 +478,7 @@ async fn send_transfer(
         replica_port: port,
         phase: FeedPhase::SendSnapshot { sent, total: Some(sent), keys, keys_total },
     });
-    node.notice(format!("Synchronization with replica 127.0.0.1:{port} succeeded"));
+    node.notice(format!("Synchronization with replica {name} succeeded"));
     if streams {
         node.feed_online(id);
     }

@@ -10,7 +10,7 @@
 //! | `state` | everything a node owns |
 //! | `listener`, `unix_socket`, `connection`, `session`, `client` | clients, from accept to close |
 //! | `descriptors` | how many clients the open files of the process allow |
-//! | `buffers` | how much room a client's buffers keep |
+//! | `buffers`, `client_eviction` | how much room a client's buffers keep, and whose connection is closed for all of them |
 //! | `unsent`, `output` | replies that a socket has not taken yet, and how much may wait for a client |
 //! | `blocking` | clients that wait for keys |
 //! | `dispatch`, `transaction`, `streams` | from a read buffer to replies: checks, MULTI, what goes into the stream and the append-only file |
@@ -30,7 +30,7 @@
 //! | `failover`, `shutdown` | the role is handed over; the node ends when its replicas have everything |
 //! | `eviction` | `maxmemory` and who has to go |
 //! | `helper` | helper threads |
-//! | `cron`, `clock`, `pulse`, `lag`, `stats`, `log` | timers, time and its gaps, figures, log |
+//! | `cron`, `clock`, `pulse`, `lag`, `watchdog`, `stats`, `log` | timers, time and its gaps, waits that are too long, figures, log |
 //! | `standalone` | one node as a program of its own |
 //! | `config` | redis.conf and CONFIG |
 //! | `event` | what a node tells its observer |
@@ -70,12 +70,12 @@ mod link_transfer;
 mod listener;
 mod loading;
 mod log;
+mod memory_commands;
+mod migrate;
 mod monitor;
 mod outbox;
 mod output;
 mod own_expires;
-mod memory_commands;
-mod migrate;
 mod persistence_commands;
 mod pubsub;
 pub(crate) mod pulse;
@@ -87,8 +87,8 @@ mod session;
 mod shutdown;
 mod slowlog;
 mod snapshot;
-mod state;
 mod standalone;
+mod state;
 mod stats;
 mod streams;
 mod tracking;

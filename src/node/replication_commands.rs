@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::client::ClientKind;
+use super::client::{Client, ClientKind};
 use super::dispatch::Flow;
 use super::event::NodeEvent;
 use super::feed::Feed;
@@ -12,8 +12,8 @@ use super::upstream::Held;
 use crate::commands::{CmdError, CmdResult};
 use crate::protocol::{Args, strict_i64};
 use crate::replication::{
-    Acked, Ledger, MasterFeed, MinReplicas, PsyncRequest, PsyncVerdict, ReplId, Replconf, SnapshotFilter,
-    continue_line, count_acked, count_good, judge,
+    Acked, Ledger, MasterFeed, MinReplicas, PsyncRequest, PsyncVerdict, ReplId, Replconf, ReplicaOptions,
+    SnapshotFilter, continue_line, count_acked, count_good, judge,
 };
 
 impl Node {
@@ -293,6 +293,7 @@ impl Node {
         };
         let verdict = judge(&self.history, self.backlog.as_ref(), asked);
         let port = session.replica_options.listening_port.unwrap_or(0);
+        let name = replica_name(&session.client, &session.replica_options);
         self.emit(NodeEvent::Psync { replica_port: port, asked: asked.asked(), verdict: verdict.clone() });
         session.client.kind.set(ClientKind::Replica);
         let options = session.replica_options.clone();
@@ -306,7 +307,7 @@ impl Node {
             let core = MasterFeed::continuing(options, cursor, now);
             self.add_feed(session, core, line.into_bytes());
             self.notice(format!(
-                "Partial resynchronization request from 127.0.0.1:{port} accepted. Sending {bytes} bytes of \
+                "Partial resynchronization request from {name} accepted. Sending {bytes} bytes of \
                  backlog starting from offset {from}."
             ));
             self.feed_online(session.client.id);
@@ -316,10 +317,8 @@ impl Node {
             self.stats.sync_partial_err += 1;
         }
         self.stats.sync_full += 1;
-        let text = format!(
-            "Replica 127.0.0.1:{port} asks for synchronization: {}",
-            crate::replication::explain(&verdict)
-        );
+        let text =
+            format!("Replica {name} asks for synchronization: {}", crate::replication::explain(&verdict));
         self.notice(text);
         let id = self.random_replid();
         if self.ledger().begin_to_feed(id) {
@@ -348,4 +347,35 @@ impl Node {
 
 fn is_own_address(host: &str) -> bool {
     ["localhost", "127.0.0.1", "::1"].iter().any(|own| host.eq_ignore_ascii_case(own))
+}
+
+/// A replica in a line of the log: the address and the port that others reach it by.
+pub(super) fn replica_name(client: &Client, options: &ReplicaOptions) -> String {
+    let ip = options.ip_address.clone().unwrap_or_else(|| client.addr.ip().to_string());
+    let ip = if ip.contains(':') { format!("[{ip}]") } else { ip };
+    match options.listening_port {
+        Some(port) if port != 0 => format!("{ip}:{port}"),
+        _ => format!("{ip}:<unknown-replica-port>"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn the_log_names_a_replica_by_its_own_address() {
+        let name = |peer: &str, ip_address: Option<&str>, listening_port| {
+            let peer = peer.parse().unwrap();
+            let client = Client::new(1, peer, peer, Duration::ZERO);
+            let ip_address = ip_address.map(str::to_owned);
+            replica_name(&client, &ReplicaOptions { listening_port, ip_address, ..ReplicaOptions::default() })
+        };
+        assert_eq!(name("192.0.2.7:50000", None, Some(6380)), "192.0.2.7:6380");
+        assert_eq!(name("192.0.2.7:50000", Some("cache-2"), Some(6380)), "cache-2:6380");
+        assert_eq!(name("[2001:db8::7]:50000", None, Some(6380)), "[2001:db8::7]:6380");
+        assert_eq!(name("192.0.2.7:50000", None, None), "192.0.2.7:<unknown-replica-port>");
+    }
 }

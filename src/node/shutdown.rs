@@ -139,9 +139,8 @@ impl Node {
         }
         let lagging = self.feeds.values().filter(|feed| feed.core.acked() < offset).map(|feed| {
             format!(
-                "Lagging replica {}:{} reported offset {} behind master, lag={}, state={}.",
-                feed.ip(),
-                feed.port(),
+                "Lagging replica {} reported offset {} behind master, lag={}, state={}.",
+                feed.name(),
                 offset.saturating_sub(feed.core.acked()),
                 feed.core.lag_seconds(now),
                 feed.core.state().word()

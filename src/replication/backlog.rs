@@ -3,14 +3,14 @@
 //! Every byte of the stream is copied here once, whatever the number of replicas: a replica is a [`Cursor`],
 //! a position plus a pin on the block it stands in. A reader borrows slices for the length of one system call
 //! ([`Backlog::slices`], made for `try_write_vectored`), so reading costs neither a copy nor an allocation,
-//! and the growing block needs no sealing: it is a plain `Vec` that only this type writes to. The one who must
-//! own its bytes (a link with injected latency) takes a copy with [`Backlog::read_at`].
+//! and the growing block needs no sealing: it is a plain `Vec` that only this type writes to.
 //!
 //! It must not know who the replicas are, nor what the bytes mean.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+#[cfg(test)]
 use bytes::Bytes;
 
 use super::ReplOffset;
@@ -235,10 +235,11 @@ impl Backlog {
         }
     }
 
-    /// Copies the next bytes for this reader out, at most `max` and at most to the end of a block, and moves it on.
+    /// For tests: copies the next bytes for this reader out, at most `max` and at most to the end of a block, and moves it on.
     ///
     /// Empty once it has caught up.
-    pub fn read_at(&self, cursor: &mut Cursor, max: usize) -> Bytes {
+    #[cfg(test)]
+    pub(crate) fn read_at(&self, cursor: &mut Cursor, max: usize) -> Bytes {
         let chunk = self.slices(cursor, max).next().map_or_else(Bytes::new, Bytes::copy_from_slice);
         self.consume(cursor, chunk.len() as u64);
         chunk

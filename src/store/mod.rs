@@ -9,9 +9,12 @@
 //! | `listpack` | small elements in one allocation, in Redis' own format |
 //! | `intset` | a sorted array of integers, in Redis' own format |
 //! | `dict` | a hash table in pieces that snapshots share |
+//! | `key` | a name with its hash |
 //! | `record` | one key with its value in one allocation |
 //! | `segment` | a small table of records, the unit of copy-on-write |
 //! | `keyspace` | one database: a directory of segments that split as they grow |
+//! | `edit` | changes to a collection in place, with its memory counted |
+//! | `library` | libraries of functions, kept as text |
 //! | `scan` | walks: SCAN, random key, due keys |
 //! | `snapshot` | a cut through all databases at one instant |
 //! | `digest` | Redis' DEBUG DIGEST |

@@ -1,4 +1,4 @@
-//! Bad input between master and replica: no. 100-117 of the catalogue. FAILOVER (112) is no command yet.
+//! Bad input between master and replica: no. 100-117 of the catalogue. FAILOVER (112) has its own file.
 
 use super::bad_input::{Then, check, ours, same};
 use super::support::client::command;

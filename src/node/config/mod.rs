@@ -134,7 +134,7 @@ struct Config {
     /// `loading-process-events-interval-bytes` (hidden): bytes loaded between two looks at the clients.
     pub loading_process_events_interval_bytes: u64,
 
-    // Append-only file: kept, not used yet.
+    // Append-only file.
     /// `appendonly`: whether an append-only file was asked for.
     pub appendonly: bool,
     /// `appendfsync`: when the append-only file is flushed.
