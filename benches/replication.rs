@@ -38,10 +38,10 @@ fn batch(command: impl Fn(usize) -> Vec<u8>) -> Vec<u8> {
 
 /// A node without files; returns it with its port when it serves.
 fn node(directives: &[(&str, &str)]) -> (NodeHandle, u16) {
-    let given = directives.iter().chain(&[("port", "0"), ("save", "")]);
+    let given = directives.iter().chain(&[("save", "")]);
     let directives = given.map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     let (sender, ready) = mpsc::channel();
-    let options = NodeOptions { directives, ..NodeOptions::default() };
+    let options = NodeOptions { directives, any_free_port: true, ..NodeOptions::default() };
     let handle = NodeHandle::start(options, move |event| {
         if let NodeEvent::Ready { port, .. } = event {
             let _ = sender.send(port);

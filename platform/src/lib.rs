@@ -2,11 +2,12 @@
 //!
 //! Owns every difference between Windows and the rest that a caller would otherwise have to write down: exclusive
 //! listening sockets and why one was refused, the figures of a process, the console of a program that has a window,
-//! the end of the session. It must not know nodes, clusters or windows of the app; every function exists on every
+//! a process in the background and its supervisor, the end of the session. It must not know nodes, clusters or windows of the app; every function exists on every
 //! system. `unsafe` is allowed for calls of the Windows API, in [`windows`](self), and for one of the allocator, each
 //! with its reason.
 
 mod allocator;
+mod background;
 mod console;
 mod excluded_ports;
 mod listen;
@@ -19,6 +20,7 @@ mod session;
 mod windows;
 
 pub use allocator::give_memory_back;
+pub use background::{begin_session, send_datagram, stop_this_process};
 pub use console::attach_parent_console;
 pub use listen::{Refusal, listen, why_refused};
 pub use open_files::{OpenFiles, allow_open_files, is_beyond};

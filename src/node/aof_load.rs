@@ -157,7 +157,14 @@ impl Node {
         let mut options = self.write_options(true);
         options.aux.aof_base = true;
         let progress = Progress::new(reader.keys());
-        let job = Job { progress, reader, options, abandoned: Arc::default(), disk: self.disk.clone() };
+        let job = Job {
+            progress,
+            reader,
+            options,
+            abandoned: Arc::default(),
+            disk: self.disk.clone(),
+            piecewise: self.config.aof_rewrite_incremental_fsync,
+        };
         let mut manifest = self.aof.manifest.clone();
         let base = manifest.next_base(&self.config.appendfilename, true);
         let path = self.aof_folder().join(&base.name);

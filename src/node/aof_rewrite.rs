@@ -246,6 +246,7 @@ impl Node {
             progress: progress.clone(),
             abandoned: Arc::clone(&abandoned),
             disk: self.disk.clone(),
+            piecewise: self.config.aof_rewrite_incremental_fsync,
         };
         let time = self.aof_time();
         let begun = Instant::now();
@@ -368,7 +369,8 @@ fn write_base(job: Job, is_rdb: bool, time: Option<u64>, path: &Path) -> Result<
     if is_rdb {
         return job.write_file(path).map(|written| written.bytes);
     }
-    let mut file = PendingFile::create(job.disk.clone(), path).map_err(|error| error.to_string())?;
+    let file = PendingFile::create(job.disk.clone(), path).map_err(|error| error.to_string())?;
+    let mut file = file.synced_piecewise(job.piecewise);
     let abandoned = Arc::clone(&job.abandoned);
     let sink = |chunk: &[u8]| {
         if abandoned.load(Ordering::Relaxed) {

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -16,21 +17,33 @@ use crate::persistence::{DiskTroubles, FaultyDisk};
 pub struct NodeOptions {
     /// Path of a redis.conf to read first.
     pub config_file: Option<PathBuf>,
-    /// Directives that override the file, as `("port", "7001")`, in Redis' own words.
+    /// Text in the form of a redis.conf to read after it.
+    pub config_text: Vec<u8>,
+    /// Directives that override both, as `("port", "7001")`, in Redis' own words.
     pub directives: Vec<(String, String)>,
-    /// Lines go to stdout in Redis' format (`repliscope server`), or only to events.
-    pub log_to_stdout: bool,
+    /// The node is a program of its own (`repliscope server`): its log goes to stdout in Redis' format, and not only to
+    /// events; it shows a banner and talks to its supervisor.
+    pub is_program: bool,
+    /// The system chooses the port, whatever `port` says, which is its choice afterwards: [`NodeEvent::Ready`] tells it.
+    pub any_free_port: bool,
     /// See [`NodeHandle::ask_before_wipe`]; Redis does not ask.
     pub asks_before_wipe: bool,
+}
+
+/// A signal of the system that asks for the end of the process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Signal {
+    /// SIGINT, or Ctrl-C.
+    Interrupt,
+    /// SIGTERM.
+    Terminate,
 }
 
 /// What a handle asks of its node.
 #[derive(Debug)]
 pub(super) enum Message {
-    Stop {
-        /// Without waiting for replicas.
-        now: bool,
-    },
+    Stop,
+    Signal(Signal, Arc<AtomicBool>),
     Kill,
     Freeze,
     Thaw,
@@ -51,6 +64,8 @@ pub struct NodeHandle {
     thread: Option<JoinHandle<()>>,
     /// A disk goes wrong for a node that is frozen or waits for it as well: no message is needed.
     disk: FaultyDisk,
+    /// A signal has asked for the end, which has not failed so far.
+    ending: Arc<AtomicBool>,
 }
 
 impl NodeHandle {
@@ -76,7 +91,7 @@ impl NodeHandle {
         let thread = std::thread::Builder::new()
             .name(name)
             .spawn(move || super::runtime::run(options, messages, &woken, node_disk, Box::new(on_event)))?;
-        Ok(Self { messages: sender, wake, thread: Some(thread), disk })
+        Ok(Self { messages: sender, wake, thread: Some(thread), disk, ending: Arc::default() })
     }
 
     fn send(&self, message: Message) {
@@ -88,12 +103,19 @@ impl NodeHandle {
 
     /// Asks for an orderly end, as SHUTDOWN NOW does; [`NodeEvent::Stopped`] tells when it is done.
     pub fn stop(&self) {
-        self.send(Message::Stop { now: true });
+        self.send(Message::Stop);
     }
 
-    /// The same as SIGTERM does it: a master waits for its replicas, up to `shutdown-timeout`.
-    pub fn stop_when_replicas_have_all(&self) {
-        self.send(Message::Stop { now: false });
+    /// Asks for an end as a signal does: `shutdown-on-sigint` and `shutdown-on-sigterm` say what it is to be like, and a
+    /// master waits for its replicas, up to `shutdown-timeout`.
+    pub fn signal(&self, signal: Signal) {
+        self.ending.store(true, Relaxed);
+        self.send(Message::Signal(signal, Arc::clone(&self.ending)));
+    }
+
+    /// Whether a signal has asked for the end, and that has not failed or been called off.
+    pub fn is_ending(&self) -> bool {
+        self.ending.load(Relaxed)
     }
 
     /// Ends the node as SIGKILL would, also a frozen one: nothing is flushed, sockets are reset.

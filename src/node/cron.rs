@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::client::{Client, ClientKind};
+use super::config::Config;
 use super::event::TimeGap;
 use super::state::{Node, Shared};
 use super::streams::streams;
@@ -11,13 +12,45 @@ use super::streams::streams;
 const TENTH: Duration = Duration::from_millis(100);
 /// Expired keys deleted in one turn of the thread.
 const EXPIRE_PER_TURN: usize = 500;
-/// Time that one round of expiry may take, however many keys are due: a quarter of the node's time.
-const EXPIRE_TIME: Duration = Duration::from_millis(25);
+/// Percent of the node's time that expiry may take, however many keys are due, with the least effort.
+const EXPIRE_PERCENT: u32 = 25;
+/// The same for each step of `active-expire-effort` beyond the first.
+const EXPIRE_PERCENT_PER_STEP: u32 = 2;
 /// So long after a buffer was cut, memory is given back to the system: the allocator first waits a second by itself.
 const GIVE_BACK_FOR: Duration = Duration::from_secs(3);
 
 /// Runs until the node ends.
 pub(super) async fn run(shared: Shared) {
+    tokio::join!(tick(&shared), go_round(&shared));
+}
+
+/// Expiry and eviction, `hz` times a second.
+async fn go_round(shared: &Shared) {
+    loop {
+        let (period, most) = round(&shared.borrow().config);
+        tokio::time::sleep(period).await;
+        if shared.borrow().cron_paused {
+            continue;
+        }
+        let begun = Instant::now();
+        while shared.borrow_mut().expire_some() && begun.elapsed() < most {
+            tokio::task::yield_now().await;
+        }
+        shared.borrow_mut().note_latency("expire-cycle", begun.elapsed());
+        while shared.borrow_mut().evict_more() && begun.elapsed() < most {
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+/// The time between two rounds of expiry, and how long one may take.
+fn round(config: &Config) -> (Duration, Duration) {
+    let period = Duration::from_secs(1) / config.hz;
+    let percent = EXPIRE_PERCENT + EXPIRE_PERCENT_PER_STEP * (config.active_expire_effort - 1);
+    (period, period * percent / 100)
+}
+
+async fn tick(shared: &Shared) {
     let mut ticks: u64 = 0;
     let mut timer = tokio::time::interval(TENTH);
     timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
@@ -38,14 +71,6 @@ pub(super) async fn run(shared: Shared) {
                 node.second();
             }
             node.lag.record(begun);
-        }
-        let begun = Instant::now();
-        while shared.borrow_mut().expire_some() && begun.elapsed() < EXPIRE_TIME {
-            tokio::task::yield_now().await;
-        }
-        shared.borrow_mut().note_latency("expire-cycle", begun.elapsed());
-        while shared.borrow_mut().evict_more() && begun.elapsed() < EXPIRE_TIME {
-            tokio::task::yield_now().await;
         }
     }
 }
@@ -119,6 +144,7 @@ impl Node {
         self.close_idle_clients(now);
         self.tick_feeds();
         self.tick_sync();
+        self.remove_sync_file();
         self.free_old_backlog(now);
         self.save_if_due(now);
         self.rewrite_if_due();
@@ -243,5 +269,24 @@ impl Node {
         self.broadcast_invalidations();
         self.flush_aof();
         self.wake_feeds();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn expiry_takes_the_share_of_time_that_its_effort_asks_for_whatever_the_rate() {
+        for (hz, active_expire_effort, period, most) in [
+            (10, 1, 100_000, 25_000),
+            (10, 10, 100_000, 43_000),
+            (500, 1, 2_000, 500),
+            (1, 5, 1_000_000, 330_000),
+        ] {
+            let mut config = Config::default();
+            (config.hz, config.active_expire_effort) = (hz, active_expire_effort);
+            assert_eq!(round(&config), (Duration::from_micros(period), Duration::from_micros(most)));
+        }
     }
 }

@@ -239,6 +239,10 @@ pub(super) async fn run(
 ) {
     let id = session.client.id;
     let Some(ended) = shared.borrow().feeds.get(&id).map(|feed| Rc::clone(&feed.ended)) else { return };
+    if shared.borrow().config.repl_disable_tcp_nodelay {
+        // Only a wish: the stream goes out all the same.
+        let _ = stream.set_nodelay(false);
+    }
     let (reader, writer) = stream.split();
     let reason = tokio::select! {
         // A feed that was told to end sends nothing more: what comes now may be of another history.

@@ -31,6 +31,8 @@ pub(super) struct SyncState {
     /// The snapshot under way, if it is for replicas.
     running: Option<Running>,
     generation: u64,
+    /// The RDB file was written for replicas.
+    has_left_file: bool,
 }
 
 impl SyncState {
@@ -96,6 +98,27 @@ impl Node {
         if self.snapshot.running.is_none() && (waited >= delay || !self.config.repl_diskless_sync) {
             self.begin_sync();
         }
+    }
+
+    /// Once a second: a node without persistence need not keep data in a file (`rdb-del-sync-files`).
+    pub(super) fn remove_sync_file(&mut self) {
+        if !self.config.rdb_del_sync_files {
+            // Who turns it on means the files of later syncs.
+            self.snapshot.has_left_file = false;
+        }
+        let is_wanted = |feed: &Feed| feed.core.state() != FeedState::Online;
+        let persists = self.config.appendonly || !self.config.save.is_empty();
+        if !self.snapshot.has_left_file
+            || persists
+            || self.feeds.values().any(is_wanted)
+            || self.writes_file()
+        {
+            return;
+        }
+        self.snapshot.has_left_file = false;
+        self.notice("Removing the RDB file used to feed replicas in a persistence-less instance");
+        // Somebody may have taken it away already.
+        let _ = crate::persistence::remove(&self.rdb_path());
     }
 
     /// Whether the replicas that wait can get the snapshot straight from memory. Others need not wait for company: the
@@ -205,6 +228,7 @@ impl Node {
             progress,
             abandoned,
             disk: self.disk.clone(),
+            piecewise: self.config.rdb_save_incremental_fsync,
         };
         if diskless {
             tokio::task::spawn_local(super::runtime::guarded(
@@ -339,6 +363,7 @@ async fn run_disk(shared: Shared, job: Job, path: PathBuf, generation: u64, begu
     };
     match opened {
         Ok((file, bytes)) => {
+            node.snapshot.has_left_file = true;
             for id in waiting {
                 let Some(feed) = node.feeds.get_mut(&id) else { continue };
                 let (sender, chunks) = mpsc::channel(CHUNKS_WAITING);

@@ -111,7 +111,7 @@ impl Node {
         info.add("monotonic_clock", "POSIX clock_gettime");
         info.add("multiplexing_api", "tokio");
         info.add("process_id", std::process::id());
-        info.add("process_supervised", "no");
+        info.add("process_supervised", self.supervisor.word());
         info.add("run_id", &self.run_id);
         info.add("tcp_port", self.config.port);
         info.add("server_time_usec", self.clock.unix().as_micros());

@@ -7,7 +7,6 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use socket2::SockRef;
-use tokio::net::TcpStream;
 use tokio::sync::Notify;
 
 use super::client::{Client, ClientId, ClientKind};
@@ -149,15 +148,16 @@ impl Driver {
     async fn connect(&mut self) {
         self.connect_began = Instant::now();
         self.buffer.clear();
-        let (host, port, timeout) = {
+        let (host, port, timeout, source) = {
             let node = self.shared.borrow();
             let Some(upstream) = &node.upstream else { return };
-            (upstream.host.clone(), upstream.port, node.config.repl_timeout)
+            let source = node.config.bind_source_addr.clone();
+            (upstream.host.clone(), upstream.port, node.config.repl_timeout, source)
         };
         let host = if host == "localhost" { "127.0.0.1".to_owned() } else { host };
         let connected = within(timeout, async {
             self.wait_as_faults_say().await?;
-            TcpStream::connect((host.as_str(), port)).await
+            super::wire::connect_from(source.as_deref(), &host, port).await
         });
         match connected.await {
             Some(Ok(stream)) => {
@@ -233,6 +233,10 @@ impl Driver {
                     node.emit_role();
                 }
                 node.update_streaming();
+                node.tell_supervisor(
+                    "STATUS=MASTER <-> REPLICA sync: Partial Resynchronization accepted. Ready to accept connections \
+                     in read-write mode.\n",
+                );
                 self.granted = None;
                 SyncOutcome::Partial { replid }
             }

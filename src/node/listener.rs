@@ -51,9 +51,19 @@ impl BindError {
     }
 }
 
+/// Binds what the configuration names at the start: nothing with port 0, unless `any_free_port` is asked for.
+pub(super) fn bind_at_start(config: &mut Config, any_free_port: bool) -> Result<Vec<TcpListener>, BindError> {
+    if any_free_port {
+        config.port = 0;
+    } else if config.port == 0 {
+        return Ok(Vec::new());
+    }
+    bind(config)
+}
+
 /// Binds every address of `bind`; one that starts with `-` may be missing on this machine. With port 0 the
 /// system chooses the port, the same for every address; `config.port` is the true one afterwards.
-pub(super) fn bind(config: &mut Config) -> Result<Vec<TcpListener>, BindError> {
+fn bind(config: &mut Config) -> Result<Vec<TcpListener>, BindError> {
     let mut listeners = Vec::new();
     for address in &config.bind {
         let (optional, text) = match address.strip_prefix('-') {
@@ -99,6 +109,11 @@ type Slot = Rc<RefCell<Option<TcpListener>>>;
 pub(super) struct Listening(Vec<(Slot, AbortHandle)>, Counted);
 
 impl Listening {
+    /// Nobody can connect over TCP.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Closes all of them at once: the ports are free when this returns.
     fn close(&mut self) {
         for (slot, task) in self.0.drain(..) {
@@ -143,7 +158,7 @@ impl Node {
             }
             Err(error) => Err(error),
         };
-        if self.listening.0.is_empty() && before.port != 0 {
+        if self.listening.is_empty() && before.port != 0 {
             match bind(&mut before.clone()) {
                 Ok(listeners) => self.accept_on(listeners),
                 Err(error) => self.warning(error.log_line()),

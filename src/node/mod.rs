@@ -31,7 +31,7 @@
 //! | `eviction` | `maxmemory` and who has to go |
 //! | `helper` | helper threads |
 //! | `cron`, `clock`, `pulse`, `lag`, `watchdog`, `stats`, `log` | timers, time and its gaps, waits that are too long, figures, log |
-//! | `standalone` | one node as a program of its own |
+//! | `standalone`, `usage`, `process` | one node as a program of its own; what it says of itself; pid file and supervisor |
 //! | `config` | redis.conf and CONFIG |
 //! | `event` | what a node tells its observer |
 
@@ -77,6 +77,7 @@ mod outbox;
 mod output;
 mod own_expires;
 mod persistence_commands;
+mod process;
 mod pubsub;
 pub(crate) mod pulse;
 mod replication_commands;
@@ -97,12 +98,13 @@ mod transaction;
 mod unix_socket;
 mod unsent;
 mod upstream;
+mod usage;
 mod watchdog;
 mod wipe_guard;
 mod wire;
 
 pub use config::Config;
-pub use control::{NodeHandle, NodeOptions};
+pub use control::{NodeHandle, NodeOptions, Signal};
 pub use event::{
     FailoverPhase, FeedPhase, LinkPhase, LogLevel, NodeEvent, NodeRole, SnapshotTarget, StopReason,
     SyncOutcome, TimeGap,

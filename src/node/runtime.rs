@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
 use std::future::Future;
+use std::io::IsTerminal as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::rc::{Rc, Weak};
@@ -130,7 +131,7 @@ async fn live(
     if let Err(error) = shared.borrow_mut().fit_maxclients() {
         return StopReason::FailedToStart(error);
     }
-    let bound = super::listener::bind(&mut shared.borrow_mut().config);
+    let bound = super::listener::bind_at_start(&mut shared.borrow_mut().config, options.any_free_port);
     let listeners = match bound {
         Ok(listeners) => listeners,
         Err(error) => {
@@ -148,6 +149,15 @@ async fn live(
             node.warning(&error);
             return StopReason::FailedToStart(error);
         }
+    }
+    {
+        let mut node = shared.borrow_mut();
+        if !node.is_reachable() {
+            const NOWHERE: &str = "Configured to not listen anywhere, exiting.";
+            node.warning(NOWHERE);
+            return StopReason::FailedToStart(NOWHERE.to_owned());
+        }
+        node.write_pid_file();
     }
     tokio::task::spawn_local(guarded(Rc::clone(&exit), super::cron::run(Rc::clone(&shared))));
     tokio::select! {
@@ -172,10 +182,41 @@ async fn load_then_serve(shared: &Shared, begun: Instant) -> StopReason {
 }
 
 impl Node {
+    /// A banner for people at a terminal, one line for a file; `always-show-logo` shows the banner in both.
+    fn show_banner(&mut self) {
+        let (port, pid) = (self.config.port, std::process::id());
+        let on_terminal = self.config.logfile.is_empty() && std::io::stdout().is_terminal();
+        if !on_terminal && !self.config.always_show_logo {
+            return self.notice(format!("Running mode=standalone, port={port}."));
+        }
+        self.log.raw(&format!(
+            "\n   Repliscope {} (Redis {} compatible)\n   Running in standalone mode\n   Port: {port}\n   PID: {pid}\n\n",
+            env!("CARGO_PKG_VERSION"),
+            super::info::REDIS_VERSION,
+        ));
+    }
+
+    /// Whether anybody can connect.
+    fn is_reachable(&self) -> bool {
+        #[cfg(unix)]
+        let has_socket = self.unix_socket.is_some();
+        #[cfg(not(unix))]
+        let has_socket = false;
+        has_socket || !self.listening.is_empty()
+    }
+
     /// The data is there.
     fn begin_to_serve(&mut self, keys_loaded: u64, begun: Instant) {
         let (port, run_id) = (self.config.port, self.run_id.clone());
-        self.notice("Ready to accept connections");
+        if !self.listening.is_empty() {
+            self.notice("Ready to accept connections");
+        }
+        #[cfg(unix)]
+        if self.unix_socket.is_some() {
+            let name = self.config.text("unixsocket").to_owned();
+            self.notice(format!("The server is now ready to accept connections at {name}"));
+        }
+        self.tell_ready();
         self.emit(NodeEvent::Ready { port, run_id, keys_loaded, took: begun.elapsed() });
         if let Some((host, port)) = self.config.replicaof.clone() {
             let held = self.restored.then(|| self.ledger().own());
@@ -202,12 +243,13 @@ async fn obey(
         while let Some(message) = waiting.pop_front().or_else(|| messages.try_recv().ok()) {
             match message {
                 Message::Kill => return killed(exit),
-                Message::Stop { now } => {
+                Message::Signal(signal, asked) => shared.borrow_mut().end_by_signal(signal, &asked),
+                Message::Stop => {
                     let mut node = shared.borrow_mut();
                     node.warning("Received a request to stop, scheduling shutdown...");
                     let wants_file = !node.config.save.is_empty();
                     // A failure is in the log, and the node goes on.
-                    let _ = node.begin_shutdown(Ending { wants_file, force: false }, now);
+                    let _ = node.begin_shutdown(Ending { wants_file, force: false }, true);
                 }
                 Message::BeginFault(fault) => shared.borrow_mut().begin_fault(fault),
                 Message::EndFault(kind) => shared.borrow_mut().end_fault(kind),
@@ -244,13 +286,14 @@ fn create(
     events: Box<dyn FnMut(NodeEvent)>,
     exit: &Rc<Exit>,
 ) -> Result<Shared, String> {
-    let config = Config::load(options.config_file.as_deref(), &options.directives)
-        .map_err(|errors| errors.to_string())?;
+    let config =
+        Config::load_with_text(options.config_file.as_deref(), &options.config_text, &options.directives)
+            .map_err(|errors| errors.to_string())?;
     if !config.dir.as_os_str().is_empty() && !config.dir.is_dir() {
         return Err(format!("dir '{}': no such directory", config.dir.display()));
     }
     let logfile = if config.logfile.is_empty() { None } else { Some(config.dir.join(&config.logfile)) };
-    let log = Log::open(config.loglevel, options.log_to_stdout, logfile.as_deref())
+    let log = Log::open(config.loglevel, options.is_program, logfile.as_deref())
         .map_err(|error| format!("logfile '{}': {error}", config.logfile))?;
     let mut random = rand::random::<u64>();
     let new_id = || {
@@ -290,6 +333,7 @@ fn create(
         last_ping: Duration::ZERO,
         #[cfg(unix)]
         unix_socket: None,
+        supervisor: super::process::Supervisor::default(),
         loading: None,
         watchdog_told: None,
         client_eviction: super::client_eviction::ClientEviction::default(),
@@ -341,17 +385,12 @@ fn create(
     {
         let mut node = shared.borrow_mut();
         node.me = Rc::downgrade(&shared);
-        if options.log_to_stdout {
-            let pid = std::process::id();
-            let port = node.config.port;
-            node.log.raw(&format!(
-                "\n   Repliscope {} (Redis {} compatible)\n   Running in standalone mode\n   Port: {port}\n   PID: {pid}\n\n",
-                env!("CARGO_PKG_VERSION"),
-                super::info::REDIS_VERSION,
-            ));
+        if options.is_program {
+            node.find_supervisor();
+            node.show_banner();
         }
-        for sentence in node.config.unsupported() {
-            node.warning(sentence);
+        for (level, sentence) in node.config.without_effect(None) {
+            node.log(level, sentence);
         }
     }
     Ok(shared)

@@ -48,6 +48,7 @@ impl Node {
             progress: Progress::new(keys),
             abandoned: Arc::default(),
             disk: self.disk.clone(),
+            piecewise: self.config.rdb_save_incremental_fsync,
         };
         let outcome = job.write_file(&self.rdb_path());
         self.saved(&outcome, begun, 0);
@@ -72,6 +73,7 @@ impl Node {
             progress: progress.clone(),
             abandoned: Arc::clone(&abandoned),
             disk: self.disk.clone(),
+            piecewise: self.config.rdb_save_incremental_fsync,
         };
         let (path, begun) = (self.rdb_path(), Instant::now());
         self.save.running = Some(Saving {

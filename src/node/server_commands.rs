@@ -304,6 +304,9 @@ impl Node {
             self.apply_appendonly()?;
         }
         self.apply_config(&changed);
+        for (level, sentence) in self.config.without_effect(Some(&changed)) {
+            self.log(level, sentence);
+        }
         session.out.ok();
         Ok(Flow::Next)
     }

@@ -1,10 +1,13 @@
 //! SHUTDOWN and SIGTERM: a master waits for its replicas, then the node saves and ends.
 
 use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use super::blocking::Answer;
 use super::client::{Client, ClientKind};
+use super::control::Signal;
 use super::dispatch::Flow;
 use super::event::StopReason;
 use super::session::Session;
@@ -29,6 +32,8 @@ pub(super) struct Shutdown {
     deadline: Duration,
     /// Who has asked for it and hears if it comes to nothing.
     waiting: Vec<Rc<Client>>,
+    /// A signal has asked for it: not any more, if it comes to nothing.
+    asked_by_signal: Option<Arc<AtomicBool>>,
 }
 
 impl Shutdown {
@@ -82,6 +87,35 @@ impl Node {
         }
     }
 
+    /// A signal asks for the end; `asked` is taken back if it comes to nothing.
+    pub(super) fn end_by_signal(&mut self, signal: Signal, asked: &Arc<AtomicBool>) {
+        let (name, words) = match signal {
+            Signal::Interrupt => ("SIGINT", self.config.text("shutdown-on-sigint")),
+            Signal::Terminate => ("SIGTERM", self.config.text("shutdown-on-sigterm")),
+        };
+        let says = |wanted: &str| words.split(' ').any(|word| word == wanted);
+        let wants_file = says("save") || (!says("nosave") && !self.config.save.is_empty());
+        let (ending, now) = (Ending { wants_file, force: says("force") }, says("now"));
+        self.warning(if self.loading.is_some() {
+            "Received shutdown signal during loading, scheduling shutdown.".to_owned()
+        } else {
+            format!("Received {name} scheduling shutdown...")
+        });
+        if self.shutdown.is_some() {
+            return;
+        }
+        self.warning("User requested shutdown...");
+        match self.begin_shutdown(ending, now) {
+            Ok(_) => {
+                if let Some(shutdown) = &mut self.shutdown {
+                    shutdown.asked_by_signal = Some(Arc::clone(asked));
+                }
+            }
+            // It is in the log, and the node goes on.
+            Err(_) => asked.store(false, Relaxed),
+        }
+    }
+
     /// Ends the node, at once or when its replicas have everything; `false` if it waits for them.
     ///
     /// # Errors
@@ -90,13 +124,14 @@ impl Node {
         if !now && self.shutdown.is_some() {
             return Ok(false);
         }
+        self.tell_supervisor("STOPPING=1\n");
         // Half of the data must not replace the file that it comes from.
         let ending = Ending { wants_file: ending.wants_file && self.loading.is_none(), ..ending };
         let patience = self.config.shutdown_timeout;
         if !now && !patience.is_zero() && self.lagging() > 0 {
             self.notice("Waiting for replicas before shutting down.");
             let deadline = self.clock.since_start() + patience;
-            self.shutdown = Some(Shutdown { ending, deadline, waiting: Vec::new() });
+            self.shutdown = Some(Shutdown { ending, deadline, waiting: Vec::new(), asked_by_signal: None });
             return Ok(false);
         }
         self.finish_shutdown(ending).map(|()| true)
@@ -157,6 +192,9 @@ impl Node {
     /// Goes on: writes are taken again, and who has asked for the end hears that it comes to nothing.
     fn cancel_shutdown(&mut self) {
         let Some(shutdown) = self.shutdown.take() else { return };
+        if let Some(asked) = shutdown.asked_by_signal {
+            asked.store(false, Relaxed);
+        }
         self.unpause.notify_waiters();
         for client in shutdown.waiting {
             let mut reply = Replies::new();
@@ -188,13 +226,16 @@ impl Node {
             }
             self.snapshot.give_up_file();
             self.notice("Saving the final RDB snapshot before exiting.");
+            self.tell_supervisor("STATUS=Saving the final RDB snapshot\n");
             if let Err(error) = self.save_now()
                 && !force
             {
                 self.warning(format!("Error trying to save the DB, can't exit: {error}"));
+                self.tell_supervisor("STATUS=Error trying to save the DB, can't exit.\n");
                 return Err(error);
             }
         }
+        self.remove_pid_file();
         self.warning("Redis is now ready to exit, bye bye...");
         self.exit.stop(StopReason::Shutdown);
         Ok(())

@@ -124,6 +124,8 @@ pub(super) struct Job {
     pub(super) progress: Progress,
     pub(super) abandoned: Arc<AtomicBool>,
     pub(super) disk: FaultyDisk,
+    /// A file goes to the disk piece by piece.
+    pub(super) piecewise: bool,
 }
 
 impl Job {
@@ -141,7 +143,8 @@ impl Job {
     }
 
     pub(super) fn write_file(self, path: &Path) -> Outcome {
-        let mut file = PendingFile::create(self.disk.clone(), path).map_err(|error| error.to_string())?;
+        let file = PendingFile::create(self.disk.clone(), path).map_err(|error| error.to_string())?;
+        let mut file = file.synced_piecewise(self.piecewise);
         let abandoned = Arc::clone(&self.abandoned);
         let written = self.encode(|chunk| file.write(&chunk).map_err(std::io::Error::other))?;
         if abandoned.load(Ordering::Relaxed) {

@@ -1,43 +1,66 @@
 //! One node as a program of its own: `repliscope server`, with Redis' command line, log and signals.
 
+use std::io::Read as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use super::config::parse_command_line;
-use super::{NodeEvent, NodeHandle, NodeOptions, StopReason};
+use tokio::sync::mpsc::UnboundedReceiver;
+
+use super::config::{CommandLine, FILE_BYTES_MAX, parse_command_line};
+#[cfg(unix)]
+use super::control::Signal;
+use super::process::{DEFAULT_PID_FILE, Supervisor, go_on_in_background};
+use super::{Config, NodeEvent, NodeHandle, NodeOptions, StopReason};
 
 /// How long a session that ends is held up while the program saves: the system would kill it after five seconds.
 const HOLD_SESSION: Duration = Duration::from_secs(4);
 
 /// Runs one node until it ends, or until SIGTERM or Ctrl-C ask for its end. `args` are those behind the
-/// program's name: `[redis.conf] [--name value …]`.
+/// program's name: `[redis.conf] [--name value …] [-]`.
 pub fn serve(args: &[String]) -> ExitCode {
-    let (config_file, directives) = parse_command_line(args);
-    let (ended, mut end) = tokio::sync::mpsc::unbounded_channel();
-    let options = NodeOptions { config_file, directives, log_to_stdout: true, asks_before_wipe: false };
-    let started = NodeHandle::start(options, move |event| {
-        if let NodeEvent::Stopped(reason) = event {
-            // The receiver goes only when the process does.
-            let _ = ended.send(reason);
-        }
-    });
-    let node = match started {
-        Ok(node) => node,
-        Err(error) => return fail(&format!("no thread for the node: {error}")),
+    if let Some(code) = super::usage::answer(args) {
+        return code;
+    }
+    let CommandLine { config_file, reads_stdin, mut directives } = parse_command_line(args);
+    let mut config_text = Vec::new();
+    if reads_stdin && let Err(error) = std::io::stdin().take(FILE_BYTES_MAX).read_to_end(&mut config_text) {
+        return fail(&format!("standard input cannot be read: {error}"));
+    }
+    let config = match Config::load_with_text(config_file.as_deref(), &config_text, &directives) {
+        Ok(config) => config,
+        Err(errors) => return fail(&errors.to_string()),
     };
+    if config.daemonize && !Supervisor::is_there(&config) {
+        if let Some(code) = go_on_in_background(&config_text) {
+            return code;
+        }
+        if config.pidfile.is_none() {
+            directives.push(("pidfile".to_owned(), DEFAULT_PID_FILE.to_owned()));
+        }
+    }
+    let options =
+        NodeOptions { config_file, config_text, directives, is_program: true, ..NodeOptions::default() };
+    run(options)
+}
+
+fn run(options: NodeOptions) -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return fail(&format!("no runtime for signals: {error}")),
     };
+    let (ended, end) = tokio::sync::mpsc::unbounded_channel();
     let reason = runtime.block_on(async {
-        tokio::select! {
-            biased;
-            reason = end.recv() => reason,
-            () = asked_to_end() => {
-                // Windows gives a program that must end less time than replicas may take.
-                if cfg!(windows) { node.stop() } else { node.stop_when_replicas_have_all() }
-                end.recv().await
+        // Before the node: a signal at its start must not find the system's own ways.
+        let signals = Signals::catch();
+        let node = NodeHandle::start(options, move |event| {
+            if let NodeEvent::Stopped(reason) = event {
+                // The receiver goes only when the process does.
+                let _ = ended.send(reason);
             }
+        });
+        match node {
+            Ok(node) => until_end(&node, signals, end).await,
+            Err(error) => Some(StopReason::FailedToStart(format!("no thread for the node: {error}"))),
         }
     });
     match reason {
@@ -48,7 +71,92 @@ pub fn serve(args: &[String]) -> ExitCode {
     }
 }
 
-fn fail(text: &str) -> ExitCode {
+/// Passes signals on to the node until it has ended. Who presses Ctrl-C a second time does not want to wait.
+#[cfg(unix)]
+async fn until_end(
+    node: &NodeHandle,
+    mut signals: Signals,
+    mut end: UnboundedReceiver<StopReason>,
+) -> Option<StopReason> {
+    loop {
+        tokio::select! {
+            biased;
+            reason = end.recv() => return reason,
+            signal = signals.next() => {
+                if signal == Signal::Interrupt && node.is_ending() {
+                    fail("You insist... exiting now.");
+                    return Some(StopReason::Killed);
+                }
+                node.signal(signal);
+            }
+        }
+    }
+}
+
+/// Windows gives a program that must end less time than replicas may take.
+#[cfg(not(unix))]
+async fn until_end(
+    node: &NodeHandle,
+    _: Signals,
+    mut end: UnboundedReceiver<StopReason>,
+) -> Option<StopReason> {
+    tokio::select! {
+        biased;
+        reason = end.recv() => reason,
+        () = asked_to_end() => {
+            node.stop();
+            end.recv().await
+        }
+    }
+}
+
+/// The signals that a server obeys, and the one that it must survive: its terminal may go without it.
+#[cfg(unix)]
+struct Signals {
+    interrupt: Option<tokio::signal::unix::Signal>,
+    terminate: Option<tokio::signal::unix::Signal>,
+    _hangup: Option<tokio::signal::unix::Signal>,
+}
+
+#[cfg(unix)]
+impl Signals {
+    /// From now on they do not end the process by themselves.
+    fn catch() -> Self {
+        use tokio::signal::unix::{SignalKind, signal};
+        let catch = |kind| signal(kind).ok();
+        Self {
+            interrupt: catch(SignalKind::interrupt()),
+            terminate: catch(SignalKind::terminate()),
+            _hangup: catch(SignalKind::hangup()),
+        }
+    }
+
+    async fn next(&mut self) -> Signal {
+        async fn one(signal: &mut Option<tokio::signal::unix::Signal>) {
+            match signal {
+                Some(signal) => drop(signal.recv().await),
+                None => std::future::pending().await,
+            }
+        }
+        tokio::select! {
+            () = one(&mut self.interrupt) => Signal::Interrupt,
+            () = one(&mut self.terminate) => Signal::Terminate,
+        }
+    }
+}
+
+#[cfg(not(unix))]
+struct Signals;
+
+#[cfg(not(unix))]
+impl Signals {
+    fn catch() -> Self {
+        Self
+    }
+}
+
+/// Says on standard error why the program ends.
+pub(super) fn fail(text: &str) -> ExitCode {
     use std::io::Write as _;
     let _ = writeln!(std::io::stderr(), "{text}");
     ExitCode::FAILURE

@@ -100,6 +100,8 @@ pub(super) struct Node {
     pub(super) last_ping: Duration,
     #[cfg(unix)]
     pub(super) unix_socket: Option<super::unix_socket::UnixSocket>,
+    /// Who waits for word of the process.
+    pub(super) supervisor: super::process::Supervisor,
     /// The data set is not there yet.
     pub(super) loading: Option<super::loading::Loading>,
     pub(super) client_eviction: super::client_eviction::ClientEviction,

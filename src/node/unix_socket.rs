@@ -42,9 +42,8 @@ impl Node {
         let listener =
             bind(&path, mode).map_err(|error| format!("Failed opening Unix socket: {name}: {error}"))?;
         let Some(shared) = self.me.upgrade() else { return Ok(()) };
-        let task = accept(shared, listener, name.clone());
+        let task = accept(shared, listener, name);
         let task = tokio::task::spawn_local(super::runtime::guarded(std::rc::Rc::clone(&self.exit), task));
-        self.notice(format!("The server is now ready to accept connections at {name}"));
         self.unix_socket = Some(UnixSocket { path, task: task.abort_handle() });
         Ok(())
     }

@@ -218,5 +218,8 @@ impl Node {
         self.adopt_full_sync(of);
         self.restart_aof();
         self.serve_all();
+        self.tell_supervisor(
+            "STATUS=MASTER <-> REPLICA sync: Finished with success. Ready to accept connections in read-write mode.\n",
+        );
     }
 }

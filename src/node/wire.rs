@@ -3,11 +3,12 @@
 //! As long as nothing is, reading and writing are those of the socket: one test for each call, none for each byte.
 
 use std::io::{self, ErrorKind};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use socket2::SockRef;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream, lookup_host};
 use tokio::time::{Instant, sleep_until};
 
 use super::lane::{Lane, Rules};
@@ -180,5 +181,31 @@ impl Faulty {
                 Err(error) => self.end = Some(Err(error)),
             }
         }
+    }
+}
+
+/// Connects from the address `source`. If that is not to be had here, then from any: as in Redis, a link from another
+/// address is better than none.
+pub(super) async fn connect_from(source: Option<&str>, host: &str, port: u16) -> io::Result<TcpStream> {
+    let mut failure = None;
+    if let Some(source) = source
+        && let Ok(sources) = lookup_host((source, 0)).await
+    {
+        let sources: Vec<SocketAddr> = sources.collect();
+        for address in lookup_host((host, port)).await? {
+            let fits = |source: &&SocketAddr| source.is_ipv4() == address.is_ipv4();
+            let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+            if !sources.iter().filter(fits).any(|source| socket.bind(*source).is_ok()) {
+                continue;
+            }
+            match socket.connect(address).await {
+                Ok(stream) => return Ok(stream),
+                Err(error) => failure = Some(error),
+            }
+        }
+    }
+    match failure {
+        Some(error) => Err(error),
+        None => TcpStream::connect((host, port)).await,
     }
 }

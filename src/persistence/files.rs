@@ -195,7 +195,12 @@ pub struct PendingFile<D: Disk = OsDisk> {
     temporary: Option<PathBuf>,
     target: PathBuf,
     file: Option<D::File>,
+    /// Written since the last sync, if it is synced piece by piece.
+    unsynced: Option<u64>,
 }
+
+/// A piece that is synced by itself, in bytes: a disk takes it without a pause that others would feel.
+const PIECE: u64 = 4 << 20;
 
 impl<D: Disk> PendingFile<D> {
     /// Begins to replace `target`, or to make it.
@@ -218,6 +223,7 @@ impl<D: Disk> PendingFile<D> {
                         temporary: Some(path),
                         target: target.to_owned(),
                         file: Some(file),
+                        unsynced: None,
                     });
                 }
                 // Left behind by an earlier process with our number.
@@ -227,13 +233,28 @@ impl<D: Disk> PendingFile<D> {
         }
     }
 
+    /// Whether the contents go to the disk piece by piece while they are written, so that the end does not have to wait
+    /// for all of them at once.
+    #[must_use]
+    pub fn synced_piecewise(mut self, piecewise: bool) -> Self {
+        self.unsynced = piecewise.then_some(0);
+        self
+    }
+
     /// Appends to the new contents.
     ///
     /// # Errors
-    /// [`Step::Write`]: the disk is full, or gone.
+    /// [`Step::Write`]: the disk is full, or gone. [`Step::Sync`], if they are synced piece by piece.
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), FileError> {
         let Some(file) = &mut self.file else { return Ok(()) };
-        file.write_all(bytes).map_err(|source| self.failed(Step::Write, source))
+        file.write_all(bytes).map_err(|source| self.failed(Step::Write, source))?;
+        let (Some(unsynced), Some(file)) = (&mut self.unsynced, &self.file) else { return Ok(()) };
+        *unsynced += bytes.len() as u64;
+        if *unsynced < PIECE {
+            return Ok(());
+        }
+        *unsynced = 0;
+        self.disk.sync(file).map_err(|source| self.failed(Step::Sync, source))
     }
 
     /// Puts the new contents in the place of the old ones, for good.

@@ -35,12 +35,12 @@ fn rewrite(server: &Server) {
 
 /// Why a node does not start in a folder.
 fn refusal(dir: &Path, directives: &[(&str, &str)]) -> String {
-    let mut all = vec![("appendonly", "yes"), ("port", "0"), ("bind", "127.0.0.1"), ("save", "")];
+    let mut all = vec![("appendonly", "yes"), ("bind", "127.0.0.1"), ("save", "")];
     all.extend(directives);
     all.push(("dir", dir.to_str().unwrap()));
     let directives = all.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
     let (sender, events) = channel();
-    let options = NodeOptions { directives, ..NodeOptions::default() };
+    let options = NodeOptions { directives, any_free_port: true, ..NodeOptions::default() };
     let _node = NodeHandle::start(options, move |event| drop(sender.send(event))).unwrap();
     loop {
         match events.recv_timeout(SOON).unwrap() {

@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 
 use super::support::server::free_port;
-use super::support::{Client, Server};
+use super::support::{Client, Server, until};
 
 /// What is said of addresses that this machine does not have.
 const FAILED: &str = "Failed to bind to specified addresses.";
@@ -86,4 +86,57 @@ fn a_socket_in_the_file_system_serves_and_goes_with_its_node() {
     let stopped = told.iter().find(|event| matches!(event, NodeEvent::Stopped(_))).unwrap();
     assert!(format!("{stopped:?}").contains("Failed opening Unix socket"), "{stopped:?}");
     assert_eq!(std::fs::read(&path).unwrap(), b"somebody's file");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_node_without_a_port_serves_its_socket_and_may_follow_a_master() {
+    use std::io::{BufRead as _, BufReader, Write as _};
+    use std::os::unix::net::UnixStream;
+
+    use repliscope::node::{NodeEvent, NodeHandle, NodeOptions};
+
+    let master = Server::node(&[]);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("redis.sock");
+    let mut directives = vec![("port", "0".to_owned()), ("save", "\"\"".to_owned())];
+    directives.push(("dir", folder.path().display().to_string()));
+    directives.push(("unixsocket", path.display().to_string()));
+    directives.push(("replicaof", format!("127.0.0.1 {}", master.port)));
+    let directives = directives.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    let (sender, told) = std::sync::mpsc::channel();
+    let options = NodeOptions { directives, ..NodeOptions::default() };
+    let _node = NodeHandle::start(options, move |event| drop(sender.send(event))).unwrap();
+    let mut log = Vec::new();
+    let port = told.iter().find_map(|event| match event {
+        NodeEvent::Ready { port, .. } => Some(port),
+        NodeEvent::Log { text, .. } => {
+            log.push(text);
+            None
+        }
+        _ => None,
+    });
+    assert_eq!(port, Some(0));
+    assert!(!log.iter().any(|line| line == "Ready to accept connections"), "{log:?}");
+    assert!(log.contains(&format!("The server is now ready to accept connections at {}", path.display())));
+
+    let mut socket = BufReader::new(UnixStream::connect(&path).unwrap());
+    let mut ask = |line: &str| {
+        socket.get_mut().write_all(format!("{line}\r\n").as_bytes()).unwrap();
+        let mut reply = String::new();
+        socket.read_line(&mut reply).unwrap();
+        if let Some(len) = reply.strip_prefix('$') {
+            let mut bulk = vec![0; len.trim_end().parse::<usize>().unwrap() + 2];
+            std::io::Read::read_exact(&mut socket, &mut bulk).unwrap();
+            return String::from_utf8(bulk).unwrap();
+        }
+        reply
+    };
+    assert!(ask("INFO server").contains("tcp_port:0\r\n"));
+    until("the replica is online", &[&master], || master.info("slave0").contains("port=0,state=online"));
+    let port = free_port();
+    assert_eq!(ask(&format!("CONFIG SET port {port}")), "+OK\r\n");
+    assert!(Client::connect(port).ask(&["PING"]).text().starts_with("PONG"));
+    assert_eq!(ask("CONFIG SET port 0"), "+OK\r\n");
+    assert!(Client::try_connect(port).is_err());
 }

@@ -129,9 +129,12 @@ impl Server {
     /// Until the node has told what is `wanted`, and the port if that is `Ready`.
     fn run_node(&self, wanted: fn(&NodeEvent) -> bool) -> (Life, u16) {
         let mut directives = self.directives.clone();
-        directives.push(("port".to_owned(), self.port.to_string()));
+        if self.port > 0 {
+            directives.push(("port".to_owned(), self.port.to_string()));
+        }
         directives.push(("dir".to_owned(), self.dir.path().display().to_string()));
-        let options = NodeOptions { directives, ..NodeOptions::default() };
+        let any_free_port = self.port == 0;
+        let options = NodeOptions { directives, any_free_port, ..NodeOptions::default() };
         let (sender, first): (_, Receiver<NodeEvent>) = channel();
         let events = Arc::clone(&self.events);
         let node = NodeHandle::start(options, move |event| {

@@ -5,15 +5,30 @@ use std::path::PathBuf;
 use super::quote;
 use crate::protocol::split_inline;
 
-/// Splits the arguments after the program's name into a configuration file and directives that override it.
+/// What a command line says.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct CommandLine {
+    /// The configuration file.
+    pub config_file: Option<PathBuf>,
+    /// Further lines of it come over standard input: a `-` says so.
+    pub reads_stdin: bool,
+    /// Directives that override both, with values quoted as redis.conf needs them.
+    pub directives: Vec<(String, String)>,
+}
+
+/// Splits the arguments after the program's name.
 ///
-/// A first argument that does not start with `-` is the file. `--name` takes the arguments up to the next
-/// `--…`, but at least one, so that a value may start with `--`; `--save` and `--sentinel` may go without.
-/// The values come quoted as redis.conf needs them, ready for [`Config::load`](super::Config::load), which is
-/// also where mistakes come to light, as in Redis.
-pub fn parse_command_line(args: &[String]) -> (Option<PathBuf>, Vec<(String, String)>) {
-    let mut args = args.iter().map(String::as_str).peekable();
-    let file = args.next_if(|first| !first.starts_with('-') && !first.is_empty()).map(PathBuf::from);
+/// A first argument that does not start with `-` is the file. `-` alone, as the first or the last argument, is standard
+/// input. `--name` takes the arguments up to the next `--…`, but at least one, so that a value may start with `--`;
+/// `--save` and `--sentinel` may go without. The directives are ready for [`Config::load`](super::Config::load), which
+/// is also where mistakes come to light, as in Redis.
+pub fn parse_command_line(args: &[String]) -> CommandLine {
+    let last = args.len().saturating_sub(1);
+    let is_stdin = |(index, arg): (usize, &str)| arg == "-" && (index == 0 || index == last);
+    let reads_stdin = args.iter().map(String::as_str).enumerate().any(is_stdin);
+    let options = args.iter().map(String::as_str).enumerate().filter(|option| !is_stdin(*option));
+    let mut args = options.map(|(_, arg)| arg).peekable();
+    let config_file = args.next_if(|first| !first.starts_with('-') && !first.is_empty()).map(PathBuf::from);
 
     let mut directives: Vec<(String, String)> = Vec::new();
     let mut value_due = false;
@@ -30,7 +45,7 @@ pub fn parse_command_line(args: &[String]) -> (Option<PathBuf>, Vec<(String, Str
         value_due = alone && !empties && !(ends && arg.eq_ignore_ascii_case("--sentinel"));
         directives.push((option.to_owned(), if empties { quote("") } else { String::new() }));
     }
-    (file, directives)
+    CommandLine { config_file, reads_stdin, directives }
 }
 
 /// A stray value without an option becomes a directive of its own, which then is refused by name.

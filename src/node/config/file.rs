@@ -1,18 +1,20 @@
 //! redis.conf: reading it, its included files and the directives that override it.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use super::params::{self, Param};
+use super::params::{self, Effect, Param};
 use super::special::system_text;
 use super::table::TABLE;
+use super::users::{NO_USERS, UserLine};
 use super::{Config, ConfigError, ConfigErrors};
 use crate::persistence::open;
 use crate::protocol::split_inline;
 
 /// Largest configuration file.
-pub(super) const FILE_BYTES_MAX: u64 = 16 << 20;
+pub(in crate::node) const FILE_BYTES_MAX: u64 = 16 << 20;
 /// Deepest nesting of `include`.
 const INCLUDE_DEPTH_MAX: usize = 16;
 /// Most mistakes that are collected: a wrong file need not be listed whole.
@@ -30,19 +32,39 @@ impl Config {
     /// # Errors
     /// Every mistake of the files and the overrides.
     pub fn load(file: Option<&Path>, overrides: &[(String, String)]) -> Result<Self, ConfigErrors> {
-        let mut loader = Loader { config: Self::default(), errors: Vec::new(), save_seen: false };
-        // Redis puts the options behind the text of the file, one empty line between: so it counts their lines.
-        let mut line = 2;
+        Self::load_with_text(file, b"", overrides)
+    }
+
+    /// As [`Config::load`], with a `text` in the form of a file between the two: what came over standard input.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn load_with_text(
+        file: Option<&Path>,
+        text: &[u8],
+        overrides: &[(String, String)],
+    ) -> Result<Self, ConfigErrors> {
+        let config = Self::default();
+        let mut loader = Loader {
+            config,
+            errors: Vec::new(),
+            save_seen: false,
+            refusable: BTreeMap::new(),
+            users: Vec::new(),
+        };
+        let lines = |text: &[u8]| memchr::memchr_iter(b'\n', text).count();
+        let mut before = 0;
         if let Some(path) = file
             && let Some(text) = loader.read(path)
         {
-            line += memchr::memchr_iter(b'\n', &text).count();
-            loader.text(&text, Some(path), 0);
+            before += lines(&text);
+            loader.text(&text, Origin { file, line: 0 }, 0);
         }
-        for (name, value) in overrides {
+        loader.text(text, Origin { file: None, line: before }, 0);
+        // Redis puts the options behind these texts, one empty line between: so it counts their lines.
+        for (line, (name, value)) in (before + lines(text) + 2..).zip(overrides) {
             let origin = Origin { file: None, line };
             loader.line(format!("{name} {value}").as_bytes(), origin, 0);
-            line += 1;
         }
         loader.check_whole();
         if loader.errors.is_empty() {
@@ -59,11 +81,22 @@ struct Origin<'p> {
     line: usize,
 }
 
+impl Origin<'_> {
+    fn mistake(self, line: &[u8], reason: &str) -> ConfigError {
+        let (file, text) = (self.file.map(Path::to_owned), String::from_utf8_lossy(line).into_owned());
+        ConfigError { file, line: self.line, text, reason: reason.to_owned(), nearest: None }
+    }
+}
+
 struct Loader {
     config: Config,
     errors: Vec<ConfigError>,
     /// The first `save` line replaces the default points, later ones add to it.
     save_seen: bool,
+    /// The last line of each parameter that may be refused: a later one may take it back.
+    refusable: BTreeMap<&'static str, (&'static Param, ConfigError)>,
+    /// `user` lines, which may need a password that a later line tells.
+    users: Vec<(UserLine, ConfigError)>,
 }
 
 impl Loader {
@@ -81,11 +114,12 @@ impl Loader {
         None
     }
 
-    fn text(&mut self, text: &[u8], file: Option<&Path>, depth: usize) {
+    /// The lines of a text; `after` is what stands before the first one.
+    fn text(&mut self, text: &[u8], after: Origin<'_>, depth: usize) {
         // Editors on Windows put a byte order mark in front.
         let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
         for (index, line) in text.split(|byte| *byte == b'\n').enumerate() {
-            self.line(line, Origin { file, line: index + 1 }, depth);
+            self.line(line, Origin { line: after.line + index + 1, ..after }, depth);
         }
     }
 
@@ -94,7 +128,7 @@ impl Loader {
         if line.is_empty() || line.starts_with(b"#") || self.errors.len() >= ERRORS_MAX {
             return;
         }
-        if let Err(reason) = self.directive(line, depth) {
+        if let Err(reason) = self.directive(line, origin, depth) {
             let nearest = if reason == UNKNOWN { nearest(&first_word(line)) } else { None };
             self.report(origin, &String::from_utf8_lossy(line), reason, nearest);
         }
@@ -105,7 +139,7 @@ impl Loader {
         self.errors.push(ConfigError { file, line: at.line, text: text.to_owned(), reason, nearest });
     }
 
-    fn directive(&mut self, line: &[u8], depth: usize) -> Result<(), String> {
+    fn directive(&mut self, line: &[u8], origin: Origin<'_>, depth: usize) -> Result<(), String> {
         if line.contains(&0) {
             return Err("Zero byte in configuration line".to_owned());
         }
@@ -113,7 +147,11 @@ impl Loader {
         let Some((name, args)) = words.split_first() else { return Ok(()) };
         let name = name.to_ascii_lowercase();
         if let Some((param, _)) = params::find(&name) {
-            return self.parameter(param, args);
+            self.parameter(param, args)?;
+            if let Effect::Refused(reason, _) = param.effect {
+                self.refusable.insert(param.name, (param, origin.mistake(line, reason)));
+            }
+            return Ok(());
         }
         match (name.as_str(), args) {
             (retired, [_]) if RETIRED.contains(&retired) => Ok(()),
@@ -121,11 +159,12 @@ impl Loader {
             ("rename-command", [from, to]) => {
                 self.config.command_names.rename(from, to).map_err(str::to_owned)
             }
-            ("user", [_, ..]) => {
-                self.config.users.push(args.to_vec());
+            ("user", [name, rules @ ..]) => {
+                self.users.push((UserLine::parse(name, rules), origin.mistake(line, NO_USERS)));
                 Ok(())
             }
             ("loadmodule", [_, ..]) => Err("Modules are not supported".to_owned()),
+            ("sentinel", []) => Err("Sentinel mode is not supported".to_owned()),
             ("sentinel", [_, ..]) => Err("sentinel directive while not in sentinel mode".to_owned()),
             (dotted, []) if dotted.contains('.') => Err("Module config specified without value".to_owned()),
             (dotted, _) if dotted.contains('.') => Err("Modules are not supported".to_owned()),
@@ -167,7 +206,7 @@ impl Loader {
         }
         for path in included_files(&self.config.dir, pattern) {
             if let Some(text) = self.read(&path) {
-                self.text(&text, Some(&path), depth + 1);
+                self.text(&text, Origin { file: Some(&path), line: 0 }, depth + 1);
             }
         }
         Ok(())
@@ -185,6 +224,15 @@ impl Loader {
         }
         if self.config.is_on("cluster-enabled") && self.config.replicaof.is_some() {
             self.report(nowhere, "", "replicaof directive not allowed in cluster mode".to_owned(), None);
+        }
+        if self.errors.is_empty() {
+            let refusable = std::mem::take(&mut self.refusable).into_values();
+            let refused = refusable.filter(|(param, _)| param.show(&self.config) != param.default);
+            self.errors.extend(refused.map(|(_, error)| error));
+            let password = self.config.requirepass.as_deref();
+            let untrue =
+                std::mem::take(&mut self.users).into_iter().filter(|(user, _)| !user.holds(password));
+            self.errors.extend(untrue.map(|(_, error)| error));
         }
     }
 }

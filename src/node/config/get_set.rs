@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use crate::commands::{Case, glob_matches};
 
-use super::params::{self, Access, Param};
+use super::params::{self, Access, Effect, Param};
 use super::table::TABLE;
-use super::{Config, ProtectedAction};
+use super::{Config, LogLevel, ProtectedAction, quote};
 
 /// Who asks for a change, and when.
 #[derive(Debug, Clone, Copy, Default)]
@@ -152,22 +152,43 @@ impl Config {
         let args = if param.takes_several() { words(value) } else { vec![value.to_owned()] };
         param.set(self, &args)?;
         let after = param.show(self);
-        let refusal = match (param.name, after.as_str()) {
-            ("activedefrag", "yes") => NO_DEFRAGMENTATION,
-            ("tls-cluster" | "tls-replication", "yes") => NO_TLS,
-            ("tls-port", port) if port != "0" => NO_TLS,
-            _ => return Ok(()),
+        match param.effect {
+            Effect::Refused(_, refusal) if before != after && after != param.default => {
+                Err(refusal.to_owned())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Lines for the log about parameters that are not at their default and do nothing here: all of them, or those
+    /// that CONFIG SET has just `changed`.
+    pub fn without_effect(&self, changed: Option<&[&'static str]>) -> Vec<(LogLevel, String)> {
+        let defaults = Self::default();
+        let asked = TABLE.iter().filter(|param| changed.is_none_or(|names| names.contains(&param.name)));
+        let line = |param: &Param| {
+            let (level, why) = match param.effect {
+                Effect::Idle(why) => (LogLevel::Warning, why),
+                Effect::Moot(why) => (LogLevel::Debug, why),
+                Effect::Acts | Effect::Refused(..) => return None,
+            };
+            let value = param.show(self);
+            (value != param.show(&defaults)).then(|| {
+                let setting = setting(param.name, &value);
+                (level, format!("'{setting}' has no effect here: {why}"))
+            })
         };
-        if before == after { Ok(()) } else { Err(refusal.to_owned()) }
+        asked.filter_map(line).collect()
     }
 }
 
-/// Redis' text for builds with another allocator, such as Debian's.
-const NO_DEFRAGMENTATION: &str = "Active defragmentation cannot be enabled: it requires a Redis server \
-     compiled with a modified Jemalloc like the one shipped by default with the Redis source distribution";
-
-/// Redis' text where TLS cannot be set up.
-const NO_TLS: &str = "Unable to update TLS configuration. Check server logs.";
+/// A parameter with its value for the log: no password, and always one line.
+fn setting(name: &str, value: &str) -> String {
+    match value {
+        _ if name.ends_with("-pass") => name.to_owned(),
+        _ if value.is_empty() || value.contains(char::is_control) => format!("{name} {}", quote(value)),
+        _ => format!("{name} {value}"),
+    }
+}
 
 fn failed(name: &str, reason: &str) -> String {
     format!("ERR CONFIG SET failed (possibly related to argument '{name}') - {reason}")

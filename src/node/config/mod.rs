@@ -3,8 +3,9 @@
 //! Owns the values, `redis.conf`, the command line and CONFIG GET/SET/REWRITE. Must not know sockets or the
 //! data set: the node applies what [`Config::set`] changed, and puts the old value back if it cannot.
 //!
-//! One table (`table.rs`) names every parameter; what the engine uses has a typed field here, the
-//! rest is kept by name, so that CONFIG GET lists exactly what a Redis 7.0.15 lists.
+//! One table (`table.rs`) names every parameter, so that CONFIG GET lists exactly what a Redis 7.0.15 lists. It says
+//! what each one does here: it acts, it is moot, it does nothing and the log says so, or it is refused. What acts has a
+//! typed field here or is read by name; what does not is kept by name alone.
 
 mod command_line;
 mod errors;
@@ -17,6 +18,7 @@ mod params;
 mod rewrite;
 mod special;
 mod table;
+mod users;
 mod values;
 mod words;
 
@@ -26,8 +28,9 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub use command_line::parse_command_line;
+pub use command_line::{CommandLine, parse_command_line};
 pub use errors::{ConfigError, ConfigErrors};
+pub(super) use file::FILE_BYTES_MAX;
 pub use get_set::Caller;
 pub use limits::{OutputLimit, OutputLimits};
 pub use params::quote;
@@ -61,7 +64,7 @@ with_blank! {
 /// Every parameter of one node, as loaded and as changed by CONFIG SET since. [`Config::default`] is Redis' own.
 struct Config {
     // Network.
-    /// `port`: TCP port; 0 lets the system choose, and is replaced by its choice once the node listens.
+    /// `port`: TCP port, 0 for none.
     pub port: u16,
     /// `bind`: addresses to listen on; `*` and `::*` are all of a family, a leading `-` makes one optional.
     pub bind: Vec<String>,
@@ -81,7 +84,7 @@ struct Config {
     pub protected_mode: bool,
 
     // Process.
-    /// `daemonize`: run in the background; accepted, and without effect.
+    /// `daemonize`: a server of its own goes on in the background.
     pub daemonize: bool,
     /// `pidfile`: where to write the process id.
     pub pidfile: Option<String>,
@@ -93,10 +96,8 @@ struct Config {
     pub always_show_logo: bool,
     /// `databases`: number of databases, at least 1.
     pub databases: u32,
-    /// `hz`: runs of the background jobs per second, 1 to 500.
+    /// `hz`: rounds of active expiry and eviction per second, 1 to 500.
     pub hz: u32,
-    /// `dynamic-hz`: raise `hz` with the number of clients.
-    pub dynamic_hz: bool,
     /// `shutdown-timeout`: how long SHUTDOWN waits for lagging replicas.
     pub shutdown_timeout: Duration,
 
@@ -131,8 +132,6 @@ struct Config {
     pub rdb_key_save_delay_us: i64,
     /// `key-load-delay` (hidden): µs to wait per loaded key; negative: 1 µs every so many keys.
     pub key_load_delay_us: i64,
-    /// `loading-process-events-interval-bytes` (hidden): bytes loaded between two looks at the clients.
-    pub loading_process_events_interval_bytes: u64,
 
     // Append-only file.
     /// `appendonly`: whether an append-only file was asked for.
@@ -153,6 +152,8 @@ struct Config {
     pub auto_aof_rewrite_percentage: u32,
     /// `auto-aof-rewrite-min-size`: bytes below which no rewrite starts.
     pub auto_aof_rewrite_min_size: u64,
+    /// `aof-rewrite-incremental-fsync`: flush a rewritten file to disk piecewise.
+    pub aof_rewrite_incremental_fsync: bool,
     /// `aof-load-truncated`: accept a file whose last command is cut.
     pub aof_load_truncated: bool,
     /// `aof-use-rdb-preamble`: a rewritten file starts with a snapshot.
@@ -169,12 +170,8 @@ struct Config {
     pub replica_read_only: bool,
     /// `replica-serve-stale-data`: a replica answers while its link is down.
     pub replica_serve_stale_data: bool,
-    /// `replica-lazy-flush`: free the old data in the background before a load.
-    pub replica_lazy_flush: bool,
     /// `replica-ignore-maxmemory`: replicas do not evict.
     pub replica_ignore_maxmemory: bool,
-    /// `replica-ignore-disk-write-errors`: a replica applies the stream though it cannot save.
-    pub replica_ignore_disk_write_errors: bool,
     /// `repl-diskless-sync`: send snapshots straight to the sockets.
     pub repl_diskless_sync: bool,
     /// `repl-diskless-sync-delay`: wait for more replicas before such a snapshot.
@@ -234,12 +231,6 @@ struct Config {
     pub lazyfree_lazy_eviction: bool,
     /// `lazyfree-lazy-expire`: free expired values in the background (they propagate as UNLINK).
     pub lazyfree_lazy_expire: bool,
-    /// `lazyfree-lazy-server-del`: free overwritten values in the background.
-    pub lazyfree_lazy_server_del: bool,
-    /// `lazyfree-lazy-user-del`: DEL acts as UNLINK.
-    pub lazyfree_lazy_user_del: bool,
-    /// `lazyfree-lazy-user-flush`: FLUSHALL and FLUSHDB are ASYNC unless told otherwise.
-    pub lazyfree_lazy_user_flush: bool,
 
     // What the encodings of values (OBJECT ENCODING) depend on.
     /// Thresholds of the compact encodings.
@@ -261,41 +252,16 @@ struct Config {
     /// `notify-keyspace-events`: classes of keyspace events that are published.
     pub notify_keyspace_events: KeyspaceEvents,
 
-    // Directives of a file that are no parameters.
+    // A directive of a file that is no parameter.
     /// `rename-command` lines: the names by which clients know the commands.
     pub command_names: CommandNames,
-    /// `user` lines, split into words after the directive.
-    pub users: Vec<Vec<String>>,
 
-    /// Parameters that the engine does not use, by canonical name.
+    /// Parameters without a field, by canonical name: those of one reader, and those that do nothing here.
     kept: BTreeMap<&'static str, Value>,
 }
 }
 
 impl Config {
-    /// Things asked for that this server accepts and does not do, one sentence each: the node logs them at start.
-    pub fn unsupported(&self) -> Vec<String> {
-        let mut notes = Vec::new();
-        let mut note = |asked: bool, text: &str| {
-            if asked {
-                notes.push(text.to_owned());
-            }
-        };
-        note(self.daemonize, "'daemonize yes': the server stays in the foreground");
-        note(self.is_on("cluster-enabled"), "'cluster-enabled yes': cluster mode is not supported");
-        note(self.integer("tls-port") != 0, "'tls-port': TLS is not supported, the port stays closed");
-        note(
-            !self.users.is_empty(),
-            "'user': access control lists are not supported yet, only requirepass is",
-        );
-        note(!self.text("aclfile").is_empty(), "'aclfile': access control lists are not supported");
-        note(
-            cfg!(not(unix)) && !self.text("unixsocket").is_empty(),
-            "'unixsocket': there are no such sockets on this system",
-        );
-        notes
-    }
-
     /// The value of a yes/no parameter that has no field; `false` for any other name.
     pub fn is_on(&self, name: &str) -> bool {
         matches!(self.kept.get(name), Some(Value::Flag(true)))

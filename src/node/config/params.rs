@@ -27,6 +27,21 @@ pub(super) struct Param {
     pub(super) hidden: bool,
     /// Must not change while a data set loads.
     pub(super) fixed_while_loading: bool,
+    /// What becomes of it here.
+    pub(super) effect: Effect,
+}
+
+/// What becomes of a parameter that is set to something else than its default.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Effect {
+    /// It does what it says: somebody reads it.
+    Acts,
+    /// It is about something that is always right here, for this reason: nothing is missed.
+    Moot(&'static str),
+    /// Nothing happens, for this reason: the log says so.
+    Idle(&'static str),
+    /// It would be a promise that is not kept: the start is refused with the first text, CONFIG SET with the second.
+    Refused(&'static str, &'static str),
 }
 
 /// Who may change a parameter at run time.
@@ -78,7 +93,38 @@ impl Param {
     /// A mutable parameter.
     pub(super) const fn new(name: &'static str, kind: Kind, default: &'static str, home: Home) -> Self {
         let access = Access::Mutable;
-        Self { name, alias: None, kind, home, default, access, hidden: false, fixed_while_loading: false }
+        let effect = Effect::Acts;
+        Self {
+            name,
+            alias: None,
+            kind,
+            home,
+            default,
+            access,
+            hidden: false,
+            fixed_while_loading: false,
+            effect,
+        }
+    }
+
+    /// Changes nothing that anybody could miss.
+    pub(super) const fn moot(self, why: &'static str) -> Self {
+        self.with(Effect::Moot(why))
+    }
+
+    /// Without effect.
+    pub(super) const fn idle(self, why: &'static str) -> Self {
+        self.with(Effect::Idle(why))
+    }
+
+    /// Refused, unless it is the default.
+    pub(super) const fn refused(self, at_start: &'static str, at_run_time: &'static str) -> Self {
+        self.with(Effect::Refused(at_start, at_run_time))
+    }
+
+    /// With this effect.
+    pub(super) const fn with(self, effect: Effect) -> Self {
+        Self { effect, ..self }
     }
 
     /// With an older name.

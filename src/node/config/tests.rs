@@ -6,6 +6,7 @@ mod real_files;
 mod real_get_set;
 mod rewriting;
 
+use super::params::{self, Effect};
 use super::table::TABLE;
 use super::*;
 use real::{get, set};
@@ -25,7 +26,7 @@ fn fields_hold_the_defaults_of_the_table() {
     assert_eq!(config.integer("busy-reply-threshold"), 5000);
     assert!(config.is_on("activerehashing"));
     assert_eq!(config.text("supervised"), "no");
-    assert_eq!(config.unsupported(), [""; 0]);
+    assert_eq!(config.without_effect(None), []);
 }
 
 #[test]
@@ -102,20 +103,98 @@ fn some_parameters_stay_while_data_loads() {
     assert_eq!(config.set_for(caller, &[(b"hz", b"20")]), Ok(vec!["hz"]));
 }
 
-#[test]
-fn what_we_cannot_do_is_refused_at_run_time_and_told_at_start() {
-    let mut config = Config::default();
-    let refused = set(&mut config, &["tls-replication", "yes"]);
-    assert!(refused.ends_with("Unable to update TLS configuration. Check server logs."), "{refused}");
+/// What a file with these lines is refused for: the line and the reason.
+fn refusals(lines: &[&str]) -> Vec<(usize, String)> {
+    let errors = Config::load_with_text(None, lines.join("\n").as_bytes(), &[]).err();
+    let errors = errors.map_or_else(Vec::new, |errors| errors.errors);
+    errors.into_iter().map(|error| (error.line, error.reason)).collect()
+}
 
-    let asked = [("daemonize", "yes"), ("tls-port", "6380"), ("user", "default on nopass ~* +@all")];
-    let asked = asked.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    let config = Config::load(None, &asked).unwrap();
-    let notes = config.unsupported();
-    assert_eq!(notes.len(), 3, "{notes:?}");
-    // What was loaded may be confirmed at run time: nothing changes by it.
-    let mut config = config;
-    assert_eq!(set(&mut config, &["tls-port", "6380"]), "OK");
+#[test]
+fn what_would_be_a_false_promise_is_refused_at_the_start_and_at_run_time() {
+    let mut refused = 0;
+    for param in TABLE {
+        let Effect::Refused(reason, refusal) = param.effect else { continue };
+        let value = rewriting::another_value(&param.kind, param.default).unwrap();
+        let line = format!("{} {}", param.name, quote(&value));
+        assert_eq!(refusals(&["# first", &line]), [(2, reason.to_owned())], "{line}");
+        // A later line may take it back, and the default is no wish.
+        let back = format!("{} {}", param.name, quote(param.default));
+        assert_eq!(refusals(&[&line, &back]), [], "{line}");
+        let mut config = Config::default();
+        let reply = set(&mut config, &[param.name, &value]);
+        if param.access == params::Access::Mutable {
+            assert!(reply.ends_with(refusal) && !refusal.is_empty(), "{line}: {reply}");
+            assert_eq!(set(&mut config, &[param.name, param.default]), "OK");
+        }
+        assert_eq!(config, Config::default());
+        refused += 1;
+    }
+    assert!(refused >= 6, "{refused}");
+}
+
+#[test]
+fn users_are_refused_but_for_the_default_one_as_it_is_anyway() {
+    for fine in [
+        "user default on nopass ~* &* +@all",
+        "user default on nopass sanitize-payload ~* &* +@all",
+        "user default nopass ON allkeys allchannels allcommands",
+    ] {
+        assert_eq!(refusals(&[fine]), [], "{fine}");
+    }
+    // As a real server writes it when it has a password.
+    let hash = "2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b";
+    let locked = format!("user default on sanitize-payload #{hash} ~* &* +@all");
+    assert_eq!(refusals(&[&locked, "requirepass secret"]), []);
+    for lines in [&[&locked[..]][..], &[&locked, "requirepass other"], &[&locked, "requirepass ''"]] {
+        assert_eq!(refusals(lines).len(), 1, "{lines:?}");
+    }
+    for bad in [
+        "user default off",
+        "user default on",
+        "user default on nopass ~* &*",
+        "user default on nopass ~app:* &* +@all",
+        "user default on nopass ~* &* +@all -flushall",
+        "user default on nopass #00 ~* &* +@all",
+        "user default on >secret ~* &* +@all",
+        "user app on nopass ~* &* +@all",
+        "user app",
+    ] {
+        let found = refusals(&[bad]);
+        assert!(matches!(&found[..], [(1, reason)] if reason.contains("requirepass")), "{bad}: {found:?}");
+    }
+}
+
+#[test]
+fn what_has_no_effect_is_named_when_it_is_not_the_default() {
+    let mut idle = 0;
+    for param in TABLE {
+        let (Effect::Idle(_) | Effect::Moot(_)) = param.effect else { continue };
+        let mut config = Config::default();
+        let Some(value) = rewriting::another_value(&param.kind, &param.show(&config)) else { continue };
+        let words = if param.takes_several() { vec![value] } else { vec![value.clone()] };
+        param.set(&mut config, &words).unwrap();
+        let told = config.without_effect(None);
+        let [(level, line)] = &told[..] else { panic!("{}: {told:?}", param.name) };
+        assert!(line.starts_with(&format!("'{}", param.name)) && !line.contains(char::is_control), "{line}");
+        assert_eq!(*level == LogLevel::Warning, matches!(param.effect, Effect::Idle(_)), "{line}");
+        assert_eq!(config.without_effect(Some(&[param.name])), told);
+        assert_eq!(config.without_effect(Some(&["port"])), []);
+        idle += 1;
+    }
+    assert!(idle > 50, "{idle}");
+    let mut config = Config::default();
+    assert_eq!(set(&mut config, &["tls-key-file-pass", "secret"]), "OK");
+    assert_eq!(set(&mut config, &["ignore-warnings", "x\ny", "maxmemory", "1gb"]), "OK");
+    let told = config.without_effect(None).into_iter().map(|(_, line)| line).collect::<Vec<_>>();
+    assert_eq!(
+        told,
+        [
+            "'ignore-warnings \"x\\ny\"' has no effect here: the system is not checked at the start, so there is nothing \
+             to silence",
+            "'tls-key-file-pass' has no effect here: TLS is not supported",
+        ]
+    );
 }
 
 #[test]

@@ -230,3 +230,48 @@ mod held {
         assert_eq!(fs::read_to_string(&target).unwrap(), "old");
     }
 }
+
+/// Counts how often a file was synced.
+#[derive(Debug, Clone, Default)]
+struct CountingDisk(Rc<Cell<u32>>);
+
+impl Disk for CountingDisk {
+    type File = File;
+
+    fn create(&self, path: &Path) -> io::Result<File> {
+        OsDisk.create(path)
+    }
+
+    fn sync(&self, file: &File) -> io::Result<()> {
+        self.0.set(self.0.get() + 1);
+        OsDisk.sync(file)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        OsDisk.rename(from, to)
+    }
+
+    fn sync_directory(&self, path: &Path) -> io::Result<()> {
+        OsDisk.sync_directory(path)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        OsDisk.remove(path)
+    }
+}
+
+#[test]
+fn a_file_goes_to_the_disk_piece_by_piece_if_that_is_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let half = vec![0; PIECE as usize / 2];
+    for (piecewise, syncs) in [(true, 3), (false, 1)] {
+        let disk = CountingDisk::default();
+        let pending = PendingFile::create(disk.clone(), &folder.path().join("file")).unwrap();
+        let mut pending = pending.synced_piecewise(piecewise);
+        for _ in 0..5 {
+            pending.write(&half).unwrap();
+        }
+        pending.commit().unwrap();
+        assert_eq!(disk.0.get(), syncs);
+    }
+}

@@ -20,8 +20,8 @@ fn refusal(folder: &Path, args: &[String]) -> String {
 
 /// What we say, without the proposal that Redis does not make.
 fn our_refusal(args: &[String]) -> String {
-    let (file, overrides) = parse_command_line(args);
-    let errors = Config::load(file.as_deref(), &overrides).unwrap_err().to_string();
+    let CommandLine { config_file, directives, .. } = parse_command_line(args);
+    let errors = Config::load(config_file.as_deref(), &directives).unwrap_err().to_string();
     errors.split_inclusive('\n').filter(|line| !line.starts_with("Did you mean")).collect()
 }
 

@@ -5,6 +5,7 @@ use std::fs;
 use super::super::params::Kind;
 use super::super::table::TABLE;
 use super::super::*;
+use super::Effect;
 use super::real::{get, set};
 
 /// The text of a file with the text `old` after a rewrite, without the lines that always stand.
@@ -74,7 +75,7 @@ fn no_value_can_smuggle_in_a_line_of_its_own() {
 }
 
 /// A value that is not the default, for every kind that has one.
-fn another_value(kind: &Kind, now: &str) -> Option<String> {
+pub(super) fn another_value(kind: &Kind, now: &str) -> Option<String> {
     Some(match kind {
         Kind::Flag => if now == "yes" { "no" } else { "yes" }.to_owned(),
         Kind::Integer { min, max } => if now == max.to_string() { min } else { max }.to_string(),
@@ -102,8 +103,8 @@ fn every_changed_parameter_survives_a_rewrite() {
     for param in TABLE {
         let now = param.show(&config);
         let Some(value) = another_value(&param.kind, &now) else { continue };
-        // A log file would be opened, and cluster mode forbids others.
-        if ["logfile", "cluster-enabled"].contains(&param.name) {
+        // A log file would be opened, and what is refused cannot be loaded.
+        if param.name == "logfile" || matches!(param.effect, Effect::Refused(..)) {
             continue;
         }
         let words =
