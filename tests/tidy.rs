@@ -215,7 +215,7 @@ fn declared_module(line: &str) -> Option<&str> {
 }
 
 /// Fields of `Config` that nobody reads yet, and parameters kept by name. Kept empty, but for work under way.
-const UNREAD: [&str; 1] = ["enable_module_command"];
+const UNREAD: [&str; 0] = [];
 
 #[test]
 fn a_parameter_acts_or_the_table_says_that_it_does_not() {

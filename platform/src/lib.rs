@@ -24,5 +24,5 @@ pub use background::{begin_session, send_datagram, stop_this_process};
 pub use console::attach_parent_console;
 pub use listen::{Refusal, listen, why_refused};
 pub use open_files::{OpenFiles, allow_open_files, is_beyond};
-pub use process::{resident_bytes, thread_cpu_times};
+pub use process::{resident_bytes, system_memory, system_name, thread_cpu_times};
 pub use session::on_session_end;

@@ -1,5 +1,6 @@
 //! What this process costs, for INFO.
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
 /// Resident bytes of the process (all nodes in it), 0 where the system does not tell.
@@ -13,6 +14,38 @@ pub fn resident_bytes() -> u64 {
         pages.map(|pages| pages * 4096)
     };
     bytes.unwrap_or(0)
+}
+
+/// Bytes of memory that the machine has, 0 where the system does not tell.
+pub fn system_memory() -> u64 {
+    static BYTES: LazyLock<u64> = LazyLock::new(|| {
+        #[cfg(windows)]
+        let bytes = crate::windows::physical_memory();
+        #[cfg(not(windows))]
+        let bytes = std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| kib(&text, "MemTotal"));
+        bytes.unwrap_or(0)
+    });
+    *BYTES
+}
+
+/// A row of `/proc/meminfo`, in bytes.
+#[cfg(not(windows))]
+fn kib(text: &str, name: &str) -> Option<u64> {
+    let row = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(':'))?;
+    Some(row.trim().strip_suffix("kB")?.trim_end().parse::<u64>().ok()? << 10)
+}
+
+/// The system, its release if it tells, and the machine, as `Linux 6.1.0 x86_64`.
+pub fn system_name() -> &'static str {
+    static NAME: LazyLock<String> = LazyLock::new(|| {
+        let told = |name| std::fs::read_to_string(format!("/proc/sys/kernel/{name}"));
+        let words = match (told("ostype"), told("osrelease")) {
+            (Ok(system), Ok(release)) => format!("{} {}", system.trim(), release.trim()),
+            _ => std::env::consts::OS.to_owned(),
+        };
+        format!("{words} {}", std::env::consts::ARCH)
+    });
+    &NAME
 }
 
 /// Time that this thread spent in the system and in user code, 0 where the system does not tell.
@@ -65,6 +98,27 @@ mod tests {
         }
         let other = std::thread::spawn(thread_cpu_times).join().unwrap();
         assert!(other.1 < Duration::from_millis(60), "a new thread has done nothing: {other:?}");
+    }
+
+    #[cfg(any(windows, target_os = "linux"))]
+    #[test]
+    fn the_machine_has_more_memory_than_the_process() {
+        assert!(system_memory() > resident_bytes(), "{}", system_memory());
+    }
+
+    #[cfg(not(windows))]
+    #[test]
+    fn a_row_of_the_memory_is_found_by_its_whole_name() {
+        let text = "MemTotalOther:  5 kB\nMemTotal:       24683652 kB\nMemFree:  1 kB\n";
+        assert_eq!(kib(text, "MemTotal"), Some(24_683_652 * 1024));
+        assert_eq!([kib(text, "Mem"), kib("MemTotal: x kB", "MemTotal"), kib("", "MemTotal")], [None; 3]);
+    }
+
+    #[test]
+    fn the_system_is_named_with_its_machine() {
+        let name = system_name();
+        assert!(name.ends_with(std::env::consts::ARCH) && name.split(' ').count() >= 2, "{name}");
+        assert!(!name.contains(['\r', '\n']), "{name}");
     }
 
     #[cfg(not(windows))]

@@ -175,7 +175,7 @@ fn value_type(command: &Command, name: &str) -> &'static str {
         | "milliseconds" | "start" | "stop" | "end" | "offset" | "increment" | "decrement" | "len" | "db"
         | "destination-db" | "index" | "index1" | "index2" | "cursor" | "count" | "protover" | "port"
         | "numreplicas" | "timeout" | "client-id" | "numkeys" | "limit" | "weight" | "rank"
-        | "num-matches" | "bit" | "slot" | "start-slot" | "end-slot" | "config-epoch"
+        | "num-matches" | "bit" | "bits" | "slot" | "start-slot" | "end-slot" | "config-epoch"
         | "cluster_bus_port" => "integer",
         "unix-time-seconds" | "unix-time-milliseconds" => "unix-time",
         "pattern" => "pattern",

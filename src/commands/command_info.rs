@@ -2,7 +2,7 @@
 
 use super::glob::{self, Case};
 use super::table::{KeySpec, Keys, Place};
-use super::{CmdError, CmdResult, Command, CommandNames, Ctx, Flags};
+use super::{CmdError, CmdResult, Command, CommandNames, Ctx, Flags, table};
 use crate::protocol::{Args, Replies};
 
 /// Names of the flags, in the order in which COMMAND INFO lists them.
@@ -77,6 +77,21 @@ impl Command {
             own.contains(category) || implied || (*category == "@slow" && !flags.has(Flags::FAST))
         })
     }
+
+    /// Whether it belongs to an ACL category, named without its `@` in any case.
+    pub(super) fn is_in(&self, category: &[u8]) -> bool {
+        self.all_categories().any(|name| name.as_bytes()[1..].eq_ignore_ascii_case(category))
+    }
+}
+
+/// Names of the ACL categories.
+pub(super) fn categories() -> impl Iterator<Item = &'static str> {
+    CATEGORIES.iter().map(|name| &name[1..])
+}
+
+/// All commands, subcommands included.
+pub(super) fn everything() -> impl Iterator<Item = &'static Command> {
+    table().iter().flat_map(|command| std::iter::once(command).chain(command.subcommands()))
 }
 
 /// `COMMAND`: everything. O(commands).
@@ -128,7 +143,12 @@ fn write_info(out: &mut Replies, command: &Command) {
         write_key_spec(out, spec);
     }
     let subcommands = command.subcommands();
-    out.set(subcommands.len());
+    // An array that Redis calls a set only if nothing is in it.
+    if subcommands.is_empty() {
+        out.set(0);
+    } else {
+        out.array(subcommands.len());
+    }
     for sub in subcommands {
         write_info(out, sub);
     }
@@ -219,9 +239,7 @@ pub(super) fn list(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CmdResult {
     let keep: &dyn Fn(&Command) -> bool = match args.len() {
         2 => &|_| true,
         5 if args.is(2, "FILTERBY") && args.is(3, "MODULE") => &|_| false,
-        5 if args.is(2, "FILTERBY") && args.is(3, "ACLCAT") => &|command| {
-            command.all_categories().any(|name| name.as_bytes()[1..].eq_ignore_ascii_case(args.get(4)))
-        },
+        5 if args.is(2, "FILTERBY") && args.is(3, "ACLCAT") => &|command| command.is_in(args.get(4)),
         5 if args.is(2, "FILTERBY") && args.is(3, "PATTERN") => {
             &|command| glob::matches(args.get(4), command.full_name.as_bytes(), Case::Ignored)
         }

@@ -103,3 +103,24 @@ pub(super) fn list(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CmdResult {
     }
     Ok(())
 }
+
+/// `FUNCTION KILL`: nothing runs. O(1).
+pub(super) fn kill(_: &mut Ctx<'_>, _: &Args<'_>) -> CmdResult {
+    Err(CmdError::text("NOTBUSY No scripts in execution right now."))
+}
+
+/// `FUNCTION STATS`: nothing runs, and only libraries can be counted. O(1).
+pub(super) fn stats(ctx: &mut Ctx<'_>, _: &Args<'_>) -> CmdResult {
+    ctx.out.map(2);
+    ctx.out.bulk(b"running_script");
+    ctx.out.null();
+    ctx.out.bulk(b"engines");
+    ctx.out.map(1);
+    ctx.out.bulk(b"LUA");
+    ctx.out.map(2);
+    ctx.out.bulk(b"libraries_count");
+    ctx.out.integer(ctx.store.libraries.len() as i64);
+    ctx.out.bulk(b"functions_count");
+    ctx.out.integer(0);
+    Ok(())
+}

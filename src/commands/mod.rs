@@ -8,6 +8,7 @@
 mod cluster;
 mod collection_scan;
 mod access;
+mod acl;
 mod bitfield;
 mod bitmaps;
 mod command_docs;
@@ -33,6 +34,7 @@ mod lcs;
 mod list_moves;
 mod lists;
 mod memory;
+mod modules;
 mod names;
 mod numbers;
 mod object;
@@ -55,6 +57,7 @@ mod timeout;
 
 pub use access::{Access, LfuTuning};
 pub(crate) use access::{lfu_counter, lru_clock, minutes};
+pub(crate) use acl::{DEFAULT_USER, ONLY_DEFAULT, wrong_words as wrong_acl_words};
 pub(crate) use context::next_random;
 pub use context::{Ctx, ExpiryMode, Garbage, Stats};
 pub use dispatch::check;

@@ -8,6 +8,7 @@ use hashbrown::HashMap;
 use super::{CmdResult, Ctx, sort};
 use crate::protocol::Args;
 
+mod acl;
 mod bitmaps;
 mod cluster;
 mod connection;
@@ -68,6 +69,8 @@ impl Flags {
     pub const SKIP_SLOWLOG: Self = Self(1 << 16);
     /// Allowed while a script runs for too long.
     pub const ALLOW_BUSY: Self = Self(1 << 17);
+    /// Needs a parameter that allows it (`enable-debug-command`, `enable-module-command`). COMMAND INFO hides it.
+    pub const PROTECTED: Self = Self(1 << 18);
     /// None of them.
     pub const NONE: Self = Self(0);
 
@@ -170,6 +173,10 @@ pub enum Run {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[allow(missing_docs)] // the names are Redis' own
 pub enum NodeCommand {
+    AclGenpass,
+    AclGetuser,
+    AclList,
+    AclSetuser,
     Auth,
     Bgrewriteaof,
     Bgsave,
@@ -215,6 +222,8 @@ pub enum NodeCommand {
     LatencyLatest,
     LatencyReset,
     Migrate,
+    ModuleLoad,
+    ModuleUnload,
     Monitor,
     Multi,
     Ping,
@@ -437,6 +446,7 @@ static COMMANDS: LazyLock<Vec<Command>> = LazyLock::new(|| {
         keys::COMMANDS,
         pubsub::COMMANDS,
         connection::COMMANDS,
+        acl::COMMANDS,
         functions::COMMANDS,
         cluster::COMMANDS,
         server::COMMANDS,

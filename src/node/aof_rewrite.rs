@@ -66,6 +66,10 @@ impl RewriteState {
         self.wanted = true;
     }
 
+    pub(super) fn reset_counters(&mut self) {
+        (self.rewrites, self.failures) = (0, 0);
+    }
+
     /// Pause until the next try.
     fn patience(&self) -> Duration {
         match self.failures {
@@ -96,6 +100,8 @@ pub(super) struct RewriteFigures {
     pub(super) current_seconds: i64,
     pub(super) last_ok: bool,
     pub(super) rewrites: u64,
+    /// In a row.
+    pub(super) failures: u32,
     pub(super) keys: Option<(u64, u64)>,
 }
 
@@ -110,6 +116,7 @@ impl Node {
             current_seconds: seconds(state.running.as_ref().map(|running| running.begun.elapsed())),
             last_ok: !state.last_failed,
             rewrites: state.rewrites,
+            failures: state.failures,
             keys: state.running.as_ref().map(|running| running.progress.keys()),
         }
     }

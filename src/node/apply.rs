@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use super::client::ClientKind;
 use super::config::PropagationErrorBehavior;
 use super::dispatch::{args_of, with_parts};
 use super::dump_commands::data_run;
@@ -10,8 +11,8 @@ use super::slowlog::TimedRun;
 use super::state::Node;
 use super::transaction::exec_abort;
 use super::upstream::Upstream;
-use crate::commands::{CmdError, Command, ExpiryMode, NodeCommand, Run};
-use crate::protocol::{Args, Body, strict_i64};
+use crate::commands::{CmdError, Command, ExpiryMode, Flags, NodeCommand, Run};
+use crate::protocol::{Args, Body, Decoder, strict_i64};
 use crate::replication::{LinkAction, LinkEvent};
 
 /// Commands applied before other tasks get their turn.
@@ -58,7 +59,9 @@ impl Node {
         let now = self.clock.since_start();
         let mut count = 0;
         let mut due = 0;
+        let mut held_at = None;
         let mut result = Ok(());
+        session.client.last_active.set(now);
         'turn: while count < TURN_COMMANDS {
             if let Err(error) = self.parse_group(session, &mut decoder, &mut pending, buffer) {
                 result = Err(format!("protocol error: {error}"));
@@ -77,6 +80,10 @@ impl Node {
                     self.end_run(&mut run, &session.client, &args_of(&last.body, buffer, &decoder));
                 }
                 let in_transaction = session.transaction.is_some();
+                if next.is_some_and(|command| self.holds_stream(session, command)) {
+                    held_at = Some(request.range.0);
+                    break;
+                }
                 let args = args_of(&request.body, buffer, &decoder);
                 let outcome = match (&request.body, &request.command) {
                     (Body::Inline(_), _) => Err("an inline command".to_owned()),
@@ -105,8 +112,20 @@ impl Node {
             if let Some(last) = &last {
                 self.end_run(&mut run, &session.client, &args_of(&last.body, buffer, &decoder));
             }
+            if held_at.is_some() {
+                break;
+            }
         }
-        let consumed = decoder.consume();
+        let consumed = match held_at {
+            None => decoder.consume(),
+            // What is held is parsed again when its time has come.
+            Some(at) => {
+                decoder = Decoder::default();
+                pending.clear();
+                session.broken = None;
+                at
+            }
+        };
         self.pass_on(&buffer[..consumed], due);
         buffer.drain(..consumed);
         session.decoder = decoder;
@@ -120,6 +139,26 @@ impl Node {
         self.lag.record(begun);
         self.check_held()?;
         result.map(|()| count >= TURN_COMMANDS)
+    }
+
+    /// Whether a command of the stream waits because clients are paused, the master being one of them. A transaction
+    /// that has begun is not held up.
+    fn holds_stream(&self, session: &Session, command: &Command) -> bool {
+        let pause = self.pause.filter(|pause| pause.until > self.clock.since_start());
+        let Some(pause) = pause.filter(|_| session.transaction.is_none()) else { return false };
+        !pause.writes_only
+            || command.flags.has(Flags::WRITE)
+            || command.flags.has(Flags::MAY_REPLICATE)
+            || matches!(command.run, Run::Node(NodeCommand::Multi))
+    }
+
+    /// Shows an executed command of the stream to those who watch.
+    fn show_streamed(&mut self, session: &Session, command: &'static Command, args: &Args<'_>) {
+        session.client.last_command.set(command.full_name);
+        // What is loaded from an append-only file passes here, too, and is not shown.
+        if !self.monitors.is_empty() && session.client.kind.get() == ClientKind::Master {
+            self.feed_monitors(session, command, args);
+        }
     }
 
     /// A command of the stream is unknown or has the wrong number of arguments.
@@ -179,7 +218,7 @@ impl Node {
             Run::Node(node) => data_run(node, false).map_or(command.run, Run::Data),
             run => run,
         };
-        match run {
+        let applied = match run {
             Run::Data(run) => {
                 self.effects.clear();
                 let mut ctx = self.ctx(session.db, &mut session.out);
@@ -211,7 +250,9 @@ impl Node {
             }
             Run::Node(command) => self.apply_node_command(session, command, args),
             Run::Container(_) => Err("a container without subcommand".to_owned()),
-        }
+        };
+        self.show_streamed(session, command, args);
+        applied
     }
 
     fn apply_node_command(
@@ -255,9 +296,11 @@ impl Node {
                     log.writer.multi(session.db);
                 }
                 let applied = queued.iter().try_for_each(|(command, args)| {
+                    let begun = Instant::now();
+                    let applied = self.apply(session, command, &args.args());
                     self.stats.commands += 1;
-                    self.stats.by_command.entry(command.full_name).or_default().calls += 1;
-                    self.apply(session, command, &args.args())
+                    self.account(command, 1, begun.elapsed(), &session.client, &args.args());
+                    applied
                 });
                 if let Some(log) = &mut self.aof.log {
                     log.writer.exec();

@@ -20,9 +20,23 @@ const UNBLOCKED: &str = "UNBLOCKED client unblocked via CLIENT UNBLOCK";
 /// What a waiting client is woken with.
 #[derive(Debug)]
 pub(super) struct Answer {
-    pub(super) bytes: Vec<u8>,
+    /// Messages that go out before it.
+    heard: Vec<u8>,
+    bytes: Vec<u8>,
     /// The connection ends with it.
-    pub(super) close: bool,
+    close: bool,
+}
+
+impl Answer {
+    /// An answer for a client. If it is the last one, what the client has heard by now comes first; else a client hears
+    /// of what its own command did behind the answer.
+    pub(super) fn to(client: &Client, bytes: Vec<u8>, close: bool) -> Self {
+        let mut heard = Replies::new();
+        if close {
+            client.outbox.move_into(&mut heard);
+        }
+        Self { heard: heard.take(), bytes, close }
+    }
 }
 
 /// A client that waits for keys.
@@ -150,9 +164,15 @@ impl Node {
     pub(super) fn end_block(&mut self, session: &mut Session) -> bool {
         session.client.blocked.set(false);
         if let Some(answer) = session.client.answer.take() {
-            session.out.raw(&answer.bytes);
+            session.out.raw(&answer.heard);
+            if !std::mem::take(&mut session.answer_unwanted) {
+                session.out.raw(&answer.bytes);
+            }
             session.last_write = self.history.offset();
-            Self::silence(session);
+            if answer.close {
+                // Nothing follows the reply that a connection is closed on.
+                session.client.outbox.clear();
+            }
             return !answer.close;
         }
         if let Some(waiting) = self.blocking.remove(session.client.id) {
@@ -173,7 +193,7 @@ impl Node {
     fn wake(&mut self, id: ClientId, bytes: Vec<u8>, close: bool) {
         let Some(waiting) = self.blocking.remove(id) else { return };
         self.note_blocked();
-        waiting.client.answer.replace(Some(Answer { bytes, close }));
+        waiting.client.answer.replace(Some(Answer::to(&waiting.client, bytes, close)));
         waiting.client.blocked.set(false);
         waiting.client.wake.notify_one();
     }
@@ -242,7 +262,7 @@ impl Node {
         }
         for id in self.waits.drain() {
             if let Some(client) = self.clients.get(&id) {
-                client.answer.replace(Some(Answer { bytes: out.bytes().to_vec(), close: true }));
+                client.answer.replace(Some(Answer::to(client, out.bytes().to_vec(), true)));
                 client.wake.notify_one();
             }
         }
@@ -287,7 +307,7 @@ impl Node {
         if let Some(client) = self.clients.get(&id) {
             if with_error {
                 self.waits.remove(id);
-                client.answer.replace(Some(Answer { bytes: out.take(), close: false }));
+                client.answer.replace(Some(Answer::to(client, out.take(), false)));
             }
             client.wake.notify_one();
         }

@@ -201,6 +201,11 @@ impl Client {
         if self.buffers.is_trim_due() { Poll::Ready(()) } else { self.outbox.poll_ready(cx) }
     }
 
+    /// Whether it is a program on the same machine, as far as Redis can tell.
+    pub(super) fn is_local(&self) -> bool {
+        self.unix_path.is_some() || super::listener::is_here(self.addr)
+    }
+
     /// Whether it listens to anything.
     pub(super) fn is_subscriber(&self) -> bool {
         let own = self.subscriptions.borrow();

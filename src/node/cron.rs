@@ -108,8 +108,7 @@ impl Node {
         self.cut_idle_slow_readers();
         self.limit_tracked_keys();
         if self.pause.is_some_and(|pause| pause.until <= now) {
-            self.pause = None;
-            self.unpause.notify_waiters();
+            self.end_pause();
         }
     }
 

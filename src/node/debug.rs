@@ -4,38 +4,36 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use super::buffers::ReplyTuning;
-use super::config::ProtectedAction;
+use super::client::ClientKind;
+use super::config::parse_memory;
 use super::dispatch::Flow;
 use super::session::Session;
 use super::state::Node;
 use super::streams::streams;
 use crate::commands::{CmdError, CmdResult};
-use crate::protocol::{Args, Replies, strict_i64};
-use crate::store::{Ttl, dataset_digest, value_digest};
+use crate::persistence::dump_value;
+use crate::protocol::{Args, Replies, escape_line, strict_i64};
+use crate::store::{Ttl, ValueRef, dataset_digest, value_digest};
+
+/// Highest `QUICKLIST-PACKED-THRESHOLD` that Redis takes.
+const PACKED_THRESHOLD_MAX: i128 = (1 << 32) - (1 << 20);
+/// Bytes of DUMP's answer beside the value: its type, and version and checksum at the end.
+const DUMP_AROUND: usize = 11;
+/// Longest text that is looked at for a decimal number.
+const FLOAT_MAX: usize = 64;
+/// Sizes of clients: below two to the power of this, …
+const SIZE_CLASS_FIRST: u32 = 15;
+/// … and so many classes, the last of which has no upper end.
+const SIZE_CLASSES: usize = 19;
 
 impl Node {
-    fn allows_debug(&self, session: &Session) -> bool {
-        match self.config.enable_debug_command {
-            ProtectedAction::Yes => true,
-            ProtectedAction::Local => session.client.addr.ip().is_loopback(),
-            ProtectedAction::No => false,
-        }
-    }
-
     pub(super) fn debug(&mut self, session: &mut Session, args: &Args<'_>) -> CmdResult<Flow> {
-        if !self.allows_debug(session) {
-            return Err(CmdError::text(
-                "ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can \
-                 run it from a local connection, otherwise you need to set this option in the configuration file, \
-                 and then restart the server.",
-            ));
-        }
         match args.get(1).to_ascii_lowercase().as_slice() {
             b"sleep" if args.len() == 3 => {
-                let text = std::str::from_utf8(args.get(2)).ok();
-                let seconds: f64 = text.and_then(|text| text.parse().ok()).ok_or(CmdError::NotAFloat)?;
                 // Like Redis the whole node stands still: that is what this is for.
-                std::thread::sleep(Duration::try_from_secs_f64(seconds).unwrap_or_default());
+                std::thread::sleep(
+                    Duration::try_from_secs_f64(leading_float(args.get(2))).unwrap_or_default(),
+                );
                 // Inside a transaction time stands still.
                 if self.collected.is_none() {
                     self.clock.tick(std::time::Instant::now());
@@ -46,7 +44,7 @@ impl Node {
                 let digest = hex(&dataset_digest(&self.store));
                 session.out.simple(&digest);
             }
-            b"digest-value" if args.len() >= 3 => {
+            b"digest-value" => {
                 session.out.array(args.len() - 2);
                 for key in args.from(2) {
                     let keyspace = self.store.db(session.db);
@@ -69,11 +67,38 @@ impl Node {
             }
             b"reload" => return self.debug_reload(session, args),
             b"set-active-expire" if args.len() == 3 => {
-                self.active_expire = args.get(2) != b"0";
+                self.active_expire = leading_integer(args.get(2)) != 0;
                 session.out.ok();
             }
             // Large elements are kept as all others are, so there is nothing to set.
-            b"quicklist-packed-threshold" if args.len() == 3 => session.out.ok(),
+            b"quicklist-packed-threshold" if args.len() == 3 => {
+                let bytes = std::str::from_utf8(args.get(2)).ok().and_then(parse_memory);
+                if bytes.is_none_or(|bytes| bytes > PACKED_THRESHOLD_MAX) {
+                    return Err(CmdError::text(
+                        "ERR argument must be a memory value bigger than 1 and smaller than 4gb",
+                    ));
+                }
+                session.out.ok();
+            }
+            // It is a test of clients and counts as no error of this node's.
+            b"error" if args.len() == 3 => {
+                let line: Vec<u8> = escape_line(args.get(2)).collect();
+                session.out.error(&line);
+            }
+            b"change-repl-id" if args.len() == 2 => {
+                self.warning("Changing replication IDs after receiving DEBUG change-repl-id");
+                let id = self.random_replid();
+                self.history.reset(id);
+                self.emit_role();
+                session.out.ok();
+            }
+            b"client-eviction" if args.len() == 2 => self.show_client_sizes(&mut session.out)?,
+            b"config-rewrite-force-all" if args.len() == 2 => self.rewrite_whole_config(&mut session.out)?,
+            b"clusterlink" if args.len() == 5 && args.is(2, "KILL") => {
+                return Err(CmdError::text(
+                    "ERR Debug option only available for cluster mode enabled setup!",
+                ));
+            }
             b"replicate" if args.len() >= 3 => {
                 let parts: Vec<&[u8]> = args.from(2).collect();
                 let mut streams = streams!(self);
@@ -92,38 +117,30 @@ impl Node {
             }
             b"replybuffer" if args.len() == 4 => self.tune_reply_buffers(session, args)?,
             b"pause-cron" if args.len() == 3 => {
-                self.cron_paused = args.get(2) != b"0";
+                self.cron_paused = leading_integer(args.get(2)) != 0;
                 session.out.ok();
             }
-            b"jmap" | b"segfault" | b"panic" if args.len() == 2 => {
-                return Err(CmdError::text("ERR this node has no such DEBUG subcommand on purpose"));
-            }
-            b"help" => help(session),
-            _ => {
-                let word = String::from_utf8_lossy(args.get(1)).into_owned();
-                return Err(CmdError::from(format!(
-                    "ERR unknown subcommand or wrong number of arguments for '{word}'. Try DEBUG HELP."
-                )));
-            }
+            b"help" if args.len() == 2 => help(session),
+            _ => return Err(unknown(args)),
         }
         Ok(Flow::Next)
     }
 
     /// `DEBUG REPLYBUFFER PEAK-RESET-TIME milliseconds | NEVER | RESET`, `DEBUG REPLYBUFFER RESIZING 0 | 1`
     fn tune_reply_buffers(&mut self, session: &mut Session, args: &Args<'_>) -> CmdResult {
-        let number = || strict_i64(args.get(3)).and_then(|number| u64::try_from(number).ok());
         let tuning = &mut self.reply_tuning;
         if args.is(2, "resizing") {
-            tuning.resizing = number().ok_or(CmdError::NotAnInteger)? != 0;
+            tuning.resizing = leading_integer(args.get(3)) != 0;
         } else if !args.is(2, "peak-reset-time") {
-            return Err(CmdError::Syntax);
+            return Err(unknown(args));
         } else if args.is(3, "never") {
             tuning.peak_reset = None;
         } else if args.is(3, "reset") {
             tuning.peak_reset = ReplyTuning::default().peak_reset;
         } else {
-            let millis = number().ok_or(CmdError::NotAnInteger)?;
-            tuning.peak_reset = Some(Duration::from_millis(millis));
+            // A time below zero is over at once.
+            let millis = strict_i64(args.get(3)).ok_or(CmdError::NotAnInteger)?;
+            tuning.peak_reset = Some(Duration::from_millis(u64::try_from(millis).unwrap_or(0)));
         }
         session.out.ok();
         Ok(())
@@ -133,28 +150,81 @@ impl Node {
         let keyspace = self.store.db(session.db);
         let entry = keyspace.get(keyspace.hash(key), key).ok_or(CmdError::NoSuchKey)?;
         let lru = entry.access().load(std::sync::atomic::Ordering::Relaxed);
+        let payload = dump_value(entry.value(), self.config.rdbcompression);
         let mut line = String::new();
         // Writing to a String cannot fail.
         let _ = write!(
             line,
             "Value at:0x0 refcount:1 encoding:{} serializedlength:{} lru:{lru} lru_seconds_idle:{}",
             entry.encoding(),
-            entry.value().as_str().map_or(0, <[u8]>::len) + 1,
+            payload.map_or(0, |payload| payload.len() - DUMP_AROUND),
             ((self.clock.millis() / 1000) & 0xFF_FFFF).wrapping_sub(i64::from(lru)).max(0),
         );
+        if let ValueRef::List(list) = entry.value()
+            && entry.encoding() == "quicklist"
+        {
+            let (nodes, bytes) =
+                (list.packs().len(), list.packs().map(|pack| pack.as_bytes().len()).sum::<usize>());
+            let _ = write!(
+                line,
+                " ql_nodes:{nodes} ql_avg_node:{:.2} ql_listpack_max:{} ql_compressed:0 \
+                 ql_uncompressed_size:{bytes}",
+                list.len() as f64 / nodes.max(1) as f64,
+                self.config.encodings.list_max_listpack_size,
+            );
+        }
         session.out.simple(&line);
         Ok(Flow::Next)
     }
 
+    /// `DEBUG CLIENT-EVICTION`: how many clients take how much, by powers of two.
+    fn show_client_sizes(&self, out: &mut Replies) -> CmdResult {
+        if self.config.integer("maxmemory-clients") == 0 {
+            return Err(CmdError::text("ERR maxmemory-clients is disabled."));
+        }
+        let mut classes = [(0, 0); SIZE_CLASSES];
+        let counted = self.clients.values();
+        for client in
+            counted.filter(|client| client.kind.get() == ClientKind::Normal && !client.no_evict.get())
+        {
+            let bytes = client.whole_memory() as u64;
+            let class = (bytes >> SIZE_CLASS_FIRST).checked_ilog2().map_or(0, |log| log as usize + 1);
+            let (sum, count) = &mut classes[class.min(SIZE_CLASSES - 1)];
+            (*sum, *count) = (*sum + bytes, *count + 1);
+        }
+        let mut text = String::new();
+        for (class, (sum, count)) in classes.iter().enumerate() {
+            let least = if class == 0 { 0 } else { 1u64 << (SIZE_CLASS_FIRST as usize + class - 1) };
+            let range = match (1u64 << (SIZE_CLASS_FIRST as usize + class)) - 1 {
+                _ if class == SIZE_CLASSES - 1 => format!("{least:>10}+            "),
+                most => format!("{least:>10} - {most:>10}"),
+            };
+            let _ = writeln!(text, "bucket {range}: tot-mem: {sum:>10}, clients: {count}");
+        }
+        out.verbatim("txt", text.as_bytes());
+        Ok(())
+    }
+
+    /// `DEBUG CONFIG-REWRITE-FORCE-ALL`: CONFIG REWRITE that leaves no parameter out.
+    fn rewrite_whole_config(&self, out: &mut Replies) -> CmdResult {
+        let failed = |why: &str| CmdError::from(format!("ERR CONFIG-REWRITE-FORCE-ALL failed: {why}"));
+        // The words are the system's for a file without a name.
+        let path = self.config_file.as_ref().ok_or_else(|| failed("Bad address"))?;
+        self.config.rewrite_whole(path).map_err(|error| failed(&error.to_string()))?;
+        out.ok();
+        Ok(())
+    }
+
     /// `DEBUG POPULATE count [prefix] [size]`: keys that are there already are kept; not propagated.
     fn populate(&mut self, session: &mut Session, args: &Args<'_>) -> CmdResult<Flow> {
-        let count = strict_i64(args.get(2)).filter(|count| *count >= 0).ok_or(CmdError::NotAnInteger)?;
-        let prefix = if args.len() > 3 { args.get(3) } else { b"key" };
-        let size = match args.len() {
-            5 => Some(strict_i64(args.get(4)).ok_or(CmdError::NotAnInteger)?),
-            _ => None,
+        let positive = |at| {
+            let number = strict_i64(args.get(at)).and_then(|number| usize::try_from(number).ok());
+            number.ok_or(CmdError::text("ERR value is out of range, must be positive"))
         };
-        let size = size.and_then(|size| usize::try_from(size).ok());
+        let count = positive(2)?;
+        let prefix = if args.len() > 3 { args.get(3) } else { b"key" };
+        // Zero stands for the size of the text itself.
+        let size = if args.len() == 5 { Some(positive(4)?).filter(|size| *size > 0) } else { None };
         let access = self.ctx(0, &mut Replies::new()).fresh_access();
         let keyspace = self.store.db_mut(session.db);
         let mut digits = itoa::Buffer::new();
@@ -174,6 +244,32 @@ impl Node {
         session.out.ok();
         Ok(Flow::Next)
     }
+}
+
+fn unknown(args: &Args<'_>) -> CmdError {
+    CmdError::quoting(
+        "ERR unknown subcommand or wrong number of arguments for '",
+        args.get(1),
+        "'. Try DEBUG HELP.",
+    )
+}
+
+/// The number that a text begins with, as C's `atoi` reads it; 0 if it begins with none.
+fn leading_integer(text: &[u8]) -> i64 {
+    let text = text.trim_ascii_start();
+    let sign = usize::from(text.first().is_some_and(|byte| matches!(byte, b'+' | b'-')));
+    let digits = text[sign..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let number = std::str::from_utf8(&text[..sign + digits]).unwrap_or_default();
+    number.parse().unwrap_or(0)
+}
+
+/// The number that a text begins with, as C's `strtod` reads it, but for hexadecimal ones; 0 if it begins with none.
+fn leading_float(text: &[u8]) -> f64 {
+    let text = text.trim_ascii_start();
+    let text = &text[..text.len().min(FLOAT_MAX)];
+    let lengths = (1..=text.len()).rev();
+    let numbers = lengths.filter_map(|len| std::str::from_utf8(&text[..len]).ok()?.parse::<f64>().ok());
+    numbers.take(1).sum()
 }
 
 /// `DEBUG PROTOCOL type`: a sample of every type that a reply can have.
@@ -233,16 +329,21 @@ fn show_type(out: &mut Replies, name: &[u8]) -> CmdResult {
     Ok(())
 }
 
-const HELP: [&str; 12] = [
+const HELP: [&str; 17] = [
+    "CHANGE-REPL-ID -- name the history of this node anew: nobody can continue it",
+    "CLIENT-EVICTION -- how many clients take how much (maxmemory-clients)",
+    "CONFIG-REWRITE-FORCE-ALL -- CONFIG REWRITE with the parameters that have their defaults",
     "DIGEST -- a digest of the whole data set, equal to Redis' own",
     "DIGEST-VALUE <key> … -- a digest of each value",
+    "ERROR <text> -- an error with this text",
     "LOADAOF -- write the append-only file to the disk and load it",
     "LOG <text> -- write a line to the log",
     "OBJECT <key> -- encoding and size of a value",
     "PAUSE-CRON 0|1 -- whether the node does nothing by the clock",
     "POPULATE <count> [<prefix>] [<size>] -- make keys, without propagating them",
     "PROTOCOL <type> -- a reply of this type",
-    "RELOAD -- save, empty and load the data set",
+    "QUICKLIST-PACKED-THRESHOLD <size> -- without effect: large elements are kept as all others are",
+    "RELOAD [NOSAVE] -- save, empty and load the data set",
     "REPLYBUFFER PEAK-RESET-TIME <ms>|NEVER|RESET, REPLYBUFFER RESIZING 0|1 -- when clients' buffers shrink",
     "SET-ACTIVE-EXPIRE 0|1 -- whether expired keys are collected in the background",
     "SLEEP <seconds> -- let the node stand still",

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use super::client::ClientKind;
+use super::config::ProtectedAction;
 use super::eviction::{OUT_OF_MEMORY, Room};
 use super::pubsub::{changes_subscriptions, serves_subscribers};
 use super::session::{Pending, ReplyMode, Session};
@@ -63,6 +64,10 @@ impl Node {
         let flow = self.run_requests(session, &mut decoder, &mut pending, buffer, begun);
         self.current = None;
         self.broadcast_invalidations();
+        if flow == Flow::Close {
+            // Nothing follows the reply that a connection is closed on.
+            session.client.outbox.clear();
+        }
         session.decoder = decoder;
         session.pending = pending;
         session.client.last_active.set(self.clock.since_start());
@@ -309,6 +314,9 @@ impl Node {
 
     /// The checks before a command, in Redis' order.
     fn admit(&mut self, session: &Session, command: &Command) -> CmdResult {
+        if command.flags.has(Flags::PROTECTED) {
+            self.admit_protected(session, command)?;
+        }
         if !session.authenticated && !command.flags.has(Flags::NO_AUTH) {
             return Err(CmdError::text("NOAUTH Authentication required."));
         }
@@ -347,6 +355,29 @@ impl Node {
         Ok(())
     }
 
+    /// What may do harm beyond the data is allowed by a parameter of its own, which only redis.conf can set.
+    fn admit_protected(&self, session: &Session, command: &Command) -> CmdResult {
+        let (name, parameter, allowed) = match command.run {
+            Run::Node(NodeCommand::Debug) => {
+                ("DEBUG", "enable-debug-command", self.config.enable_debug_command)
+            }
+            _ => ("MODULE", "enable-module-command", self.config.enable_module_command),
+        };
+        let is_allowed = match allowed {
+            ProtectedAction::Yes => true,
+            ProtectedAction::Local => session.client.is_local(),
+            ProtectedAction::No => false,
+        };
+        if is_allowed {
+            return Ok(());
+        }
+        Err(CmdError::from(format!(
+            "ERR {name} command not allowed. If the {parameter} option is set to \"local\", you can run it from a \
+             local connection, otherwise you need to set this option in the configuration file, and then restart \
+             the server."
+        )))
+    }
+
     fn admit_write(&self, session: &Session) -> CmdResult {
         let is_master = self.upstream.is_none();
         if is_master
@@ -377,7 +408,7 @@ impl Node {
     fn paused_for(&mut self, session: &Session, command: &Command) -> Option<Duration> {
         let now = self.clock.since_start();
         if self.pause.is_some_and(|pause| pause.until <= now) {
-            self.pause = None;
+            self.end_pause();
         }
         if !self.is_paused() {
             return None;

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use super::memory_commands::{Allocator, Overhead};
 use super::pubsub::Topic;
 use super::state::Node;
 use crate::replication::MasterFeed;
@@ -106,10 +107,13 @@ impl Node {
         info.add("redis_git_dirty", 0);
         info.add("redis_build_id", "0");
         info.add("redis_mode", "standalone");
-        info.add("os", format_args!("{} {}", std::env::consts::OS, std::env::consts::ARCH));
+        info.add("os", repliscope_platform::system_name());
         info.add("arch_bits", usize::BITS);
         info.add("monotonic_clock", "POSIX clock_gettime");
         info.add("multiplexing_api", "tokio");
+        info.add("atomicvar_api", "rust-atomic");
+        // What Redis shows if another compiler made it.
+        info.add("gcc_version", "0.0.0");
         info.add("process_id", std::process::id());
         info.add("process_supervised", self.supervisor.word());
         info.add("run_id", &self.run_id);
@@ -117,15 +121,16 @@ impl Node {
         info.add("server_time_usec", self.clock.unix().as_micros());
         info.add("uptime_in_seconds", uptime);
         info.add("uptime_in_days", uptime / 86_400);
-        if let Some(shutdown) = &self.shutdown {
-            info.add("shutdown_in_milliseconds", shutdown.left(self.clock.since_start()).as_millis());
-        }
         info.add("hz", self.config.hz);
         info.add("configured_hz", self.config.hz);
         info.add("lru_clock", (self.clock.unix().as_secs()) & 0xFF_FFFF);
         info.add("executable", std::env::current_exe().unwrap_or_default().display());
         let file = self.config_file.as_ref().map(|path| path.display().to_string());
         info.add("config_file", file.unwrap_or_default());
+        info.add("io_threads_active", 0);
+        if let Some(shutdown) = &self.shutdown {
+            info.add("shutdown_in_milliseconds", shutdown.left(self.clock.since_start()).as_millis());
+        }
         info.add("repliscope_version", env!("CARGO_PKG_VERSION"));
     }
 
@@ -165,10 +170,27 @@ impl Node {
         info.add("used_memory_dataset", data);
         let share = data as f64 * 100.0 / used.saturating_sub(super::stats::BASE_MEMORY).max(1) as f64;
         info.add("used_memory_dataset_perc", format_args!("{:.2}%", share.min(100.0)));
+        let allocator = Allocator { allocated: used, resident: rss };
+        info.add("allocator_allocated", allocator.allocated);
+        info.add("allocator_active", allocator.active());
+        info.add("allocator_resident", allocator.resident);
+        let system = repliscope_platform::system_memory();
+        info.add("total_system_memory", system);
+        info.add("total_system_memory_human", human(system));
+        self.info_scripts(info);
         info.add("maxmemory", self.config.maxmemory);
         info.add("maxmemory_human", human(self.config.maxmemory));
         info.add("maxmemory_policy", self.config.value_of("maxmemory-policy").unwrap_or_default());
-        info.add("mem_fragmentation_ratio", format_args!("{:.2}", rss as f64 / used.max(1) as f64));
+        let overheads = [
+            ("allocator_frag", allocator.fragmentation()),
+            ("allocator_rss", allocator.unreturned()),
+            ("rss_overhead", allocator.beside(rss)),
+            ("mem_fragmentation", Overhead::of(rss, used)),
+        ];
+        for (name, overhead) in overheads {
+            info.add(&format!("{name}_ratio"), format_args!("{:.2}", overhead.ratio));
+            info.add(&format!("{name}_bytes"), overhead.bytes);
+        }
         info.add("mem_not_counted_for_evict", backlog - backlog_own);
         info.add("mem_replication_backlog", backlog_own);
         info.add("mem_total_replication_buffers", backlog);
@@ -182,6 +204,24 @@ impl Node {
         let lazyfree = &self.stats.lazyfree;
         info.add("lazyfree_pending_objects", lazyfree.pending());
         info.add("lazyfreed_objects", lazyfree.freed());
+    }
+
+    /// No interpreter of scripts is here: only the text of libraries takes memory.
+    fn info_scripts(&self, info: &mut Section<'_>) {
+        let libraries = self.store.libraries.memory();
+        info.add("used_memory_lua", 0);
+        info.add("used_memory_vm_eval", 0);
+        info.add("used_memory_lua_human", human(0));
+        info.add("used_memory_scripts_eval", 0);
+        info.add("number_of_cached_scripts", 0);
+        info.add("number_of_functions", 0);
+        info.add("number_of_libraries", self.store.libraries.len());
+        info.add("used_memory_vm_functions", 0);
+        info.add("used_memory_vm_total", 0);
+        info.add("used_memory_vm_total_human", human(0));
+        info.add("used_memory_functions", libraries);
+        info.add("used_memory_scripts", libraries);
+        info.add("used_memory_scripts_human", human(libraries));
     }
 
     fn info_persistence(&self, info: &mut Section<'_>) {
@@ -216,6 +256,7 @@ impl Node {
         info.add("aof_current_rewrite_time_sec", rewrite.current_seconds);
         info.add("aof_last_bgrewrite_status", if rewrite.last_ok { "ok" } else { "err" });
         info.add("aof_rewrites", rewrite.rewrites);
+        info.add("aof_rewrites_consecutive_failures", rewrite.failures);
         info.add("aof_last_write_status", if self.aof.failure.is_none() { "ok" } else { "err" });
         info.add("aof_last_cow_size", 0);
         info.add("module_fork_in_progress", 0);
@@ -408,11 +449,14 @@ impl Node {
 }
 
 fn info_cpu(info: &mut Section<'_>) {
+    // Of a process that several nodes may share, what this one uses is the time of its thread.
     let (system, user) = repliscope_platform::thread_cpu_times();
-    info.add("used_cpu_sys", format_args!("{:.6}", system.as_secs_f64()));
-    info.add("used_cpu_user", format_args!("{:.6}", user.as_secs_f64()));
-    info.add("used_cpu_sys_children", "0.000000");
-    info.add("used_cpu_user_children", "0.000000");
+    let none = std::time::Duration::ZERO;
+    for (of, system, user) in [("", system, user), ("_children", none, none), ("_main_thread", system, user)]
+    {
+        info.add(&format!("used_cpu_sys{of}"), format_args!("{:.6}", system.as_secs_f64()));
+        info.add(&format!("used_cpu_user{of}"), format_args!("{:.6}", user.as_secs_f64()));
+    }
 }
 
 /// Bytes as INFO's `_human` fields print them.

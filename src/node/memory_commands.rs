@@ -9,9 +9,55 @@ use crate::protocol::{Args, Replies, strict_i64};
 /// Below this, figures say nothing.
 const LITTLE: u64 = 5 * 1024 * 1024;
 
+/// How much more one amount is than another that it holds.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Overhead {
+    pub(super) ratio: f64,
+    pub(super) bytes: i64,
+}
+
+impl Overhead {
+    pub(super) fn of(whole: u64, part: u64) -> Self {
+        Self {
+            ratio: whole as f64 / part.max(1) as f64,
+            bytes: whole.cast_signed().wrapping_sub(part.cast_signed()),
+        }
+    }
+}
+
+/// What is known of the allocator. It keeps no figures of its own, and what Redis does then is done here: it counts
+/// as allocated what the node accounts for, and as active and resident what the process has.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Allocator {
+    pub(super) allocated: u64,
+    pub(super) resident: u64,
+}
+
+impl Allocator {
+    pub(super) fn active(self) -> u64 {
+        self.resident
+    }
+
+    /// `allocator_frag`: pages in use beyond what is allocated.
+    pub(super) fn fragmentation(self) -> Overhead {
+        Overhead::of(self.active(), self.allocated)
+    }
+
+    /// `allocator_rss`: pages that are held and not in use.
+    pub(super) fn unreturned(self) -> Overhead {
+        Overhead::of(self.resident, self.active())
+    }
+
+    /// `rss_overhead`: what the process has beside the allocator's pages.
+    pub(super) fn beside(self, rss: u64) -> Overhead {
+        Overhead::of(rss, self.resident)
+    }
+}
+
 /// One figure of MEMORY STATS.
 enum Figure {
     Bytes(u64),
+    Difference(i64),
     Ratio(f64),
 }
 
@@ -37,29 +83,30 @@ impl Overview {
     }
 
     fn figures(&self, keys: u64) -> Vec<(&'static str, Figure)> {
-        use Figure::{Bytes, Ratio};
+        use Figure::{Bytes, Difference, Ratio};
         let beyond_start = self.used.saturating_sub(super::stats::BASE_MEMORY);
-        let outside = self.resident.saturating_sub(self.used);
-        let ratio = self.resident as f64 / self.used.max(1) as f64;
-        vec![
+        let allocator = Allocator { allocated: self.used, resident: self.resident };
+        let mut figures = vec![
             ("overhead.total", Bytes(self.overhead())),
             ("keys.count", Bytes(keys)),
             ("keys.bytes-per-key", Bytes(beyond_start.checked_div(keys).unwrap_or(0))),
             ("dataset.bytes", Bytes(self.data)),
             ("dataset.percentage", Ratio(Self::percent(self.data, beyond_start).min(100.0))),
             ("peak.percentage", Ratio(Self::percent(self.used, self.peak))),
-            ("allocator.allocated", Bytes(self.used)),
-            ("allocator.active", Bytes(self.used)),
-            ("allocator.resident", Bytes(self.resident)),
-            ("allocator-fragmentation.ratio", Ratio(1.0)),
-            ("allocator-fragmentation.bytes", Bytes(0)),
-            ("allocator-rss.ratio", Ratio(ratio)),
-            ("allocator-rss.bytes", Bytes(outside)),
-            ("rss-overhead.ratio", Ratio(1.0)),
-            ("rss-overhead.bytes", Bytes(0)),
-            ("fragmentation", Ratio(ratio)),
-            ("fragmentation.bytes", Bytes(outside)),
-        ]
+            ("allocator.allocated", Bytes(allocator.allocated)),
+            ("allocator.active", Bytes(allocator.active())),
+            ("allocator.resident", Bytes(allocator.resident)),
+        ];
+        let overheads = [
+            ("allocator-fragmentation.ratio", "allocator-fragmentation.bytes", allocator.fragmentation()),
+            ("allocator-rss.ratio", "allocator-rss.bytes", allocator.unreturned()),
+            ("rss-overhead.ratio", "rss-overhead.bytes", allocator.beside(self.resident)),
+            ("fragmentation", "fragmentation.bytes", Overhead::of(self.resident, self.used)),
+        ];
+        for (ratio, bytes, overhead) in overheads {
+            figures.extend([(ratio, Ratio(overhead.ratio)), (bytes, Difference(overhead.bytes))]);
+        }
+        figures
     }
 }
 
@@ -94,7 +141,7 @@ impl Node {
             ("cluster.links", 0),
             ("aof.buffer", self.aof.log.as_ref().map_or(0, super::aof::Log::buffered) as u64),
             ("lua.caches", 0),
-            ("functions.caches", 0),
+            ("functions.caches", self.store.libraries.memory()),
         ];
         let rest = overview.figures(self.store.keys());
         out.map(first.len() + databases.len() + rest.len());
@@ -155,6 +202,7 @@ fn put(out: &mut Replies, name: &str, figure: &Figure) {
     out.bulk(name.as_bytes());
     match figure {
         Figure::Bytes(bytes) => out.integer(*bytes as i64),
+        Figure::Difference(bytes) => out.integer(*bytes),
         Figure::Ratio(ratio) => out.double(&format!("{ratio:.4}")),
     }
 }

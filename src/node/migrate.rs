@@ -3,7 +3,7 @@
 //! As in Redis the whole node waits for the other one: nobody may change a key on its way, and it must be in one of
 //! both places at any time. A key is deleted here only when the other node has said that it holds it.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpStream, ToSocketAddrs as _};
 use std::time::Duration;
 
@@ -63,15 +63,22 @@ impl<'a> Options<'a> {
 struct Target(BufReader<TcpStream>);
 
 impl Target {
-    fn connect(host: &[u8], port: &[u8], timeout: Duration) -> Option<Self> {
-        let host = std::str::from_utf8(host).ok()?;
-        let port = strict_i64(port).and_then(|port| u16::try_from(port).ok())?;
-        let mut addresses = (host, port).to_socket_addrs().ok()?;
-        let stream = addresses.find_map(|address| TcpStream::connect_timeout(&address, timeout).ok())?;
-        stream.set_read_timeout(Some(timeout)).ok()?;
-        stream.set_write_timeout(Some(timeout)).ok()?;
+    fn connect(host: &[u8], port: &[u8], timeout: Duration) -> io::Result<Self> {
+        let host = std::str::from_utf8(host).map_err(io::Error::other)?;
+        // Nobody listens at a port that is none.
+        let port = strict_i64(port).and_then(|port| u16::try_from(port).ok()).unwrap_or(0);
+        let mut connected = Err(io::Error::other("the name has no address"));
+        for address in (host, port).to_socket_addrs()? {
+            connected = TcpStream::connect_timeout(&address, timeout);
+            if connected.is_ok() {
+                break;
+            }
+        }
+        let stream = connected?;
+        stream.set_read_timeout(Some(timeout))?;
+        stream.set_write_timeout(Some(timeout))?;
         let _ = stream.set_nodelay(true);
-        Some(Self(BufReader::new(stream)))
+        Ok(Self(BufReader::new(stream)))
     }
 
     /// The next answer, one line without its end; `None` if none comes.
@@ -112,7 +119,7 @@ pub(super) fn migrate(ctx: &mut Ctx<'_>, args: &Args<'_>, compress: bool) -> Cmd
     }
     let failed = |what: &str| CmdError::from(format!("IOERR error or timeout {what}"));
     let target = Target::connect(args.get(1), args.get(2), Duration::from_millis(timeout as u64));
-    let mut target = target.ok_or_else(|| failed("connecting to the client"))?;
+    let mut target = target.map_err(|error| failed(unconnected(&error)))?;
     target.0.get_mut().write_all(&request).map_err(|_| failed("writing to target instance"))?;
 
     let mut refusal = None;
@@ -150,6 +157,18 @@ pub(super) fn migrate(ctx: &mut Ctx<'_>, args: &Args<'_>, compress: bool) -> Cmd
             ctx.out.ok();
             Ok(())
         }
+    }
+}
+
+/// What was under way when the other node could not be reached. Redis hears of a refusal, which comes later, when it
+/// writes.
+fn unconnected(error: &io::Error) -> &'static str {
+    use io::ErrorKind as Kind;
+    match error.kind() {
+        Kind::ConnectionRefused | Kind::ConnectionReset | Kind::HostUnreachable | Kind::AddrNotAvailable => {
+            "writing to target instance"
+        }
+        _ => "connecting to the client",
     }
 }
 

@@ -15,7 +15,7 @@
 //! | `blocking` | clients that wait for keys |
 //! | `dispatch`, `transaction`, `streams` | from a read buffer to replies: checks, MULTI, what goes into the stream and the append-only file |
 //! | `pubsub`, `outbox` | messages and keyspace events, and their way into other clients' connections |
-//! | `server_commands`, `client_commands`, `replication_commands`, `persistence_commands`, `memory_commands`, `dump_commands`, `debug`, `info` | commands that need the node |
+//! | `acl`, `server_commands`, `client_commands`, `replication_commands`, `persistence_commands`, `memory_commands`, `dump_commands`, `debug`, `info` | commands that need the node |
 //! | `migrate` | keys on their way to another node |
 //! | `tracking` | invalidations for clients' caches |
 //! | `monitor`, `slowlog`, `latency` | commands as others see them, and how long they took |
@@ -35,6 +35,7 @@
 //! | `config` | redis.conf and CONFIG |
 //! | `event` | what a node tells its observer |
 
+mod acl;
 mod aof;
 mod aof_load;
 mod aof_rewrite;

@@ -23,6 +23,7 @@ pub(super) fn shown_args<'a>(command: &Command, args: &Args<'a>) -> Vec<Cow<'a, 
         }
     };
     match command.run {
+        Run::Node(NodeCommand::AclSetuser) => (2..args.len()).for_each(hide),
         Run::Node(NodeCommand::Auth) => [1, 2].into_iter().for_each(hide),
         Run::Node(NodeCommand::Hello) => {
             let mut at = 2;
@@ -147,6 +148,7 @@ mod tests {
     #[test]
     fn passwords_are_not_shown() {
         assert_eq!(shown(&["AUTH", "secret"]), "AUTH (redacted)");
+        assert_eq!(shown(&["ACL", "setuser", "x", ">secret"]), "ACL setuser (redacted) (redacted)");
         assert_eq!(shown(&["auth", "user", "secret"]), "auth (redacted) (redacted)");
         assert_eq!(
             shown(&["HELLO", "3", "SETNAME", "auth", "AUTH", "user", "secret"]),

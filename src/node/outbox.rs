@@ -52,6 +52,11 @@ impl Outbox {
         self.bytes.borrow().len()
     }
 
+    /// Forgets what waits.
+    pub(super) fn clear(&self) {
+        self.bytes.borrow_mut().clear();
+    }
+
     /// Moves what waits behind the replies.
     pub(super) fn move_into(&self, out: &mut Replies) {
         let mut bytes = self.bytes.borrow_mut();

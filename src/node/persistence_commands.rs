@@ -56,7 +56,11 @@ impl Node {
                 b"nosave" => save = false,
                 b"noflush" => flush = false,
                 b"merge" => {}
-                _ => return Err(CmdError::Syntax),
+                _ => {
+                    return Err(CmdError::text(
+                        "ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.",
+                    ));
+                }
             }
         }
         if save {
@@ -69,13 +73,14 @@ impl Node {
             Ok(Some(loaded)) => {
                 self.store = loaded.store;
                 self.mark_all_watchers();
+                self.warning("DB reloaded by DEBUG RELOAD");
                 session.out.ok();
                 Ok(Flow::Next)
             }
-            Ok(None) => Err(CmdError::text("ERR Error trying to load the RDB dump, check server logs.")),
+            Ok(None) => Err(CmdError::text("ERR Error trying to load the RDB dump")),
             Err(error) => {
                 self.warning(error);
-                Err(CmdError::text("ERR Error trying to load the RDB dump, check server logs."))
+                Err(CmdError::text("ERR Error trying to load the RDB dump"))
             }
         }
     }

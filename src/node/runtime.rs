@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::future::Future;
 use std::io::IsTerminal as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::absolute;
 use std::pin::Pin;
 use std::rc::{Rc, Weak};
 use std::sync::mpsc as std_mpsc;
@@ -311,7 +312,10 @@ fn create(
     let node = Node {
         me: Weak::new(),
         config,
-        config_file: options.config_file.clone(),
+        config_file: options
+            .config_file
+            .as_deref()
+            .map(|path| absolute(path).unwrap_or_else(|_| path.into())),
         clock,
         run_id,
         store,

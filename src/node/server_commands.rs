@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::acl;
 use super::client_commands;
 use super::config::{Caller, Config};
 use super::dispatch::Flow;
@@ -82,8 +83,7 @@ impl Node {
             N::ClientKill => return self.client_kill(session, args),
             N::ClientPause => return self.client_pause(session, args),
             N::ClientUnpause => {
-                self.pause = None;
-                self.unpause.notify_waiters();
+                self.end_pause();
                 session.out.ok();
             }
             N::ClientUnblock => return self.client_unblock(session, args),
@@ -114,6 +114,18 @@ impl Node {
             N::Lolwut => {
                 let luck = self.random();
                 return memory_commands::lolwut(session, args, luck);
+            }
+            N::AclGenpass => acl::genpass(&mut session.out, args)?,
+            N::AclGetuser => self.acl_getuser(&mut session.out, args.get(2)),
+            N::AclList => self.acl_list(&mut session.out),
+            N::AclSetuser => acl::setuser()?,
+            N::ModuleLoad => {
+                let path = args.get(2).escape_ascii();
+                self.warning(format!("Module {path} failed to load: this server loads no modules"));
+                return Err(CmdError::text("ERR Error loading the extension. Please check the server logs."));
+            }
+            N::ModuleUnload => {
+                return Err(CmdError::text("ERR Error unloading module: no such module with that name"));
             }
             N::Debug => return self.debug(session, args),
             N::Save => return self.save_command(session),
@@ -291,7 +303,7 @@ impl Node {
         }
         let pairs: Vec<(&[u8], &[u8])> = words.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect();
         let caller = Caller {
-            is_local: session.client.unix_path.is_some() || super::listener::is_here(session.client.addr),
+            is_local: session.client.is_local(),
             while_loading: self.is_loading() || self.is_swapping(),
         };
         let before = self.config.clone();
@@ -409,11 +421,20 @@ impl Node {
     }
 
     fn reset_stats(&mut self) {
-        let peak_memory = self.used_memory();
-        let lazyfree = self.stats.lazyfree.reset();
-        self.stats = super::stats::NodeStats { peak_memory, lazyfree, ..Default::default() };
+        let before = std::mem::take(&mut self.stats);
+        // What was loaded and the most that was ever in use are no counters.
+        self.stats = super::stats::NodeStats {
+            peak_memory: before.peak_memory,
+            load_keys_loaded: before.load_keys_loaded,
+            load_keys_expired: before.load_keys_expired,
+            lazyfree: before.lazyfree.reset(),
+            ..Default::default()
+        };
         self.data_stats = crate::commands::Stats::default();
         self.eviction.evicted = 0;
+        self.save.saves = 0;
+        self.aof.delayed = 0;
+        self.aof.rewrite.reset_counters();
         self.lag.reset();
     }
 }

@@ -199,7 +199,7 @@ impl Node {
         for client in shutdown.waiting {
             let mut reply = Replies::new();
             FAILED.write_to(&mut reply);
-            client.answer.replace(Some(Answer { bytes: reply.take(), close: false }));
+            client.answer.replace(Some(Answer::to(&client, reply.take(), false)));
             client.wake.notify_one();
         }
     }

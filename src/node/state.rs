@@ -232,6 +232,15 @@ impl Node {
         self.holds_writes_back() || self.pause.is_some_and(|pause| pause.until > self.clock.since_start())
     }
 
+    /// CLIENT PAUSE is over: for clients, and for the stream of the master.
+    pub(super) fn end_pause(&mut self) {
+        self.pause = None;
+        self.unpause.notify_waiters();
+        if let Some(upstream) = &self.upstream {
+            upstream.wake();
+        }
+    }
+
     /// Writes wait until it is clear who is master, or whether the node ends.
     #[inline]
     pub(super) fn holds_writes_back(&self) -> bool {

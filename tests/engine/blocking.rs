@@ -262,3 +262,23 @@ fn who_is_served_is_shown_to_monitors_once_and_logged_as_typed_when_served() {
     }
     assert_eq!(seen.iter().filter(|line| line.contains("XREAD")).count(), 1, "{seen:?}");
 }
+
+#[test]
+fn a_client_that_loses_its_wait_and_its_connection_hears_nothing_after_that() {
+    let node = Server::node(&[]);
+    let mut waiting = node.client();
+    waiting.ask(&["HELLO", "3"]);
+    assert_eq!(waiting.ask(&["CLIENT", "TRACKING", "ON"]).text(), "OK");
+    for key in ["before", "after"] {
+        waiting.ask(&["GET", key]);
+    }
+    waiting.send(&command("BLPOP list 0"));
+    until("it waits", &[&node], || node.info("blocked_clients") == "1");
+    let requests = ["SET before x", "REPLICAOF 127.0.0.1 1", "REPLICAOF NO ONE", "SET after x"];
+    let mut other = node.client();
+    other.send(&requests.map(command).concat());
+    let told = String::from_utf8(waiting.until_closed()).unwrap();
+    let unblocked =
+        "-UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)";
+    assert_eq!(told, format!(">2\r\n$10\r\ninvalidate\r\n*1\r\n$6\r\nbefore\r\n{unblocked}\r\n"));
+}

@@ -109,8 +109,8 @@ fn flushall_ends_a_save_under_way_and_leaves_a_file_without_the_keys() {
     server.ask("CONFIG SET rdb-key-save-delay 10000");
     server.ask("BGSAVE");
     assert_eq!(server.info("rdb_bgsave_in_progress"), "1");
-    server.ask("FLUSHALL");
     let saves = server.number("rdb_saves");
+    server.ask("FLUSHALL");
     until("the empty data set is saved", &[&server], || server.number("rdb_saves") > saves);
     assert_eq!(server.info("rdb_last_bgsave_status"), "ok");
     server.kill();

@@ -4,12 +4,14 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod acl;
 mod aof;
 mod bad_input;
 mod bad_input_auth;
 mod bad_input_limits;
 mod bad_input_replication;
 mod blocking;
+mod debug;
 mod disk_faults;
 mod doors;
 mod drift;
@@ -17,14 +19,18 @@ mod eviction;
 mod failover;
 mod failover_command;
 mod gap;
+mod info;
 mod link_faults;
 mod links;
 mod listening;
 mod loading;
 mod memory;
 mod migrate;
+mod modules;
+mod monitor;
 mod parameters;
 mod paths;
+mod pause;
 mod pipelines;
 mod process;
 mod pubsub;

@@ -53,7 +53,13 @@ fn a_key_stays_when_the_other_node_is_a_stranger_or_gone() {
     assert_eq!(from.ask("EXISTS key"), "0");
     from.ask("SET key value");
     to.kill();
-    assert_eq!(ask(&to, "AUTH secret"), "-IOERR error or timeout connecting to the client");
+    // The refusal of a connection is heard of when it is written to, as in Redis.
+    for place in [&*format!("127.0.0.1 {}", to.port), "127.0.0.1 0", "127.0.0.1 x"] {
+        let told = from.ask(&format!("MIGRATE {place} key 0 5000"));
+        assert_eq!(told, "-IOERR error or timeout writing to target instance", "{place}");
+    }
+    let told = from.ask("MIGRATE no-such-host.invalid 1 key 0 500");
+    assert_eq!(told, "-IOERR error or timeout connecting to the client");
     assert_eq!(from.ask("GET key"), "value");
     // It cannot answer itself while it waits for itself.
     assert_eq!(ask(&from, "COPY"), "-IOERR error or timeout reading to target instance");

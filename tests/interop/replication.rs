@@ -3,9 +3,10 @@
 use std::thread;
 use std::time::Duration;
 
+use super::support::client::Reply;
 use super::support::data::{fill, write_all_forms};
 use super::support::server::Kind;
-use super::support::{Server, missing, until, until_equal};
+use super::support::{Client, Server, missing, until, until_equal};
 
 /// Ours or theirs as master, and the other one as replica.
 const BOTH_WAYS: [(Kind, Kind); 2] = [(Kind::Redis, Kind::Node), (Kind::Node, Kind::Redis)];
@@ -211,4 +212,120 @@ fn random_faults_in_a_tree_of_both_kinds_end_in_equal_data() {
     }
     super::support::storm::weather(&[Kind::Redis, Kind::Node, Kind::Node, Kind::Redis], 40);
     super::support::storm::weather(&[Kind::Node, Kind::Redis, Kind::Node, Kind::Redis], 40);
+}
+
+/// What MONITOR shows behind the time, up to a last line and without PINGs.
+fn shown(watcher: &mut Client, last: &str) -> Vec<String> {
+    let mut lines = Vec::new();
+    loop {
+        let line = watcher.line().unwrap();
+        let shown = line.split_once(' ').unwrap().1.to_owned();
+        if !shown.to_ascii_lowercase().ends_with("] \"ping\"") {
+            lines.push(shown);
+        }
+        if line.ends_with(last) {
+            return lines;
+        }
+    }
+}
+
+/// Messages of every channel, up to a last one.
+fn heard(subscriber: &mut Client, last: &str) -> Vec<String> {
+    let mut messages = Vec::new();
+    loop {
+        let message = subscriber.reply().unwrap().text();
+        let is_last = message.ends_with(last);
+        messages.push(message);
+        if is_last {
+            return messages;
+        }
+    }
+}
+
+/// Commands in the slow log that came from `addr`, without what a master sends by the clock.
+fn logged(server: &Server, addr: &str) -> Vec<String> {
+    let Reply::Array(entries) = server.client().ask(&["SLOWLOG", "GET", "1000"]) else { panic!("no log") };
+    let commands = entries.iter().filter_map(|entry| match entry {
+        Reply::Array(fields) if fields[4].text() == addr => Some(fields[3].text()),
+        _ => None,
+    });
+    let by_clock = |command: &String| {
+        command.eq_ignore_ascii_case("ping") || command.to_ascii_lowercase().starts_with("replconf")
+    };
+    commands.filter(|command| !by_clock(command)).collect()
+}
+
+#[test]
+fn either_kind_of_replica_shows_and_counts_the_same_of_its_masters_stream() {
+    if missing("redis-server") {
+        return;
+    }
+    for master in [Kind::Redis, Kind::Node] {
+        let master = Server::start(master, &[]);
+        let settings = ["slowlog-log-slower-than 0", "slowlog-max-len 1000", "notify-keyspace-events KEA"];
+        let replicas = [Kind::Node, Kind::Redis].map(|kind| Server::replica_of(kind, &master, &settings));
+        for replica in &replicas {
+            until_equal(&master, replica);
+        }
+        let subscribers = replicas.each_ref().map(|replica| {
+            let mut subscriber = replica.client();
+            subscriber.ask(&["PSUBSCRIBE", "*"]);
+            subscriber
+        });
+        let watchers = replicas.each_ref().map(|replica| {
+            assert_eq!(replica.ask("CONFIG RESETSTAT"), "OK");
+            assert_eq!(replica.ask("SLOWLOG RESET"), "OK");
+            let mut watcher = replica.client();
+            assert_eq!(watcher.ask(&["MONITOR"]).text(), "OK");
+            watcher
+        });
+        for round in 0..3 {
+            write_all_forms(&master, round);
+        }
+        let mut client = master.client();
+        for request in
+            ["SELECT 5", "MULTI", "SET a 1", "PUBLISH ch x", "EXEC", "FUNCTION FLUSH", "SPUBLISH sh x"]
+        {
+            client.send(format!("{request}\r\n").as_bytes());
+            client.reply().unwrap();
+        }
+        client.ask(&["SET", "last", "line"]);
+        let lines = watchers.map(|mut watcher| shown(&mut watcher, "\"last\" \"line\""));
+        assert!(lines[0].len() > 20, "{lines:?}");
+        assert_eq!(lines[0], lines[1], "{:?}", master.kind);
+        for replica in &replicas {
+            until_equal(&master, replica);
+        }
+        let messages = subscribers.map(|mut subscriber| heard(&mut subscriber, "__keyevent@5__:set last"));
+        assert!(messages[0].len() > 20, "{messages:?}");
+        assert_eq!(messages[0], messages[1], "{:?}", master.kind);
+        let slow = replicas.each_ref().map(|replica| logged(replica, &format!("127.0.0.1:{}", master.port)));
+        assert!(slow[0].len() > 20, "{slow:?}");
+        assert_eq!(slow[0], slow[1], "{:?}", master.kind);
+        // Only what came from the master: what the tests ask differs in number.
+        let calls = replicas.each_ref().map(|replica| {
+            let text = replica.ask("INFO commandstats");
+            let mut calls: Vec<String> = text
+                .lines()
+                .filter(|line| line.starts_with("cmdstat_"))
+                .map(|line| line.split(",usec").next().unwrap().to_owned())
+                .filter(|line| {
+                    let own = [
+                        "info:",
+                        "debug:",
+                        "ping:",
+                        "monitor:",
+                        "config|",
+                        "slowlog|",
+                        "replconf:",
+                        "client|",
+                    ];
+                    !own.iter().any(|name| line.starts_with(&format!("cmdstat_{name}")))
+                })
+                .collect();
+            calls.sort();
+            calls
+        });
+        assert_eq!(calls[0], calls[1], "{:?}", master.kind);
+    }
 }

@@ -4,7 +4,8 @@ use std::io::{Seek as _, Write as _};
 use std::process::Command;
 
 use super::support::client::encode;
-use super::support::{Server, finished, missing};
+use super::support::server::{Kind, free_port};
+use super::support::{Server, finished, missing, until_equal};
 
 /// Runs a program against `server`; what it printed on stdout and stderr.
 fn run(program: &str, server: &Server, args: &[&str], input: &[u8]) -> (bool, String) {
@@ -120,5 +121,46 @@ fn info_shows_the_sections_that_a_real_server_shows() {
     };
     for sections in ["default", "all", "everything", "server", "modules cpu", "all replication", "nosuch"] {
         assert_eq!(titles(&ours, sections), titles(&theirs, sections), "INFO {sections}");
+    }
+}
+
+/// Names of a section's fields, those of our own left out.
+fn field_names(server: &Server, section: &str) -> Vec<String> {
+    let text = server.ask(&format!("INFO {section}"));
+    let names = text.lines().filter_map(|line| Some(line.split_once(':')?.0.to_owned()));
+    names.filter(|name| name != "repliscope_version" && !name.starts_with("loop_")).collect()
+}
+
+#[test]
+fn info_names_what_a_real_server_names_in_its_order() {
+    if missing("redis-server") {
+        return;
+    }
+    let wanted = ["appendonly yes", "min-replicas-to-write 1"];
+    let pair = |directives: &[&str]| [Kind::Node, Kind::Redis].map(|kind| Server::start(kind, directives));
+    let (alone, masters) = (pair(&[]), pair(&wanted));
+    let replicas = [Kind::Node, Kind::Redis].map(|kind| Server::replica_of(kind, &masters[1], &[]));
+    let more = [Kind::Node, Kind::Redis].map(|kind| Server::replica_of(kind, &masters[0], &[]));
+    for (replica, master) in [(&replicas, &masters[1]), (&more, &masters[0])] {
+        for replica in replica {
+            until_equal(master, replica);
+        }
+    }
+    // Nobody listens there.
+    let lost = pair(&[&format!("replicaof 127.0.0.1 {}", free_port())]);
+    for [ours, theirs] in [&alone, &masters, &replicas, &lost] {
+        for section in [
+            "server",
+            "clients",
+            "memory",
+            "persistence",
+            "stats",
+            "replication",
+            "cpu",
+            "cluster",
+            "modules",
+        ] {
+            assert_eq!(field_names(ours, section), field_names(theirs, section), "{section}");
+        }
     }
 }

@@ -21,6 +21,7 @@ use windows_sys::Win32::System::Console::{
     STD_OUTPUT_HANDLE, SetStdHandle,
 };
 use windows_sys::Win32::System::ProcessStatus::{K32GetProcessMemoryInfo, PROCESS_MEMORY_COUNTERS};
+use windows_sys::Win32::System::SystemInformation::{GlobalMemoryStatusEx, MEMORYSTATUSEX};
 use windows_sys::Win32::System::Threading::{GetCurrentProcess, GetCurrentThread, GetThreadTimes};
 use windows_sys::core::PCWSTR;
 
@@ -76,6 +77,14 @@ pub(crate) fn working_set() -> Option<u64> {
     // SAFETY: the handle is that of this process; the structure outlives the call and its size is the one given.
     let done = unsafe { K32GetProcessMemoryInfo(process, &raw mut counters, size) };
     (done != 0).then_some(counters.WorkingSetSize as u64)
+}
+
+/// Bytes of memory that the machine has.
+pub(crate) fn physical_memory() -> Option<u64> {
+    let mut status = MEMORYSTATUSEX { dwLength: size_of::<MEMORYSTATUSEX>() as u32, ..Default::default() };
+    // SAFETY: the structure outlives the call and says its own size.
+    let done = unsafe { GlobalMemoryStatusEx(&raw mut status) };
+    (done != 0).then_some(status.ullTotalPhys)
 }
 
 /// Time that this thread spent in the system and in user code.

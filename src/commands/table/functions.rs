@@ -40,6 +40,12 @@ const FUNCTION: &[Command] = &[
         .group(Group::Scripting, &["@scripting"])
         .since("7.0.0")
         .does("Lists the subcommands."),
+    Command::new("function|kill", 2, Run::Data(functions::kill))
+        .flags(Flags::NOSCRIPT.or(Flags::ALLOW_BUSY))
+        .group(Group::Scripting, &["@scripting"])
+        .since("7.0.0")
+        .tips(&["request_policy:all_shards", "response_policy:one_succeeded"])
+        .does("Stops the function that runs: none does."),
     Command::new("function|list", -2, Run::Data(functions::list))
         .flags(Flags::NOSCRIPT)
         .group(Group::Scripting, &["@scripting"])
@@ -63,4 +69,10 @@ const FUNCTION: &[Command] = &[
         .tips(CHANGE_TIPS)
         .takes("serialized-value [FLUSH | APPEND | REPLACE]")
         .does("Creates the libraries that FUNCTION DUMP gave."),
+    Command::new("function|stats", 2, Run::Data(functions::stats))
+        .flags(Flags::NOSCRIPT.or(Flags::ALLOW_BUSY))
+        .group(Group::Scripting, &["@scripting"])
+        .since("7.0.0")
+        .tips(&["nondeterministic_output", "request_policy:all_shards", "response_policy:special"])
+        .does("Tells which function runs and how many there are."),
 ];

@@ -1,7 +1,7 @@
 //! The node itself: its settings, replication, snapshots and what it can do. The node executes most of these.
 
 use super::{Command, Flags, Group, KeySpec, NodeCommand, RO, Run};
-use crate::commands::{command_docs, command_info, help, memory};
+use crate::commands::{command_docs, command_info, help, memory, modules};
 
 const ADMINISTRATION: Flags = Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::LOADING).or(Flags::STALE);
 const ANYTIME: Flags = Flags::LOADING.or(Flags::STALE);
@@ -127,11 +127,16 @@ pub(super) const COMMANDS: &[Command] = &[
         .tips(&["nondeterministic_output"])
         .does("Returns the seconds and microseconds of the Unix time."),
     Command::new("debug", -2, Run::Node(NodeCommand::Debug))
-        .flags(ADMINISTRATION)
+        .flags(ADMINISTRATION.or(Flags::PROTECTED))
         .group(Group::Server, &[])
         .since("1.0.0")
         .cost("As its subcommands")
         .does("Looks into the node and tries it out."),
+    Command::new("module", -2, Run::Container(MODULE))
+        .group(Group::Server, &[])
+        .since("4.0.0")
+        .cost("As its subcommands")
+        .does("Tells of modules, of which there are none."),
     Command::new("monitor", 1, Run::Node(NodeCommand::Monitor))
         .flags(ADMINISTRATION)
         .group(Group::Server, &[])
@@ -184,6 +189,41 @@ const SLOWLOG: &[Command] = &[
         .cost("O(N) for N entries")
         .tips(&["request_policy:all_nodes", "response_policy:all_succeeded"])
         .does("Forgets the slow commands."),
+];
+
+const CHANGE_MODULES: Flags =
+    Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::NO_ASYNC_LOADING).or(Flags::PROTECTED);
+
+const MODULE: &[Command] = &[
+    Command::new("module|help", 2, Run::Data(help::help))
+        .flags(ANYTIME)
+        .group(Group::Server, &[])
+        .since("5.0.0")
+        .does("Lists the subcommands."),
+    Command::new("module|list", 2, Run::Data(modules::list))
+        .flags(Flags::ADMIN.or(Flags::NOSCRIPT))
+        .group(Group::Server, &[])
+        .since("4.0.0")
+        .tips(&["nondeterministic_output_order"])
+        .does("Lists the modules."),
+    Command::new("module|load", -3, Run::Node(NodeCommand::ModuleLoad))
+        .flags(CHANGE_MODULES)
+        .group(Group::Server, &[])
+        .since("4.0.0")
+        .takes("path [arg [arg ...]]")
+        .does("Fails: no module can be loaded."),
+    Command::new("module|loadex", -3, Run::Node(NodeCommand::ModuleLoad))
+        .flags(CHANGE_MODULES)
+        .group(Group::Server, &[])
+        .since("7.0.0")
+        .takes("path [CONFIG name value [CONFIG name value ...]] [ARGS arg [ARGS arg ...]]")
+        .does("Fails: no module can be loaded."),
+    Command::new("module|unload", 3, Run::Node(NodeCommand::ModuleUnload))
+        .flags(CHANGE_MODULES)
+        .group(Group::Server, &[])
+        .since("4.0.0")
+        .takes("name")
+        .does("Fails: no module is there."),
 ];
 
 const LATENCY_TIPS: &[&str] =

@@ -21,8 +21,8 @@ fn the_table_is_complete_and_says_something_about_each_command() {
     let names: Vec<&str> = table().iter().map(|command| command.name).collect();
     assert!(names.is_sorted(), "COMMAND lists them by name");
     let containers = [
-        "client", "cluster", "command", "config", "function", "latency", "memory", "object", "pubsub",
-        "slowlog", "xgroup", "xinfo",
+        "acl", "client", "cluster", "command", "config", "function", "latency", "memory", "module", "object",
+        "pubsub", "slowlog", "xgroup", "xinfo",
     ];
     for command in table() {
         assert_eq!(
@@ -91,6 +91,7 @@ fn the_keys_of_a_request_are_found() {
         ("COMMAND GETKEYSANDFLAGS rename a b", "[[$a [+RW +access +delete]] [$b [+OW +update]]]"),
         ("COMMAND GETKEYSANDFLAGS del a b c", "[[$a [+RM +delete]] [$b [+RM +delete]] [$c [+RM +delete]]]"),
         ("COMMAND LIST FILTERBY ACLCAT transaction", "[$discard $exec $multi $unwatch $watch]"),
+        ("ACL CAT transaction", "[$discard $exec $multi $unwatch $watch]"),
         ("COMMAND LIST FILTERBY PATTERN *|GET", "[$config|get $slowlog|get]"),
         ("COMMAND LIST FILTERBY MODULE any", "[]"),
         ("COMMAND LIST FILTERBY", "-ERR syntax error"),
@@ -147,13 +148,14 @@ mod beside_a_real_server {
     /// Of a key behind SORT's STORE, only the handler knows.
     const OWN_NOTES: &[&str] = &["set", "getex", "bitfield", "pfcount", "sort", "sort_ro", "xadd"];
     /// Redis nests `ID client-id` and `GET encoding offset` once more, and says nothing of what GETKEYS takes. The words
-    /// STREAMS, GROUP and FULL belong to a group of arguments there, and ALPHA is called sorting. An empty string is a
+    /// STREAMS, GROUP, FULL, CONFIG and ARGS belong to a group of arguments there, and ALPHA is called sorting. An empty string is a
     /// word of MIGRATE.
     const OWN_ARGUMENTS: &[&str] = &[
         "client|list",
         "command|getkeys",
         "command|getkeysandflags",
         "migrate",
+        "module|loadex",
         "bitfield_ro",
         "failover",
         "sort",
@@ -187,6 +189,7 @@ mod beside_a_real_server {
                         wrong.push(format!("{} [{at}]: ours {ours}, theirs {theirs}", command.full_name));
                     }
                 }
+                assert_eq!(ours[SUBCOMMANDS][0], theirs[SUBCOMMANDS][0], "{line}: the kind of list");
                 let our_subcommands = elements(&ours[SUBCOMMANDS]).len();
                 let their_subcommands = elements(&theirs[SUBCOMMANDS]).len();
                 assert!(

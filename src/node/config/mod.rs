@@ -33,8 +33,10 @@ pub use errors::{ConfigError, ConfigErrors};
 pub(super) use file::FILE_BYTES_MAX;
 pub use get_set::Caller;
 pub use limits::{OutputLimit, OutputLimits};
+pub(super) use numbers::parse_memory;
 pub use params::quote;
 pub(in crate::node) use special::system_text;
+pub(in crate::node) use users::sha256;
 pub use words::{AppendFsync, DisklessLoad, MaxmemoryPolicy, PropagationErrorBehavior, ProtectedAction};
 
 use super::LogLevel;

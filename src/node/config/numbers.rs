@@ -15,7 +15,7 @@ const UNITS: [(&str, i128); 8] = [
 /// Reads `64mb`, `1g`, `100`. No digits at all count as 0, as in Redis.
 ///
 /// What exceeds 64 bits is their maximum; Redis lets a product wrap around instead.
-pub(super) fn parse_memory(text: &str) -> Option<i128> {
+pub(in crate::node) fn parse_memory(text: &str) -> Option<i128> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = text.split_at(digits);
     let (_, factor) = UNITS.iter().find(|(name, _)| unit.eq_ignore_ascii_case(name))?;

@@ -26,27 +26,38 @@ impl Config {
     /// # Errors
     /// The old file cannot be read, or the new one not be written; the old one then stays.
     pub fn rewrite(&self, path: &Path) -> io::Result<()> {
-        let old = match open(path) {
-            Ok(file) => read_bounded(file)?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
-            Err(error) => return Err(error),
-        };
-        // The file may hold passwords: the new one has its permissions.
-        Ok(write_whole(path, &self.rewritten(&old))?)
+        Ok(write_whole(path, &self.rewritten(&read_old(path)?, Wanted::Changed))?)
+    }
+
+    /// Does the same with every parameter, also those that have their defaults.
+    ///
+    /// # Errors
+    /// As [`Config::rewrite`].
+    pub fn rewrite_whole(&self, path: &Path) -> io::Result<()> {
+        Ok(write_whole(path, &self.rewritten(&read_old(path)?, Wanted::All))?)
     }
 
     /// The new text of a file with the text `old`.
-    fn rewritten(&self, old: &[u8]) -> Vec<u8> {
+    fn rewritten(&self, old: &[u8], wanted: Wanted) -> Vec<u8> {
         let mut draft = Draft::of(old);
         let defaults = Self::default();
         for param in TABLE {
-            for line in lines(param, self, &defaults) {
+            for mut line in lines(param, self, &defaults) {
+                line.forced |= wanted == Wanted::All;
                 draft.put(param.name, &line);
             }
             draft.done.insert(param.name.to_owned());
         }
         draft.into_text()
     }
+}
+
+/// Which parameters get a line that have none yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    /// Those that differ from their defaults.
+    Changed,
+    All,
 }
 
 /// What a file should say about `param`.
@@ -137,6 +148,15 @@ impl Draft {
             after_empty = line.is_empty();
         }
         text
+    }
+}
+
+/// The file as it is, empty if there is none. It may hold passwords: the one that replaces it has its permissions.
+fn read_old(path: &Path) -> io::Result<Vec<u8>> {
+    match open(path) {
+        Ok(file) => read_bounded(file),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(error),
     }
 }
 

@@ -55,7 +55,8 @@ impl UserLine {
     }
 }
 
-fn sha256(text: &str) -> String {
+/// The hash by which Redis keeps a password, in hexadecimal digits.
+pub(in crate::node) fn sha256(text: &str) -> String {
     let mut hex = String::with_capacity(64);
     for byte in Sha256::digest(text) {
         // A string takes everything.

@@ -146,3 +146,21 @@ fn a_rewrite_keeps_who_may_read_the_file() {
     Config::default().rewrite(&file).unwrap();
     assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
 }
+
+#[test]
+fn a_whole_rewrite_names_every_parameter_and_is_read_back_the_same() {
+    let mut config = Config::default();
+    set(&mut config, &["maxmemory", "2mb", "requirepass", "it's \"x\"", "save", "60 1"]);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("redis.conf");
+    fs::write(&file, "# mine\nport 7001\n").unwrap();
+    config.rewrite_whole(&file).unwrap();
+    let text = fs::read_to_string(&file).unwrap();
+    assert!(text.starts_with("# mine\nport 6379\n"), "{text}");
+    for param in TABLE.iter().filter(|param| !matches!(param.kind, Kind::Special(_) | Kind::Text { .. })) {
+        let line = format!("\n{} ", param.name);
+        assert!(text.contains(&line), "{}: {text}", param.name);
+    }
+    let again = Config::load(Some(&file), &[]).unwrap();
+    assert_eq!(again.get(&[b"*"]), config.get(&[b"*"]));
+}
