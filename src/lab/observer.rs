@@ -87,10 +87,10 @@ impl Observer {
         }
     }
 
-    /// One PING; only `+PONG` makes a node count as answering.
+    /// One PING; only `+PONG` makes a node count as answering, and the refusal of one that serves with a disk that fails.
     async fn ping(&mut self, client: &mut RespClient) -> Result<(), ClientError> {
         match self.ask(client, &["PING"]).await? {
-            Frame::Simple(reply) if reply == b"PONG" => {
+            Frame::Simple(reply) | Frame::Error(reply) if is_answer(&reply) => {
                 self.heard = pulse::awake();
                 self.answering = true;
                 self.told_silent = false;
@@ -172,6 +172,10 @@ impl Observer {
             self.recorder.record(Event::Silent { node: self.node, reason: reason.to_owned() });
         }
     }
+}
+
+fn is_answer(reply: &[u8]) -> bool {
+    reply == b"PONG" || reply.starts_with(b"MISCONF ")
 }
 
 #[cfg(test)]

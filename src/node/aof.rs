@@ -29,6 +29,8 @@ pub(super) struct Aof {
     pub(super) rewrite: super::aof_rewrite::RewriteState,
     /// Why the disk refused a write or a sync; commands that write are refused meanwhile.
     pub(super) failure: Option<String>,
+    /// How long the node stands still before each write (`DEBUG AOF-FLUSH-SLEEP`).
+    pub(super) flush_sleep: Duration,
     /// `aof_delayed_fsync`: writes that waited for a sync that took too long.
     pub(super) delayed: u64,
 }
@@ -119,6 +121,10 @@ impl Node {
                 return;
             }
             self.aof.delayed += 1;
+            self.notice(
+                "Asynchronous AOF fsync is taking too long (disk is busy?). Writing the AOF buffer without waiting for \
+                 fsync to complete, this may slow down Redis.",
+            );
         }
         self.write_aof();
     }
@@ -128,6 +134,9 @@ impl Node {
         let policy = self.config.appendfsync;
         let Some(log) = &mut self.aof.log else { return };
         log.postponed_since = None;
+        if log.buffered() > 0 && !self.aof.flush_sleep.is_zero() {
+            std::thread::sleep(self.aof.flush_sleep);
+        }
         match log.file.append(log.writer.unwritten()) {
             Ok(()) => {
                 log.written += log.buffered() as u64;
@@ -141,8 +150,10 @@ impl Node {
                 }
             }
             Err(error) => {
-                return self
-                    .aof_failed(&format!("Error writing to the AOF file: {}", reason(&error)), &error);
+                let end =
+                    "Can't recover from AOF write error when the AOF fsync policy is 'always'. Exiting...";
+                let line = format!("Error writing to the AOF file: {}", reason(&error));
+                return self.aof_failed(&line, &error, end);
             }
         }
         if policy == AppendFsync::Always {
@@ -151,15 +162,13 @@ impl Node {
     }
 
     /// The disk refused. Nothing that is not on it may be acknowledged with `always`: then the node ends.
-    fn aof_failed(&mut self, line: &str, error: &std::io::Error) {
+    fn aof_failed(&mut self, line: &str, error: &std::io::Error, end: &str) {
         if self.aof.failure.is_none() {
             self.warning(line);
         }
         self.aof.failure = Some(reason(error));
         if self.config.appendfsync == AppendFsync::Always {
-            self.warning(
-                "Can't recover from AOF write error when the AOF fsync policy is 'always'. Exiting...",
-            );
+            self.warning(end);
             self.exit.stop(StopReason::Crashed(format!("{line} (appendfsync always)")));
         }
     }
@@ -243,14 +252,18 @@ impl Node {
     /// The system may have dropped what it could not write: no later sync can vouch for these bytes. A rewrite makes a
     /// new file of everything.
     fn sync_failed(&mut self, error: &std::io::Error) -> String {
-        self.aof_failed(&format!("Fail to fsync the AOF file: {}", reason(error)), error);
+        let why = reason(error);
+        let end = format!(
+            "Can't persist AOF for fsync error when the AOF fsync policy is 'always': {why}. Exiting..."
+        );
+        self.aof_failed(&format!("Fail to fsync the AOF file: {why}"), error, &end);
         self.aof.rewrite.want();
         error.to_string()
     }
 }
 
 /// What the system says, in Redis' words: without the number.
-fn reason(error: &std::io::Error) -> String {
+pub(super) fn reason(error: &std::io::Error) -> String {
     let text = error.to_string();
     text.rsplit_once(" (os error").map_or(text.clone(), |(words, _)| words.to_owned())
 }

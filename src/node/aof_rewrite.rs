@@ -153,6 +153,10 @@ impl Node {
         self.update_streaming();
         if self.writes_file() {
             self.aof.rewrite.scheduled = true;
+            self.warning(
+                "AOF was enabled but there is already another background operation. An AOF background was scheduled to \
+                 start when possible.",
+            );
             return Ok(());
         }
         self.begin_rewrite()
@@ -171,6 +175,7 @@ impl Node {
 
     fn give_up_rewrite(&mut self) {
         if let Some(running) = self.aof.rewrite.running.take() {
+            self.notice("Killing running AOF rewrite child: a helper thread");
             running.abandoned.store(true, Ordering::Relaxed);
         }
         (self.aof.rewrite.scheduled, self.aof.rewrite.wanted, self.aof.rewrite.is_first) =
@@ -274,7 +279,8 @@ impl Node {
     /// Goes on with what is on the disk; the folder is made if it is not there.
     fn read_manifest_again(&mut self) -> Result<(), String> {
         self.make_aof_folder()?;
-        let mut manifest = self.read_manifest()?.unwrap_or_default();
+        let found = self.read_manifest().map_err(|lines| lines.join("\n").trim().to_owned())?;
+        let mut manifest = found.unwrap_or_default();
         manifest.go_on_from(&self.aof.manifest);
         self.aof.manifest = manifest;
         Ok(())
@@ -294,6 +300,7 @@ impl Node {
         let file =
             AppendFile::open(&path, &self.disk).map_err(|error| format!("{}: {error}", path.display()))?;
         self.store_manifest(manifest)?;
+        self.notice(format!("Creating AOF incr file {} on background rewrite", part.name));
         if let Some(log) = &mut self.aof.log {
             log.switch_to(file);
         }
@@ -339,6 +346,10 @@ impl Node {
             // Its name is on the disk before the manifest's is.
             move_aside(&folder.join(FIRST_INCREMENT), &folder.join(&part.name))
                 .map_err(|error| error.to_string())?;
+            self.notice(format!(
+                "Successfully renamed the temporary AOF incr file {FIRST_INCREMENT} into {}",
+                part.name
+            ));
         }
         manifest.replace_base(base, kept);
         self.store_manifest(manifest)?;
@@ -359,6 +370,9 @@ impl Node {
         }
         let folder = self.aof_folder();
         let mut manifest = self.aof.manifest.clone();
+        for part in &manifest.history {
+            self.notice(format!("Removing the history file {} in the background", part.name));
+        }
         manifest.history.retain(|part| match remove(&folder.join(&part.name)) {
             Ok(()) => false,
             Err(error) => error.kind() != std::io::ErrorKind::NotFound,
@@ -372,7 +386,7 @@ impl Node {
 }
 
 /// Encodes the base and puts it in place; returns its bytes.
-fn write_base(job: Job, is_rdb: bool, time: Option<u64>, path: &Path) -> Result<u64, String> {
+pub(super) fn write_base(job: Job, is_rdb: bool, time: Option<u64>, path: &Path) -> Result<u64, String> {
     if is_rdb {
         return job.write_file(path).map(|written| written.bytes);
     }
@@ -407,6 +421,9 @@ fn end_rewrite(
     }
     node.aof.rewrite.running = None;
     node.aof.rewrite.last_took = Some(begun.elapsed());
+    if written.is_ok() {
+        node.notice("Background AOF rewrite terminated with success");
+    }
     let outcome = written.and_then(|bytes| node.adopt_base(base, kept, bytes).map(|()| bytes));
     let took = begun.elapsed();
     let (bytes, error) = match outcome {
@@ -420,7 +437,8 @@ fn end_rewrite(
         }
         Err(error) => {
             node.note_rewrite_failed();
-            node.warning(format!("Background AOF rewrite failed: {error}"));
+            node.warning(&error);
+            node.warning("Background AOF rewrite terminated with error");
             (0, Some(error))
         }
     };

@@ -135,6 +135,7 @@ impl Node {
         }
         self.broadcast_invalidations();
         self.flush_aof();
+        self.save_if_emptied();
         self.wake_feeds();
         self.lag.record(begun);
         self.check_held()?;
@@ -211,6 +212,9 @@ impl Node {
         if let Some(transaction) = &mut session.transaction
             && !matches!(command.run, Run::Node(NodeCommand::Exec | NodeCommand::Discard))
         {
+            if matches!(command.run, Run::Node(NodeCommand::Multi)) {
+                return Err("MULTI calls can not be nested".to_owned());
+            }
             transaction.commands.push((command, args.to_owned_args()));
             return Ok(());
         }

@@ -59,10 +59,16 @@ impl Node {
                 if self.collected.is_some() {
                     return Err(CmdError::text("ERR DEBUG LOADAOF is not possible inside a transaction"));
                 }
-                if let Err(error) = self.reload_aof() {
-                    self.warning(error);
+                if self.reload_aof().is_err() {
                     return Err(CmdError::text("ERR Error trying to load the AOF files, check server logs."));
                 }
+                self.warning("Append Only File loaded by DEBUG LOADAOF");
+                session.out.ok();
+            }
+            b"aof-flush-sleep" if args.len() == 3 => {
+                let micros =
+                    strict_i64(args.get(2)).and_then(|micros| u64::try_from(micros).ok()).unwrap_or(0);
+                self.aof.flush_sleep = Duration::from_micros(micros);
                 session.out.ok();
             }
             b"reload" => return self.debug_reload(session, args),
@@ -329,7 +335,8 @@ fn show_type(out: &mut Replies, name: &[u8]) -> CmdResult {
     Ok(())
 }
 
-const HELP: [&str; 17] = [
+const HELP: [&str; 18] = [
+    "AOF-FLUSH-SLEEP <us> -- let the node stand still before each write of the append-only file",
     "CHANGE-REPL-ID -- name the history of this node anew: nobody can continue it",
     "CLIENT-EVICTION -- how many clients take how much (maxmemory-clients)",
     "CONFIG-REWRITE-FORCE-ALL -- CONFIG REWRITE with the parameters that have their defaults",

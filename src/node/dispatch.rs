@@ -75,6 +75,7 @@ impl Node {
             self.free_garbage();
         }
         self.flush_aof();
+        self.save_if_emptied();
         self.wake_feeds();
         self.lag.record(begun);
         flow
@@ -325,6 +326,10 @@ impl Node {
         }
         let writes = command.flags.has(Flags::WRITE)
             || (matches!(command.run, Run::Node(NodeCommand::Exec)) && transaction_writes(session));
+        // A health check that only pings must see it as well.
+        if writes || matches!(command.run, Run::Node(NodeCommand::Ping)) {
+            self.admit_by_disk()?;
+        }
         if writes {
             self.admit_write(session)?;
         }
@@ -378,13 +383,9 @@ impl Node {
         )))
     }
 
-    fn admit_write(&self, session: &Session) -> CmdResult {
-        let is_master = self.upstream.is_none();
-        if is_master
-            && self.config.stop_writes_on_bgsave_error
-            && !self.config.save.is_empty()
-            && !self.save.last_ok
-        {
+    /// What was written could not be kept.
+    fn admit_by_disk(&self) -> CmdResult {
+        if self.config.stop_writes_on_bgsave_error && !self.config.save.is_empty() && !self.save.last_ok {
             return Err(CmdError::text(
                 "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. \
                  Commands that may modify the data set are disabled, because this instance is configured to report \
@@ -392,9 +393,11 @@ impl Node {
                  the Redis logs for details about the RDB error.",
             ));
         }
-        if is_master {
-            self.admit_by_aof()?;
-        }
+        self.admit_by_aof()
+    }
+
+    fn admit_write(&self, session: &Session) -> CmdResult {
+        let is_master = self.upstream.is_none();
         if is_master && !self.enough_good_replicas() {
             return Err(CmdError::text("NOREPLICAS Not enough good replicas to write."));
         }

@@ -52,6 +52,11 @@ impl Driver {
     /// Takes a snapshot in, and tells the state machine how that ended.
     pub(super) async fn receive_snapshot(&mut self, form: SnapshotForm) {
         match self.take_snapshot_in(form).await {
+            Some(Ok((loaded, _))) if !self.has_stream_db(&loaded) => {
+                let reason = "its stream goes on in a database that is not here (see 'databases')";
+                self.warn_of_snapshot(reason);
+                self.tell(LinkEvent::SnapshotFailed(reason.to_owned()));
+            }
             Some(Ok((loaded, bytes))) => {
                 if self.may_replace(&loaded).await {
                     self.swap_in(loaded, bytes);
@@ -63,6 +68,11 @@ impl Driver {
             }
             None => self.warn_of_snapshot("the link was lost before its end"),
         }
+    }
+
+    /// The database that the next commands of the stream are for.
+    fn has_stream_db(&self, loaded: &Loaded) -> bool {
+        loaded.aux.repl_stream_db.is_none_or(|db| db < self.shared.borrow().store.databases())
     }
 
     fn warn_of_snapshot(&self, reason: &str) {

@@ -141,7 +141,8 @@ impl Node {
 /// Data and history from the files, at the node's start. Returns the keys loaded.
 ///
 /// # Errors
-/// A file is there and cannot be served whole; the node must not start, because it would write over it.
+/// A file is there and cannot be served whole, which is in the log already; the node must not start, because it would
+/// write over it.
 pub(super) async fn load_at_start(shared: &Shared) -> Result<u64, String> {
     let appendonly = {
         let mut node = shared.borrow_mut();
@@ -160,16 +161,23 @@ pub(super) async fn from_rdb(shared: &Shared) -> Result<u64, String> {
         let mut node = shared.borrow_mut();
         (node.clock.since_start(), node.rdb_path(), node.load_options())
     };
-    let file = match crate::persistence::open(&path) {
-        Ok(file) => file,
+    let loaded = match crate::persistence::open(&path) {
+        Ok(file) => decode(shared, file, options).await,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(0),
-        Err(error) => return Err(format!("{}: {error}", path.display())),
+        Err(error) => Err(error.to_string()),
     };
-    let loaded =
-        decode(shared, file, options).await.map_err(|error| format!("{}: {error}", path.display()))?;
     let mut node = shared.borrow_mut();
-    let took = node.clock.since_start().saturating_sub(begun);
-    Ok(node.adopt_rdb(loaded, took))
+    match loaded {
+        Ok(loaded) => {
+            let took = node.clock.since_start().saturating_sub(begun);
+            Ok(node.adopt_rdb(loaded, took))
+        }
+        Err(error) => {
+            let error = format!("{}: {error}", path.display());
+            node.warning(format!("Fatal error loading the DB, check server logs. Exiting. {error}"));
+            Err(error)
+        }
+    }
 }
 
 /// Decodes an RDB file, or one that begins as one, beside the node's thread.

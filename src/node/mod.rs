@@ -21,7 +21,7 @@
 //! | `monitor`, `slowlog`, `latency` | commands as others see them, and how long they took |
 //! | `feed`, `full_sync` | master side: the stream and snapshots on their way to replicas |
 //! | `snapshot`, `save` | a snapshot begins and is encoded; the RDB file |
-//! | `aof`, `aof_rewrite`, `aof_load` | the append-only file: appended to and synced, rewritten, loaded |
+//! | `aof`, `aof_rewrite`, `aof_start`, `aof_load` | the append-only file: appended to and synced, rewritten, found or made, loaded |
 //! | `upstream`, `link_driver`, `link_transfer`, `apply` | replica side: the link, its snapshot, its stream executed |
 //! | `loading` | the data at the start, while the node answers already |
 //! | `wipe_guard` | an emptied master does not take the data of its replicas unasked |
@@ -39,6 +39,7 @@ mod acl;
 mod aof;
 mod aof_load;
 mod aof_rewrite;
+mod aof_start;
 mod apply;
 mod blocking;
 mod buffers;

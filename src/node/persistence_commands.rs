@@ -7,7 +7,7 @@ use super::dispatch::Flow;
 use super::session::Session;
 use super::state::Node;
 use crate::commands::{CmdError, CmdResult};
-use crate::persistence::{Checksum, Ending, LoadOptions, Loaded, load};
+use crate::persistence::{Aux, Checksum, Ending, LoadOptions, Loaded, Repairs, load};
 use crate::protocol::Args;
 
 impl Node {
@@ -116,8 +116,7 @@ impl Node {
         let options = self.load_options();
         let loaded = load(file, &options, |_| ControlFlow::Continue(()))
             .map_err(|error| format!("{}: {error}", path.display()))?;
-        self.stats.load_keys_loaded = loaded.keys_loaded;
-        self.stats.load_keys_expired = loaded.keys_expired;
+        self.note_loaded(&loaded.aux, &loaded.repairs, loaded.keys_loaded, loaded.keys_expired);
         Ok(Some(loaded))
     }
 
@@ -126,29 +125,67 @@ impl Node {
         if loaded.checksum == Checksum::Absent {
             self.warning("RDB file was saved with checksum disabled: no check performed.");
         }
-        let id = loaded.aux.repl_id.as_ref().and_then(|id| crate::replication::ReplId::parse(id));
-        if let (Some(id), Some(offset)) = (id, loaded.aux.repl_offset) {
-            if self.config.replicaof.is_some() {
-                let db = loaded.aux.repl_stream_db.unwrap_or(0);
-                self.ledger().restore_as_replica(id, offset, u16::try_from(db).ok());
-            } else {
-                let new = self.random_replid();
-                self.ledger().restore_as_master(new, id, offset);
-            }
-            self.restored = true;
-            self.update_streaming();
-        }
+        self.restore_history(&loaded.aux);
         self.store = loaded.store;
         let expired = self.drop_expired();
         let keys = loaded.keys_loaded - expired;
-        self.stats.load_keys_loaded = keys;
-        self.stats.load_keys_expired = loaded.keys_expired + expired;
-        self.notice(format!(
-            "Done loading RDB, keys loaded: {keys}, keys expired: {}.",
-            self.stats.load_keys_expired
-        ));
+        self.note_loaded(&loaded.aux, &loaded.repairs, keys, loaded.keys_expired + expired);
         self.notice(format!("DB loaded from disk: {:.3} seconds", took.as_secs_f64()));
         keys
+    }
+
+    fn restore_history(&mut self, aux: &Aux) {
+        let Some((id, offset, db)) = aux.history() else { return };
+        let Some(id) = crate::replication::ReplId::parse(id) else { return };
+        if self.config.replicaof.is_none() {
+            let new = self.random_replid();
+            self.ledger().restore_as_master(new, id, offset);
+        } else if db < self.store.databases() {
+            self.ledger().restore_as_replica(id, offset, u16::try_from(db).ok());
+        } else {
+            // The master goes on with commands for a database that is not here.
+            return;
+        }
+        self.restored = true;
+        self.update_streaming();
+    }
+
+    /// Logs what a snapshot says of itself and what became of it, in Redis' words.
+    pub(super) fn note_loaded(&mut self, aux: &Aux, repairs: &Repairs, keys: u64, expired: u64) {
+        self.stats.load_keys_loaded = keys;
+        self.stats.load_keys_expired = expired;
+        for (name, text) in &aux.remarks {
+            self.notice(format!("RDB '{name}': {text}"));
+        }
+        if let Some(version) = &aux.redis_ver {
+            self.notice(format!("Loading RDB produced by version {version}"));
+        }
+        if let Some(ctime) = aux.ctime {
+            let age = (self.clock.unix().as_secs() as i64).saturating_sub(ctime).max(0);
+            self.notice(format!("RDB age {age} seconds"));
+        }
+        if let Some(bytes) = aux.used_mem {
+            let megabytes = bytes as f64 / f64::from(1 << 20);
+            self.notice(format!("RDB memory usage when created {megabytes:.2} Mb"));
+        }
+        if aux.aof_preamble {
+            self.notice("RDB has an AOF tail");
+        }
+        if aux.aof_base {
+            self.notice("RDB is base AOF");
+        }
+        for line in &repairs.lines {
+            self.warning(line.clone());
+        }
+        if repairs.values > 0 {
+            self.warning(format!("Values repaired: {}", repairs.values));
+        }
+        let done = format!("Done loading RDB, keys loaded: {keys}, keys expired: {expired}");
+        if repairs.empty_keys > 0 {
+            self.warning(format!("{done}, empty keys skipped: {}.", repairs.empty_keys));
+        } else {
+            self.notice(format!("{done}."));
+        }
     }
 
     /// Deletes at once what expired while a master was away; its replicas, which still hold it, get the DELs when they

@@ -173,11 +173,7 @@ async fn live(
 async fn load_then_serve(shared: &Shared, begun: Instant) -> StopReason {
     match super::loading::load_at_start(shared).await {
         Ok(keys) => shared.borrow_mut().begin_to_serve(keys, begun),
-        Err(error) => {
-            let mut node = shared.borrow_mut();
-            node.warning(format!("Fatal error loading the DB, check server logs. Exiting. {error}"));
-            return StopReason::FailedToStart(error);
-        }
+        Err(error) => return StopReason::FailedToStart(error),
     }
     std::future::pending().await
 }
@@ -377,6 +373,7 @@ fn create(
             last_try: Duration::ZERO,
             running: None,
             scheduled: false,
+            emptied: false,
             saves: 0,
         },
         aof: super::aof::Aof::default(),

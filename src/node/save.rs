@@ -105,7 +105,21 @@ impl Node {
             saving.abandoned.store(true, Ordering::Relaxed);
         }
         // Not now: the stream does not count this command yet.
-        self.save.scheduled |= !self.config.save.is_empty();
+        self.save.emptied |= !self.config.save.is_empty();
+    }
+
+    /// At the end of a turn in which FLUSHALL has emptied the data, which the stream counts now. As in Redis this thread
+    /// writes the file, which is next to nothing: who asks for a save or a rewrite then finds no other under way.
+    pub(super) fn save_if_emptied(&mut self) {
+        if !std::mem::take(&mut self.save.emptied) {
+            return;
+        }
+        if self.writes_file() {
+            self.save.scheduled = true;
+        } else {
+            // A failure is in the log and in INFO.
+            let _ = self.save_now();
+        }
     }
 
     /// Ten times a second: begins the save that was put off, if the file is free.

@@ -106,7 +106,7 @@ impl Node {
                 repl_stream_db: has_history.then_some(db).flatten().or(has_history.then_some(0)),
                 repl_id: has_history.then(|| replid.as_bytes().try_into().ok()).flatten(),
                 repl_offset: has_history.then(|| self.history.offset()),
-                aof_base: false,
+                ..Aux::default()
             },
         }
     }

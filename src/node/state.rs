@@ -46,6 +46,8 @@ pub(super) struct SaveState {
     pub(super) running: Option<Saving>,
     /// One more save is wanted when the present one ends (BGSAVE SCHEDULE).
     pub(super) scheduled: bool,
+    /// FLUSHALL has emptied the data in this turn.
+    pub(super) emptied: bool,
     pub(super) saves: u64,
 }
 

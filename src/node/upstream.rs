@@ -209,8 +209,7 @@ impl Node {
     /// Puts the new data set in place of the old one.
     pub(super) fn install(&mut self, loaded: Loaded, of: Option<Held>) {
         let old = std::mem::replace(&mut self.store, loaded.store);
-        self.stats.load_keys_loaded = loaded.keys_loaded;
-        self.stats.load_keys_expired = loaded.keys_expired;
+        self.note_loaded(&loaded.aux, &loaded.repairs, loaded.keys_loaded, loaded.keys_expired);
         // Freeing a big data set takes long.
         self.stats.lazyfree.free(old.keys(), old);
         self.mark_all_watchers();

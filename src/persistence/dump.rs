@@ -11,7 +11,7 @@ use super::lzf::decompress;
 use super::rdb_error::Reason;
 use super::rdb_write::{RdbWriter, WriteOptions};
 use super::values::{self, Fields};
-use crate::store::{Collection, Encodings, Libraries, Library, LibraryError, Object, Value, ValueRef};
+use crate::store::{Encodings, Libraries, Library, LibraryError, Value, ValueRef};
 
 /// Version and checksum.
 const FOOTER: usize = 10;
@@ -126,18 +126,7 @@ fn read_value(from: &mut SliceFields<'_>, encodings: &Encodings) -> Result<Value
         TYPE_STRING => Value::Str { bytes: from.string()?, changed_in_place: false },
         id => Value::Object(values::read(id, from, encodings)?),
     };
-    let is_empty = match &value {
-        Value::Object(Object::List(list)) => list.is_empty(),
-        Value::Object(Object::Set(set)) => set.is_empty(),
-        Value::Object(Object::Hash(hash)) => hash.is_empty(),
-        Value::Object(Object::Zset(zset)) => Collection::is_empty(zset),
-        _ => false,
-    };
-    match (is_empty, from.rest) {
-        (true, _) => Err(Reason::Damaged("collection without elements")),
-        (false, []) => Ok(value),
-        (false, _) => Err(Reason::Trailing),
-    }
+    if from.rest.is_empty() { Ok(value) } else { Err(Reason::Trailing) }
 }
 
 /// Reads fields from bytes that are all there.

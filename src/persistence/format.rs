@@ -53,24 +53,3 @@ pub(super) fn type_name(id: u8) -> Option<&'static str> {
         _ => return None,
     })
 }
-
-/// What a snapshot says about itself before its first key.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Aux {
-    /// Version of the server that wrote it.
-    pub redis_ver: Option<String>,
-    /// Width of a pointer there, in bits.
-    pub redis_bits: Option<u32>,
-    /// Unix time of writing, in seconds.
-    pub ctime: Option<i64>,
-    /// Bytes that the writer used in memory.
-    pub used_mem: Option<u64>,
-    /// Database that the replication stream has selected at `repl_offset`.
-    pub repl_stream_db: Option<usize>,
-    /// The history that the data belong to, as 40 hex digits.
-    pub repl_id: Option<[u8; 40]>,
-    /// How far in that history the data are.
-    pub repl_offset: Option<u64>,
-    /// It is the base of an append-only file.
-    pub aof_base: bool,
-}

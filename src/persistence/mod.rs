@@ -6,6 +6,7 @@
 //!
 //! | file | owns |
 //! |---|---|
+//! | `rdb_aux` | what a snapshot says about itself |
 //! | `format` | numbers and names of the RDB format |
 //! | `rdb_write` | encodes a snapshot |
 //! | `rdb_read` | decodes into a new data set |
@@ -30,6 +31,7 @@ mod format;
 #[cfg(test)]
 mod interop_tests;
 mod lzf;
+mod rdb_aux;
 mod rdb_error;
 mod rdb_input;
 mod rdb_load;
@@ -38,6 +40,8 @@ mod rdb_read;
 #[cfg(test)]
 mod rdb_tests;
 mod rdb_write;
+#[cfg(test)]
+mod repair_tests;
 mod values;
 
 pub use aof::{
@@ -51,9 +55,10 @@ pub use files::{
     Disk, FileError, OsDisk, PendingFile, Step, move_aside, open, open_to_write, remove, remove_stale,
     write_whole, write_whole_to,
 };
-pub use format::{Aux, VERSION_WRITTEN};
+pub use format::VERSION_WRITTEN;
 pub use lzf::LzfError;
+pub use rdb_aux::Aux;
 pub use rdb_error::{RdbError, Reason};
-pub use rdb_load::{Checksum, Ending, KeyDelay, LoadOptions, Loaded, Progress};
+pub use rdb_load::{Checksum, Ending, KeyDelay, LoadOptions, Loaded, Progress, Repairs};
 pub use rdb_read::load;
 pub use rdb_write::{CHUNK, RdbWriter, WriteOptions, Written};

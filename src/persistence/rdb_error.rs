@@ -68,6 +68,9 @@ pub enum Reason {
         /// Its number in the format.
         id: u8,
     },
+    /// A collection without elements, which no data set has.
+    #[error("it holds a collection without elements")]
+    Empty,
     /// A collection whose parts do not fit together; says what is wrong with it.
     #[error("it holds a damaged {0}")]
     Damaged(&'static str),
@@ -108,9 +111,6 @@ pub enum Reason {
     /// A compressed string that is none.
     #[error(transparent)]
     Lzf(#[from] LzfError),
-    /// A field before the keys that must be a number or a replid, and is not.
-    #[error("the field \"{0}\" cannot be read")]
-    Aux(&'static str),
     /// The same key twice.
     #[error("the key comes twice")]
     Duplicate,
@@ -128,4 +128,12 @@ pub enum Reason {
     /// The bytes after the data are not the mark that was announced.
     #[error("the end mark of the transfer does not follow the data")]
     WrongMark,
+}
+
+impl Reason {
+    /// Data of the module with this id: nine characters of six bits, and a version of ten bits.
+    pub(super) fn module(id: u64) -> Self {
+        const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+        Self::Module((0..9).map(|nth| char::from(LETTERS[(id >> (58 - 6 * nth)) as usize & 63])).collect())
+    }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use super::format::Aux;
+use super::rdb_aux::Aux;
 use crate::commands::{Access, lru_clock, minutes};
 use crate::store::{Encodings, Millis, Store};
 
@@ -112,8 +112,46 @@ pub enum Checksum {
     Verified,
     /// The writer made none: the data are worth a warning.
     Absent,
-    /// It was not compared, as the options say.
+    /// It was not compared: the options say so, or the version has none.
     Ignored,
+}
+
+/// Lines of each kind that are kept for the log, as in Redis.
+const LINES_MAX: u64 = 10;
+/// Longest part of a key that such a line shows.
+const KEY_SHOWN: usize = 64;
+
+/// What was wrong with a snapshot and could be made good, because nothing of the data is lost by it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Repairs {
+    /// Keys without elements, which were left out.
+    pub empty_keys: u64,
+    /// Places in values that contradicted the rest of them.
+    pub values: u64,
+    /// Lines for the log: the first ones of each kind.
+    pub lines: Vec<String>,
+}
+
+impl Repairs {
+    pub(super) fn note_empty(&mut self, key: &[u8]) {
+        self.empty_keys += 1;
+        if self.empty_keys <= LINES_MAX {
+            let key = String::from_utf8_lossy(&key[..key.len().min(KEY_SHOWN)]);
+            self.lines.push(format!("rdbLoadObject skipping empty key: {key}"));
+        }
+    }
+
+    pub(super) fn note(&mut self, key: &[u8], db: usize, damage: &str) {
+        self.values += 1;
+        if self.values <= LINES_MAX {
+            let key = key[..key.len().min(KEY_SHOWN)].escape_ascii();
+            self.lines.push(format!("Repaired key \"{key}\" in DB {db}: it held a damaged {damage}"));
+        }
+    }
+
+    pub(super) fn note_trailing(&mut self, end: u64) {
+        self.lines.push(format!("The data end at byte {end}: what follows is ignored"));
+    }
 }
 
 /// A complete data set.
@@ -123,6 +161,8 @@ pub struct Loaded {
     pub store: Store,
     /// What the snapshot says about itself.
     pub aux: Aux,
+    /// What was left out or put right.
+    pub repairs: Repairs,
     /// RDB version it is written in.
     pub version: u32,
     /// Keys in `store`.

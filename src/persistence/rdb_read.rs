@@ -7,11 +7,12 @@ use std::borrow::Cow;
 use std::io::Read;
 use std::ops::ControlFlow;
 
-use super::format::{Aux, TYPE_STRING, VERSION_NEWEST, VERSION_WITH_CHECKSUM, length, opcode, type_name};
+use super::format::{TYPE_STRING, VERSION_NEWEST, VERSION_WITH_CHECKSUM, length, opcode, type_name};
 use super::lzf::decompress;
+use super::rdb_aux::Aux;
 use super::rdb_error::{RdbError, Reason};
 use super::rdb_input::Input;
-use super::rdb_load::{Checksum, Ending, LoadOptions, Loaded, Progress};
+use super::rdb_load::{Checksum, Ending, LoadOptions, Loaded, Progress, Repairs};
 use super::rdb_plain::{Plain, expiry};
 use super::values::{self, Fields};
 use crate::commands::Access;
@@ -23,8 +24,6 @@ const GROUP: usize = 32;
 const KEY_MAX: u64 = 512 * 1024 * 1024;
 /// Room is made in advance for at most this many keys, whatever the file promises.
 const PROMISE_MAX: u64 = 1 << 24;
-/// Largest offset that a snapshot may stand for.
-const OFFSET_MAX: u64 = 1 << 62;
 /// Longest field before the keys.
 const AUX_MAX: u64 = 16 * 1024 * 1024;
 
@@ -54,6 +53,7 @@ struct Loader<'a, R, P> {
     store: Store,
     version: u32,
     aux: Aux,
+    repairs: Repairs,
     db: usize,
     /// Where the field being read begins.
     field: u64,
@@ -93,6 +93,7 @@ impl<'a, R: Read, P: FnMut(&Progress) -> ControlFlow<()>> Loader<'a, R, P> {
             store: Store::new(options.databases, options.seed),
             version: 0,
             aux: Aux::default(),
+            repairs: Repairs::default(),
             db: 0,
             field: 0,
             key: Vec::new(),
@@ -121,6 +122,7 @@ impl<'a, R: Read, P: FnMut(&Progress) -> ControlFlow<()>> Loader<'a, R, P> {
         Loaded {
             store: self.store,
             aux: self.aux,
+            repairs: self.repairs,
             version: self.version,
             keys_loaded: self.keys - self.expired,
             keys_expired: self.expired,
@@ -176,7 +178,7 @@ impl<'a, R: Read, P: FnMut(&Progress) -> ControlFlow<()>> Loader<'a, R, P> {
                     }
                 }
                 opcode::FUNCTION_PRE_GA => return Err(Reason::OldFunction),
-                opcode::MODULE_AUX => return Err(Reason::Module(module_name(self.read_count()?))),
+                opcode::MODULE_AUX => return Err(Reason::module(self.read_count()?)),
                 opcode::EOF => return self.read_end(),
                 id => {
                     self.read_key_of_type(id, attributes)?;
@@ -266,10 +268,16 @@ impl<'a, R: Read, P: FnMut(&Progress) -> ControlFlow<()>> Loader<'a, R, P> {
             self.insert(attributes)?;
         } else {
             let object = values::read(id, self, &self.options.encodings);
-            if object.is_ok() || matches!(object, Err(Reason::OtherType { .. } | Reason::Damaged(_))) {
+            let is_of_key =
+                matches!(object, Err(Reason::OtherType { .. } | Reason::Module(_) | Reason::Damaged(_)));
+            if object.is_ok() || is_of_key {
                 self.field = entry;
             }
-            self.insert_object(object?, attributes)?;
+            match object {
+                // A bug that lasted up to 6.2 could write them, and nothing is lost with them.
+                Err(Reason::Empty) => self.repairs.note_empty(&self.key),
+                object => self.insert_object(object?, attributes)?,
+            }
         }
         self.in_key = false;
         Ok(())
@@ -336,34 +344,8 @@ impl<'a, R: Read, P: FnMut(&Progress) -> ControlFlow<()>> Loader<'a, R, P> {
         let read = self.read_string(AUX_MAX, &mut name);
         self.key = name;
         read?;
-        let value_at = self.input.offset();
         self.read_value(AUX_MAX)?;
-        self.field = value_at;
-        let text = String::from_utf8_lossy(&self.value);
-        let aux = &mut self.aux;
-        match &self.key[..] {
-            b"redis-ver" => aux.redis_ver = Some(text.into_owned()),
-            b"redis-bits" => aux.redis_bits = text.parse().ok(),
-            b"ctime" => aux.ctime = text.parse().ok(),
-            b"used-mem" => aux.used_mem = text.parse().ok(),
-            // A wrong position in a history is worse than none: these must be right.
-            b"repl-stream-db" => {
-                let db = text.parse().ok().filter(|db| *db < self.options.databases);
-                aux.repl_stream_db = Some(db.ok_or(Reason::Aux("repl-stream-db"))?);
-            }
-            b"repl-id" => {
-                let id = <[u8; 40]>::try_from(&self.value[..]).ok();
-                let id = id.filter(|id| id.iter().all(u8::is_ascii_hexdigit));
-                aux.repl_id = Some(id.ok_or(Reason::Aux("repl-id"))?);
-            }
-            b"repl-offset" => {
-                // Beyond that no sum of offsets is safe, and no honest stream ever gets there.
-                let offset = text.parse().ok().filter(|offset| *offset <= OFFSET_MAX);
-                aux.repl_offset = Some(offset.ok_or(Reason::Aux("repl-offset"))?);
-            }
-            b"aof-base" | b"aof-preamble" => aux.aof_base = text == "1",
-            _ => {}
-        }
+        self.aux.note(&self.key, &self.value);
         Ok(())
     }
 
@@ -371,11 +353,11 @@ impl<'a, R: Read, P: FnMut(&Progress) -> ControlFlow<()>> Loader<'a, R, P> {
         let found = self.input.finish_checksum();
         self.field = self.input.offset();
         let checksum = if self.version < VERSION_WITH_CHECKSUM {
-            Checksum::Absent
+            Checksum::Ignored
         } else {
             match (u64::from_le_bytes(self.input.array()?), found) {
-                (0, _) => Checksum::Absent,
                 (_, None) => Checksum::Ignored,
+                (0, _) => Checksum::Absent,
                 (expected, Some(found)) if expected == found => Checksum::Verified,
                 (expected, Some(found)) => return Err(Reason::Checksum { expected, found }),
             }
@@ -385,6 +367,8 @@ impl<'a, R: Read, P: FnMut(&Progress) -> ControlFlow<()>> Loader<'a, R, P> {
         match self.options.ending {
             Ending::Open => {}
             Ending::File if self.input.at_end()? => {}
+            // The checksum says that the data are whole, so nothing that belongs to them can follow.
+            Ending::File if checksum == Checksum::Verified => self.repairs.note_trailing(bytes),
             Ending::File => return Err(Reason::Trailing),
             Ending::Mark(mark) => {
                 if self.input.array()? != mark {
@@ -491,10 +475,9 @@ impl<R: Read, P: FnMut(&Progress) -> ControlFlow<()>> Fields for Loader<'_, R, P
     fn eight(&mut self) -> Result<[u8; 8], Reason> {
         self.input.array()
     }
-}
 
-/// The name in a module's id: nine characters of six bits, and a version of ten bits.
-fn module_name(id: u64) -> String {
-    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
-    (0..9).map(|nth| char::from(LETTERS[(id >> (58 - 6 * nth)) as usize & 63])).collect()
+    fn repair(&mut self, damage: &'static str) -> Result<(), Reason> {
+        self.repairs.note(&self.key, self.db, damage);
+        Ok(())
+    }
 }

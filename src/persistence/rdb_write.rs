@@ -8,8 +8,9 @@ use std::time::Duration;
 use bytes::Bytes;
 use crc_fast::{CrcAlgorithm, Digest};
 
-use super::format::{Aux, TYPE_STRING, VERSION_WRITTEN, length, opcode};
+use super::format::{TYPE_STRING, VERSION_WRITTEN, length, opcode};
 use super::lzf::Compressor;
+use super::rdb_aux::Aux;
 use super::values;
 use crate::commands::{Access, LfuTuning, lfu_counter, lru_clock};
 use crate::protocol::strict_i64;

@@ -24,6 +24,12 @@ fn a_full_disk_stops_writes_after_a_failed_save_and_a_later_one_lets_them_go_on(
     until("the save fails", &[&server], || server.info("rdb_last_bgsave_status") == "err");
     let refused = server.ask("SET k w");
     assert!(refused.starts_with("-MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk."), "{refused}");
+    assert_eq!(server.ask("PING"), refused, "who only pings learns of it");
+    let mut client = server.client();
+    assert_eq!(client.ask(&["MULTI"]).text(), "OK");
+    assert_eq!(client.ask(&["SET", "k", "w"]).text(), refused);
+    assert!(client.ask(&["EXEC"]).text().starts_with("-EXECABORT"));
+    assert_eq!(server.ask("ECHO still"), "still");
     assert_eq!(server.ask("GET k"), "v", "reads go on");
     assert!(!server.dir().join("dump.rdb").exists());
     assert!(server.journal().contains("No space left on device"), "{}", server.journal());
@@ -59,7 +65,7 @@ fn a_full_disk_refuses_writes_to_the_append_only_file_until_there_is_space() {
     let refused = "-MISCONF Errors writing to the AOF file: No space left on device";
     until("writes are refused", &[&server], || server.ask("SET k w") == refused);
     assert_eq!(server.info("aof_last_write_status"), "err");
-    assert_eq!(server.ask("GET k"), "v");
+    assert_eq!((server.ask("GET k"), server.ask("PING")), ("v".into(), refused.into()));
     server.handle().end_fault(FaultKind::FullDisk);
     until_ok(&server, "SET k w");
     assert_eq!(server.info("aof_last_write_status"), "ok");
@@ -85,6 +91,21 @@ fn a_node_that_promised_always_ends_when_the_disk_is_full() {
     server.kill();
     server.restart(&[]);
     assert_eq!(server.ask("GET k"), "v");
+}
+
+#[test]
+fn a_node_that_promised_always_says_whether_a_write_or_a_sync_has_failed() {
+    let written = "Can't recover from AOF write error when the AOF fsync policy is 'always'. Exiting...";
+    let synced = "Can't persist AOF for fsync error when the AOF fsync policy is 'always': Input/output error. Exiting...";
+    for (nth, line) in [(1, written), (2, synced)] {
+        let server = Server::node(&["appendonly yes", "appendfsync always"]);
+        server.handle().begin_fault(Fault::DiskErrors { nth });
+        let _ = server.client().try_ask(&[b"SET", b"k", b"w"]);
+        until("it ends", &[&server], || {
+            server.events().iter().any(|event| matches!(event, NodeEvent::Stopped(StopReason::Crashed(_))))
+        });
+        assert!(server.journal().contains(line), "{nth}\n{}", server.journal());
+    }
 }
 
 #[test]

@@ -6,6 +6,7 @@ mod support;
 
 mod acl;
 mod aof;
+mod aof_start;
 mod bad_input;
 mod bad_input_auth;
 mod bad_input_limits;
@@ -28,6 +29,7 @@ mod memory;
 mod migrate;
 mod modules;
 mod monitor;
+mod old_files;
 mod parameters;
 mod paths;
 mod pause;

@@ -6,7 +6,7 @@ use super::support::{Server, until, until_equal};
 
 #[test]
 fn a_link_comes_from_bind_source_addr() {
-    let master = Server::node(&["bind 127.0.0.1"]);
+    let master = Server::node(&["bind 127.0.0.1", "protected-mode no"]);
     let replica = Server::node(&["bind-source-addr 127.0.0.1"]);
     replica.follow(&master);
     until_equal(&master, &replica);

@@ -71,3 +71,17 @@ fn a_replica_that_stands_still_in_its_snapshot_takes_no_other_with_it() {
     let gone = |event| matches!(event, NodeEvent::ReplicaGone { replica_port: 7999, reason } if reason.contains("snapshot"));
     assert!(master.events().into_iter().any(gone), "{}", master.journal());
 }
+
+#[test]
+fn flushall_has_saved_the_empty_data_before_it_is_answered() {
+    let server = Server::node(&["save 3600 1000000"]);
+    for round in 1..=5 {
+        assert_eq!(server.ask("SET k v"), "OK");
+        assert_eq!(server.ask("FLUSHALL"), "OK");
+        assert_eq!(server.number("rdb_saves"), round, "{}", server.journal());
+        assert_eq!(server.ask("BGREWRITEAOF"), "Background append only file rewriting started");
+        until("it is rewritten", &[&server], || server.info("aof_rewrite_in_progress") == "0");
+    }
+    assert_eq!(server.ask("DEBUG RELOAD NOSAVE"), "OK");
+    assert_eq!(server.ask("DBSIZE"), "0");
+}

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use crate::protocol::split_inline;
 
-/// Longest line, as in Redis.
+/// Longest line with its end, as in Redis.
 const LINE_MAX: usize = 1024;
 
 /// One file of the append-only file.
@@ -34,14 +34,25 @@ pub struct Manifest {
 
 /// Why a manifest cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("Reading the manifest file, at line {line}\n>>> '{text}'\n{reason}")]
+#[error("{reason}")]
 pub struct ManifestError {
-    /// Number of the line, from 1.
-    pub line: usize,
-    /// The line.
-    pub text: String,
+    /// Number of the line, from 1, and the line; `None` where no line can be shown.
+    pub line: Option<(usize, String)>,
     /// Redis' words.
     pub reason: &'static str,
+}
+
+impl ManifestError {
+    /// What Redis logs.
+    pub fn lines(&self) -> Vec<String> {
+        let mut lines = vec!["\n*** FATAL AOF MANIFEST FILE ERROR ***".to_owned()];
+        if let Some((number, text)) = &self.line {
+            lines.push(format!("Reading the manifest file, at line {number}"));
+            lines.push(format!(">>> '{text}'"));
+        }
+        lines.push(self.reason.to_owned());
+        lines
+    }
 }
 
 impl Manifest {
@@ -51,27 +62,30 @@ impl Manifest {
     /// The first line that is none, or that does not fit to those before it.
     pub fn parse(contents: &str) -> Result<Self, ManifestError> {
         let mut manifest = Self::default();
-        let fail = |line: usize, text: &str, reason| ManifestError { line, text: text.to_owned(), reason };
-        let mut lines = 0;
-        for (index, text) in contents.lines().enumerate() {
-            lines += 1;
-            if text.starts_with('#') {
+        if contents.is_empty() {
+            return Err(ManifestError { line: None, reason: "Found an empty AOF manifest" });
+        }
+        for (index, line) in contents.split_inclusive('\n').enumerate() {
+            if line.starts_with('#') {
                 continue;
             }
-            manifest.add_line(text).map_err(|reason| fail(index + 1, text, reason))?;
-        }
-        if lines == 0 {
-            return Err(fail(0, "", "Found an empty AOF manifest"));
+            // Without its end it may be cut, and lines behind it lost.
+            if line.len() > LINE_MAX || !line.ends_with('\n') {
+                return Err(ManifestError {
+                    line: None,
+                    reason: "The AOF manifest file contains too long line",
+                });
+            }
+            let text = line.trim_matches([' ', '\t', '\r', '\n']);
+            let fail = |reason| ManifestError { line: Some((index + 1, text.to_owned())), reason };
+            manifest.add_line(text).map_err(fail)?;
         }
         Ok(manifest)
     }
 
     fn add_line(&mut self, text: &str) -> Result<(), &'static str> {
         const INVALID: &str = "Invalid AOF manifest file format";
-        if text.len() > LINE_MAX {
-            return Err("The AOF manifest file contains too long line");
-        }
-        let words = split_inline(text.trim().as_bytes()).ok_or(INVALID)?;
+        let words = split_inline(text.as_bytes()).ok_or(INVALID)?;
         let (mut name, mut seq, mut kind) = (None, None, None);
         let (pairs, []) = words.as_chunks::<2>() else { return Err(INVALID) };
         for [key, value] in pairs {
@@ -139,19 +153,33 @@ impl Manifest {
 
     /// The base that is written next, in the RDB format or as commands. No two have the same name.
     pub fn next_base(&mut self, prefix: &str, is_rdb: bool) -> Part {
-        self.last_base += 1;
-        let seq = self.last_base;
         let suffix = if is_rdb { "rdb" } else { "aof" };
-        Part { name: format!("{prefix}.{seq}.base.{suffix}"), seq }
+        loop {
+            self.last_base += 1;
+            let part =
+                Part { name: format!("{prefix}.{}.base.{suffix}", self.last_base), seq: self.last_base };
+            if !self.is_history(&part) {
+                return part;
+            }
+        }
+    }
+
+    /// A file that is to be deleted.
+    fn is_history(&self, part: &Part) -> bool {
+        self.history.iter().any(|old| old.name == part.name)
     }
 
     /// Adds the increment that is appended to next.
     pub fn add_increment(&mut self, prefix: &str) -> Part {
-        self.last_increment += 1;
-        let seq = self.last_increment;
-        let part = Part { name: format!("{prefix}.{seq}.incr.aof"), seq };
-        self.increments.push(part.clone());
-        part
+        loop {
+            self.last_increment += 1;
+            let seq = self.last_increment;
+            let part = Part { name: format!("{prefix}.{seq}.incr.aof"), seq };
+            if !self.is_history(&part) {
+                self.increments.push(part.clone());
+                return part;
+            }
+        }
     }
 
     /// A file from before there were manifests becomes the base.
@@ -179,6 +207,11 @@ fn quoted(name: &str) -> String {
         match byte {
             b'"' | b'\\' => text.extend(['\\', char::from(byte)]),
             b' ' | b'\'' => text.push(char::from(byte)),
+            b'\n' => text.push_str("\\n"),
+            b'\r' => text.push_str("\\r"),
+            b'\t' => text.push_str("\\t"),
+            0x07 => text.push_str("\\a"),
+            0x08 => text.push_str("\\b"),
             byte if byte.is_ascii_graphic() => text.push(char::from(byte)),
             // Writing to a String cannot fail.
             byte => drop(write!(text, "\\x{byte:02x}")),
@@ -210,35 +243,69 @@ mod tests {
     }
 
     #[test]
+    fn no_file_has_the_name_of_one_that_is_to_be_deleted() {
+        let text = "file a.1.base.rdb seq 1 type h\nfile a.1.incr.aof seq 7 type h\n";
+        let mut manifest = Manifest::parse(text).unwrap();
+        assert!(manifest.is_empty());
+        assert_eq!(manifest.next_base("a", true).name, "a.2.base.rdb");
+        assert_eq!(manifest.add_increment("a").name, "a.2.incr.aof");
+    }
+
+    #[test]
     fn names_of_every_kind_come_back() {
-        for name in ["with space.aof", "quote\"s and 'more'", "grüße.aof", "back-tick`"] {
+        for name in ["with space.aof", "quote\"s and 'more'", "grüße.aof", "back-tick`", "\n\r\t\x07\x08\x01"]
+        {
             let mut manifest = Manifest::default();
             manifest.add_increment(name);
             assert_eq!(Manifest::parse(&manifest.render()).unwrap(), manifest, "{name}");
         }
+        let mut manifest = Manifest::default();
+        manifest.add_increment(" file seq \n\n.aof ");
+        let line = r#"file " file seq \n\n.aof .1.incr.aof" seq 1 type i"#;
+        assert_eq!(manifest.render().trim_end(), line, "as Redis writes it");
     }
 
     #[test]
     fn what_is_no_manifest_is_refused_as_redis_does() {
         let base = "file a.1.base.rdb seq 1 type b\n";
+        let two = "file a seq 2 type i\nfile b seq 2 type i\n";
         let cases = [
-            ("", 0, "Found an empty AOF manifest"),
-            ("\n", 1, "Invalid AOF manifest file format"),
-            ("file a seq 1", 1, "Invalid AOF manifest file format"),
-            ("file a seq 1 type", 1, "Invalid AOF manifest file format"),
-            ("file a seq x type i", 1, "Invalid AOF manifest file format"),
-            ("file a seq 0 type i", 1, "Invalid AOF manifest file format"),
-            ("file \"a seq 1 type i", 1, "Invalid AOF manifest file format"),
-            ("file b/a seq 1 type i", 1, "File can't be a path, just a filename"),
-            ("file a seq 1 type x", 1, "Unknown AOF file type"),
-            (&format!("{base}{base}"), 2, "Found duplicate base file information"),
-            ("file a seq 2 type i\nfile b seq 2 type i", 2, "Found a non-monotonic sequence number"),
-            (&"x".repeat(2000), 1, "The AOF manifest file contains too long line"),
+            ("", None, "Found an empty AOF manifest"),
+            ("\n", Some((1, "")), "Invalid AOF manifest file format"),
+            ("file a seq 1\n", Some((1, "file a seq 1")), "Invalid AOF manifest file format"),
+            ("file a seq 1 type\n", Some((1, "file a seq 1 type")), "Invalid AOF manifest file format"),
+            (
+                " file a seq x type i\r\n",
+                Some((1, "file a seq x type i")),
+                "Invalid AOF manifest file format",
+            ),
+            ("file a seq 0 type i\n", Some((1, "file a seq 0 type i")), "Invalid AOF manifest file format"),
+            (
+                "file \"a seq 1 type i\n",
+                Some((1, "file \"a seq 1 type i")),
+                "Invalid AOF manifest file format",
+            ),
+            (
+                "file b/a seq 1 type i\n",
+                Some((1, "file b/a seq 1 type i")),
+                "File can't be a path, just a filename",
+            ),
+            ("file a seq 1 type x\n", Some((1, "file a seq 1 type x")), "Unknown AOF file type"),
+            (&format!("{base}{base}"), Some((2, base.trim())), "Found duplicate base file information"),
+            (two, Some((2, "file b seq 2 type i")), "Found a non-monotonic sequence number"),
+            (&format!("{}\n", "x".repeat(1024)), None, "The AOF manifest file contains too long line"),
+            (base.trim(), None, "The AOF manifest file contains too long line"),
         ];
         for (text, line, reason) in cases {
             let error = Manifest::parse(text).unwrap_err();
-            assert_eq!((error.line, error.reason), (line, reason), "{text}");
+            let shown = error.line.as_ref().map(|(number, text)| (*number, text.as_str()));
+            assert_eq!((shown, error.reason), (line, reason), "{text}");
+            assert_eq!(error.lines().len(), if line.is_some() { 4 } else { 2 });
         }
-        assert!(Manifest::parse(&format!("# a comment\n{base}")).is_ok());
+        for good in
+            [&format!("# a comment\n{base}"), "FILE a SEQ 1 TYPE incr more words\r\n", "# a comment\n"]
+        {
+            assert!(Manifest::parse(good).is_ok(), "{good}");
+        }
     }
 }

@@ -15,8 +15,11 @@ const READ_MAX: usize = 1024 * 1024;
 /// What is wrong with a file.
 #[derive(Debug)]
 pub enum Damage {
-    /// It ends in the middle of a command or a transaction, which begins at the offset.
-    Torn,
+    /// It ends in the middle of what begins at the offset.
+    Torn {
+        /// A transaction whose commands are whole, and not a command.
+        in_transaction: bool,
+    },
     /// What stands at the offset is no command.
     Format(String),
     /// The command at the offset could not be executed.
@@ -126,7 +129,10 @@ impl<R: Read> CommandReader<R> {
         }
         match self.buffer.first() {
             None if !self.in_transaction => Ok(false),
-            None | Some(b'*' | &ANNOTATION) => Err(AofError { offset: self.good, damage: Damage::Torn }),
+            first @ (None | Some(b'*' | &ANNOTATION)) => {
+                let damage = Damage::Torn { in_transaction: first.is_none() };
+                Err(AofError { offset: self.good, damage })
+            }
             Some(_) => Err(damaged(self.base, NO_COMMAND)),
         }
     }
@@ -200,13 +206,23 @@ mod tests {
             let all = bytes.len();
             vec![0, select, all - del - transaction, all - del, all]
         };
+        let inside = {
+            let (multi, incr) = (file(&[&[b"MULTI"]]).len(), file(&[&[b"INCR", b"n"]]).len());
+            [0, 1, 2].map(|commands| ends[2] + multi + commands * incr)
+        };
         let near = |cut: &usize| *cut < 100 || *cut + 400 > bytes.len() || cut.is_multiple_of(10_007);
         for cut in (0..bytes.len()).filter(near) {
             let good = *ends.iter().rev().find(|end| **end <= cut).unwrap();
             match read(&bytes[..cut]).0 {
                 Ok(bytes) => assert_eq!((bytes, cut), (cut as u64, good)),
                 Err(error) => {
-                    assert!(matches!(error.damage, Damage::Torn), "{cut}: {error:?}");
+                    let in_transaction = matches!(error.damage, Damage::Torn { in_transaction: true });
+                    assert!(
+                        in_transaction || matches!(error.damage, Damage::Torn { .. }),
+                        "{cut}: {error:?}"
+                    );
+                    // After MULTI and after each of the two commands behind it.
+                    assert_eq!(in_transaction, inside.contains(&cut), "{cut}");
                     assert_eq!(error.offset, good as u64, "{cut}");
                 }
             }

@@ -42,11 +42,17 @@ pub(super) fn read(id: u8, from: &mut impl Fields, encodings: &Encodings) -> Res
         TYPE_PLAIN => read_plain(from, encodings)?,
         TYPE_ZIPMAP => of_zipmap(&zipmap::elements(&from.string()?).ok_or(DAMAGED)?, encodings)?,
         TYPE_ZIPLIST => of_ziplist(&ziplist::elements(&from.string()?).ok_or(DAMAGED)?, encodings)?,
-        TYPE_LISTPACK => of_listpack(Listpack::checked(from.string()?).ok_or(DAMAGED)?, encodings)?,
+        TYPE_LISTPACK => {
+            let pack = Listpack::checked(from.string()?).ok_or(DAMAGED)?;
+            of_listpack(pack, from, encodings)?
+        }
         _ => return Err(Reason::OtherType { name: "hash", id }),
     };
-    if hash.is_empty() { Err(DAMAGED) } else { Ok(Object::Hash(hash)) }
+    if hash.is_empty() { Err(Reason::Empty) } else { Ok(Object::Hash(hash)) }
 }
+
+/// Redis serves such a hash as long as it is small, and finds the first of the two values.
+const TWICE: &str = "hash: a field comes twice";
 
 /// Pairs on their way into a listpack. To look for a field in the listpack itself would take time by the square.
 #[derive(Default)]
@@ -56,10 +62,14 @@ struct Packing {
 }
 
 impl Packing {
-    fn push(&mut self, field: &[u8], value: &[u8]) -> Result<(), Reason> {
-        self.pack.push(field);
-        self.pack.push(value);
-        if self.seen.insert(field.to_vec()) { Ok(()) } else { Err(DAMAGED) }
+    /// `false` if the field is there already; its first value is kept then.
+    fn push(&mut self, field: &[u8], value: &[u8]) -> bool {
+        let is_new = self.seen.insert(field.to_vec());
+        if is_new {
+            self.pack.push(field);
+            self.pack.push(value);
+        }
+        is_new
     }
 }
 
@@ -74,7 +84,9 @@ fn read_plain(from: &mut impl Fields, encodings: &Encodings) -> Result<Hash, Rea
             && Hash::is_short(&value, encodings)
             && packing.pack.as_bytes().len() + field.len() + value.len() <= PACK_MAX;
         if fits && large.is_none() {
-            packing.push(&field, &value)?;
+            if !packing.push(&field, &value) {
+                from.repair(TWICE)?;
+            }
             continue;
         }
         let hash = large.get_or_insert_with(|| {
@@ -93,7 +105,9 @@ fn of_ziplist(elements: &[Vec<u8>], encodings: &Encodings) -> Result<Hash, Reaso
     let (pairs, rest) = elements.as_chunks();
     let mut packing = Packing::default();
     for [field, value] in pairs {
-        packing.push(field, value)?;
+        if !packing.push(field, value) {
+            return Err(DAMAGED);
+        }
     }
     if rest.is_empty() { Ok(Hash::from_listpack(packing.pack, encodings)) } else { Err(DAMAGED) }
 }
@@ -104,26 +118,29 @@ fn of_zipmap(elements: &[Vec<u8>], encodings: &Encodings) -> Result<Hash, Reason
     Ok(hash)
 }
 
-fn of_listpack(pack: Listpack, encodings: &Encodings) -> Result<Hash, Reason> {
+fn of_listpack(pack: Listpack, from: &mut impl Fields, encodings: &Encodings) -> Result<Hash, Reason> {
     let mut seen = HashSet::with_hasher(RandomState::default());
-    let (mut is_field, mut is_canonical) = (false, true);
+    let (mut is_field, mut is_good) = (false, true);
     for item in &pack {
         is_field = !is_field;
-        is_canonical &= item.with(|bytes| Item::of(bytes) == item);
-        if is_field && !seen.insert(item) {
-            return Err(DAMAGED);
-        }
+        // A number that is written as a text would never be found.
+        is_good &= item.with(|bytes| Item::of(bytes) == item) && (!is_field || seen.insert(item));
     }
     drop(seen);
     if is_field {
         return Err(DAMAGED);
     }
-    if !is_canonical {
-        // A number that is written as a text would never be found.
-        let elements: Vec<Vec<u8>> = pack.iter().map(|item| item.bytes().into_owned()).collect();
-        return of_ziplist(&elements, encodings);
+    if is_good {
+        return Ok(Hash::from_listpack(pack, encodings));
     }
-    Ok(Hash::from_listpack(pack, encodings))
+    let elements: Vec<Vec<u8>> = pack.iter().map(|item| item.bytes().into_owned()).collect();
+    let mut packing = Packing::default();
+    for [field, value] in elements.as_chunks().0 {
+        if !packing.push(field, value) {
+            from.repair(TWICE)?;
+        }
+    }
+    Ok(Hash::from_listpack(packing.pack, encodings))
 }
 
 #[cfg(test)]

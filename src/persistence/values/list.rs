@@ -75,7 +75,7 @@ pub(super) fn read(id: u8, from: &mut impl Fields, encodings: &Encodings) -> Res
         _ => return Err(Reason::OtherType { name: "list", id }),
     }
     if list.is_empty() {
-        return Err(Reason::Damaged("list: it is empty"));
+        return Err(Reason::Empty);
     }
     Ok(Object::List(Box::new(list)))
 }

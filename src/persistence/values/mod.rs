@@ -32,6 +32,14 @@ pub(super) trait Fields {
     fn byte(&mut self) -> Result<u8, Reason>;
     /// Eight bytes: a binary double or a time.
     fn eight(&mut self) -> Result<[u8; 8], Reason>;
+    /// A value contradicts itself in a way that can be put right. A file is the only copy of its owner's data, so that
+    /// is done and told there; a payload of RESTORE is refused, as its sender still has the value.
+    ///
+    /// # Errors
+    /// It is not to be put right.
+    fn repair(&mut self, damage: &'static str) -> Result<(), Reason> {
+        Err(Reason::Damaged(damage))
+    }
 }
 
 /// The type byte of a value.
@@ -70,6 +78,6 @@ pub(super) fn read(id: u8, from: &mut impl Fields, encodings: &Encodings) -> Res
         "hash" => hash::read(id, from, encodings),
         "zset" => zset::read(id, from, encodings),
         "stream" => stream::read(id, from, encodings),
-        _ => Err(Reason::OtherType { name, id }),
+        _ => Err(Reason::module(from.count()?)),
     }
 }

@@ -55,7 +55,7 @@ pub(super) fn read(id: u8, from: &mut impl Fields, encodings: &Encodings) -> Res
         }
         _ => return Err(Reason::OtherType { name: "set", id }),
     }
-    if set.is_empty() { Err(DAMAGED) } else { Ok(Object::Set(set)) }
+    if set.is_empty() { Err(Reason::Empty) } else { Ok(Object::Set(set)) }
 }
 
 fn add(set: &mut Set, member: &[u8], encodings: &Encodings) -> Result<(), Reason> {

@@ -97,21 +97,33 @@ pub(super) fn read(id: u8, from: &mut impl Fields, _: &Encodings) -> Result<Obje
 }
 
 fn read_log(id: u8, from: &mut impl Fields) -> Result<Log, Reason> {
-    let mut log = Log::default();
+    let mut nodes = Vec::new();
     for _ in 0..from.count()? {
         let node = <[u8; 16]>::try_from(from.string()?).map_err(|_| DAMAGED)?;
         let pack = Listpack::checked(from.string()?).ok_or(DAMAGED)?;
-        if !log.push_checked(StreamId::from_bytes(node), pack) {
+        nodes.push((StreamId::from_bytes(node), pack));
+    }
+    // Redis puts them into a tree, so their order in a file is no matter.
+    nodes.sort_by_key(|(id, _)| *id);
+    let mut log = Log::default();
+    for (id, pack) in nodes {
+        if !log.push_checked(id, pack) {
             return Err(DAMAGED);
         }
     }
-    if from.count()? != log.len() {
+    let told = from.count()?;
+    // Without any node the entries are lost, and not counted wrongly.
+    if told > 0 && log.node_count() == 0 {
         return Err(DAMAGED);
     }
+    if told != log.len() {
+        from.repair("stream: its length is not the number of its entries")?;
+    }
     log.last_id = read_id(from)?;
-    // XADD would put the next entry before one that is there.
-    if log.last_entry_id().is_some_and(|last| last > log.last_id) {
-        return Err(DAMAGED);
+    if let Some(last) = log.last_entry_id().filter(|last| *last > log.last_id) {
+        // XADD would put the next entry before one that is there.
+        from.repair("stream: its last id is below that of an entry")?;
+        log.last_id = last;
     }
     if id == TYPE_OF_5_0 {
         log.entries_added = log.len();
@@ -142,12 +154,12 @@ fn read_members(id: u8, group: &mut Group, from: &mut impl Fields) -> Result<(),
             let entry = read_raw_id(from)?;
             let at = pending.binary_search_by_key(&entry, |(id, ..)| *id).map_err(|_| DAMAGED)?;
             let (_, time, count) = pending[at];
-            // Nobody else may have it.
             if group.pending().get(&entry).is_some() {
-                return Err(DAMAGED);
+                from.repair("stream: an entry is pending for two consumers")?;
+            } else {
+                owned += 1;
             }
             group.assign(entry, &name, time, count);
-            owned += 1;
         }
     }
     if owned == pending.len() { Ok(()) } else { Err(DAMAGED) }
@@ -156,11 +168,11 @@ fn read_members(id: u8, group: &mut Group, from: &mut impl Fields) -> Result<(),
 fn read_pending(from: &mut impl Fields) -> Result<Vec<(StreamId, Millis, u64)>, Reason> {
     let mut pending: Vec<(StreamId, Millis, u64)> = Vec::new();
     for _ in 0..from.count()? {
-        let entry = (read_raw_id(from)?, read_time(from)?, from.count()?);
-        if pending.last().is_some_and(|(last, ..)| *last >= entry.0) {
-            return Err(DAMAGED);
-        }
-        pending.push(entry);
+        pending.push((read_raw_id(from)?, read_time(from)?, from.count()?));
+    }
+    pending.sort_by_key(|(id, ..)| *id);
+    if pending.windows(2).any(|pair| pair[0].0 == pair[1].0) {
+        return Err(DAMAGED);
     }
     Ok(pending)
 }

@@ -71,7 +71,7 @@ pub(super) fn read(id: u8, from: &mut impl Fields, encodings: &Encodings) -> Res
         }
         _ => return Err(Reason::OtherType { name: "zset", id }),
     };
-    if zset.is_empty() { Err(DAMAGED) } else { Ok(Object::Zset(zset)) }
+    if zset.is_empty() { Err(Reason::Empty) } else { Ok(Object::Zset(zset)) }
 }
 
 /// A score as versions before 4.0 wrote it.

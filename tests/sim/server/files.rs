@@ -192,7 +192,7 @@ impl Server {
             };
             match result {
                 Ok(()) => {}
-                Err(AofError { offset, damage: Damage::Torn }) if parts.peek().is_none() => {
+                Err(AofError { offset, damage: Damage::Torn { .. } }) if parts.peek().is_none() => {
                     env.note(self.life.node, "torn", offset);
                     let (mut file, _) = self.disk.open_to_append(&path).map_err(|error| error.to_string())?;
                     file.cut(offset).and_then(|()| file.sync()).map_err(|error| error.to_string())?;
