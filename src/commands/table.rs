@@ -71,6 +71,8 @@ impl Flags {
     pub const ALLOW_BUSY: Self = Self(1 << 17);
     /// Needs a parameter that allows it (`enable-debug-command`, `enable-module-command`). COMMAND INFO hides it.
     pub const PROTECTED: Self = Self(1 << 18);
+    /// Follows a redirection of a cluster by itself, as ASKING does for the next command.
+    pub const ASKING: Self = Self(1 << 19);
     /// None of them.
     pub const NONE: Self = Self(0);
 

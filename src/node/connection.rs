@@ -145,6 +145,7 @@ impl Connection {
             node.warning(format!("Closing client that reached max query buffer length: {line}"));
             return false;
         }
+        node.note_memory_of(client);
         node.client_stays(client)
     }
 
@@ -349,6 +350,7 @@ impl Connection {
                 node.warn_of_output(client);
                 return false;
             }
+            node.note_memory_of(client);
             if !node.client_stays(client) {
                 return false;
             }

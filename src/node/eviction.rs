@@ -20,6 +20,9 @@ const KEYS_PER_LOOK: usize = 16;
 /// Most keys that a policy may ask to sample at once, whatever `maxmemory-samples` says.
 const SAMPLES_MAX: u32 = 1024;
 
+/// A client whose buffers hold more than this is counted at once.
+const MUCH: usize = 16 * 1024;
+
 /// The refusal of a command that may use more memory.
 pub(super) const OUT_OF_MEMORY: CmdError =
     CmdError::text("OOM command not allowed when used memory > 'maxmemory'.");
@@ -108,6 +111,18 @@ impl Node {
     pub(super) fn note_client_memory(&mut self) {
         self.eviction.client_bytes = 0;
         for client in self.clients.values() {
+            let bytes = client.memory() as u64;
+            client.counted_as_used.set(bytes);
+            self.eviction.client_bytes += bytes;
+        }
+    }
+
+    /// A client sends much or leaves much unread: keys make room for that without waiting for the next tick.
+    #[inline]
+    pub(super) fn note_memory_of(&mut self, client: &Client) {
+        let held = client.query_bytes.get() + client.argument_bytes.get() + client.output_bytes.get();
+        if self.config.maxmemory > 0 && held > MUCH {
+            self.forget_client_memory(client);
             let bytes = client.memory() as u64;
             client.counted_as_used.set(bytes);
             self.eviction.client_bytes += bytes;

@@ -9,6 +9,9 @@ use crate::commands::{databases, expire, help, keys, object, scan, sort};
 const WRITE_FAST: Flags = Flags::WRITE.or(Flags::FAST);
 const READ_FAST: Flags = Flags::READONLY.or(Flags::FAST);
 
+const RESTORE_ARGUMENTS: &str =
+    "key ttl serialized-value [REPLACE] [ABSTTL] [IDLETIME seconds] [FREQ frequency]";
+
 const MIGRATE_ARGUMENTS: &str = "host port <key | \"\"> destination-db timeout [COPY] [REPLACE] \
     [AUTH password | AUTH2 username password] [KEYS key [key ...]]";
 
@@ -202,8 +205,16 @@ pub(super) const COMMANDS: &[Command] = &[
         .group(Group::Generic, &["@keyspace", "@dangerous"])
         .since("2.6.0")
         .cost("O(N) for a value of N bytes")
-        .takes("key ttl serialized-value [REPLACE] [ABSTTL] [IDLETIME seconds] [FREQ frequency]")
+        .takes(RESTORE_ARGUMENTS)
         .does("Stores the value that DUMP gave, with a time to live."),
+    Command::new("restore-asking", -4, Run::Node(NodeCommand::Restore))
+        .flags(Flags::WRITE.or(Flags::DENYOOM).or(Flags::ASKING))
+        .keys(&[KeySpec::first(OW_UPDATE)])
+        .group(Group::Server, &["@keyspace", "@dangerous"])
+        .since("3.0.0")
+        .cost("O(N) for a value of N bytes")
+        .takes(RESTORE_ARGUMENTS)
+        .does("RESTORE between the nodes of a cluster."),
     Command::new("migrate", -6, Run::Node(NodeCommand::Migrate))
         .flags(Flags::WRITE.or(Flags::MOVABLEKEYS))
         .keys(&[
