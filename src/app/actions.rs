@@ -6,6 +6,7 @@ use eframe::egui::{Key, KeyboardShortcut, Modifiers, ThemePreference};
 
 use super::layout::Pane;
 use crate::lab::{LabCommand, NodeId, Preset};
+use crate::node::{Fault, FaultKind};
 
 /// One thing to do.
 #[derive(Debug, Clone, PartialEq)]
@@ -152,8 +153,8 @@ fn lab_label(command: &LabCommand) -> String {
         LabCommand::AskBeforeWipe(true) => "Ask before an emptied master wipes".to_owned(),
         LabCommand::AskBeforeWipe(false) => "Let an emptied master wipe unasked".to_owned(),
         LabCommand::LetWipe(_) => "Replace its data".to_owned(),
-        LabCommand::CutLink(_) => "Cut link".to_owned(),
-        LabCommand::HealLink(_) => "Heal link".to_owned(),
+        LabCommand::BeginFault { fault: Fault::Cut, lasts: None, .. } => "Cut link".to_owned(),
+        LabCommand::HealFault { kind: FaultKind::Cut, .. } => "Heal link".to_owned(),
         LabCommand::BeginFault { fault, .. } => format!("Begin {}", fault.kind()),
         LabCommand::HealFault { kind, .. } => format!("Heal {kind}"),
         LabCommand::Console { line, .. } | LabCommand::Edit { line, .. } => format!("Run {line}"),

@@ -127,8 +127,12 @@ fn asked(model: &LabModel, command: &LabCommand) -> String {
         LabCommand::AskBeforeWipe(true) => "Asked for a question before an emptied master wipes".to_owned(),
         LabCommand::AskBeforeWipe(false) => "Asked for no question before an emptied master wipes".to_owned(),
         LabCommand::LetWipe(node) => format!("Let the data of {} be replaced", name(node)),
-        LabCommand::CutLink(node) => format!("Asked to cut the link of {}", name(node)),
-        LabCommand::HealLink(node) => format!("Asked to heal the link of {}", name(node)),
+        LabCommand::BeginFault { node, fault: Fault::Cut, lasts: None } => {
+            format!("Asked to cut the link of {}", name(node))
+        }
+        LabCommand::HealFault { node, kind: FaultKind::Cut } => {
+            format!("Asked to heal the link of {}", name(node))
+        }
         LabCommand::BeginFault { node, fault, lasts } => {
             format!("Asked for a fault of {}: {}", name(node), fault_for(fault, *lasts))
         }
@@ -277,8 +281,6 @@ fn node(event: &NodeEvent) -> String {
             format::duration(*took)
         ),
         NodeEvent::Failover(phase) => failover(phase),
-        NodeEvent::LinkCut(true) => "Its link was cut".to_owned(),
-        NodeEvent::LinkCut(false) => "Its link was healed".to_owned(),
         NodeEvent::Log { text, .. } => text.clone(),
     }
 }

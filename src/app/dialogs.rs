@@ -186,7 +186,9 @@ fn palette(cx: &Cx<'_>) -> Vec<(String, Action)> {
     all.extend(Action::fixed().into_iter().filter(usable).map(|action| (action.label(), action)));
     if cx.live {
         for node in model.nodes.values() {
-            for action in node_actions::of(node).into_iter().filter(|action| action.hindrance.is_none()) {
+            for action in
+                node_actions::of(model, node).into_iter().filter(|action| action.hindrance.is_none())
+            {
                 let action = Action::Lab(action.command);
                 all.push((format!("{} {}", action.label(), node.port), action));
             }

@@ -23,7 +23,7 @@ use super::{
     ConsoleTarget, Event, LabCommand, LabOptions, NodeId, NoticeLevel, ReplyValue, WorkloadSettings,
     recording,
 };
-use crate::node::{FaultKind, pulse};
+use crate::node::pulse;
 
 /// How long a killed node may take to be gone.
 pub(super) const KILL_WITHIN: Duration = Duration::from_millis(500);
@@ -109,8 +109,6 @@ impl Lab {
                 Ok(())
             }
             LabCommand::LetWipe(node) => self.let_wipe(node),
-            LabCommand::CutLink(node) => self.cut_link(node),
-            LabCommand::HealLink(node) => self.heal_fault(node, FaultKind::Cut),
             LabCommand::BeginFault { node, fault, lasts } => self.begin_fault(node, fault, lasts),
             LabCommand::HealFault { node, kind } => self.heal_fault(node, kind),
             LabCommand::Console { id, target, line } => {

@@ -53,10 +53,6 @@ pub enum LabCommand {
     AskBeforeWipe(bool),
     /// Let a replica that asks take its master's data in place of its own.
     LetWipe(NodeId),
-    /// Cut the link between this replica and its master until it is healed.
-    CutLink(NodeId),
-    /// Undo [`LabCommand::CutLink`].
-    HealLink(NodeId),
     /// Let something be wrong with the link of a replica or with the disk of a node, in place of an earlier fault of the same kind.
     BeginFault {
         /// Whose link or disk.

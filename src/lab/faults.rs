@@ -149,13 +149,4 @@ impl Lab {
         }
         Ok(())
     }
-
-    pub(super) fn cut_link(self: &Rc<Self>, node: NodeId) -> Done {
-        self.with_member(node, |member| {
-            let is_cut = member.has_fault(FaultKind::Cut);
-            let already = || Refusal::already(node, format!("The link of {node} is cut already"));
-            if is_cut { Err(already()) } else { Ok(()) }
-        })?;
-        self.begin_fault(node, Fault::Cut, None)
-    }
 }

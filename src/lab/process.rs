@@ -117,16 +117,8 @@ impl RunningNode for Process {
         self.signal("-CONT");
         self.tell(NodeEvent::Thawed);
     }
-    fn begin_fault(&self, fault: Fault) {
-        if fault == Fault::Cut {
-            self.tell(NodeEvent::LinkCut(true));
-        }
-    }
-    fn end_fault(&self, kind: FaultKind) {
-        if kind == FaultKind::Cut {
-            self.tell(NodeEvent::LinkCut(false));
-        }
-    }
+    fn begin_fault(&self, _: Fault) {}
+    fn end_fault(&self, _: FaultKind) {}
     fn ask_before_wipe(&self, _: bool) {}
     fn let_wipe(&self) {}
     fn join(&mut self, timeout: Duration) -> bool {

@@ -11,7 +11,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use super::Entry;
+use super::{Entry, Event, FaultEnd, LabCommand, NodeId};
+use crate::node::{Fault, FaultKind};
 use crate::persistence::{OsDisk, PendingFile, open};
 
 /// What the header names as its format.
@@ -118,7 +119,7 @@ fn write_lines(file: &mut impl Write, entries: &[Arc<Entry>]) -> io::Result<()> 
 struct NumberedEntry<'a> {
     seq: u64,
     at: Duration,
-    event: &'a super::Event,
+    event: &'a Event,
 }
 
 /// Reads a whole recording.
@@ -128,7 +129,8 @@ struct NumberedEntry<'a> {
 /// [`RecordingError::Malformed`] and names the event.
 pub fn read_recording(path: &Path) -> Result<Vec<Entry>, RecordingError> {
     let file = open(path).map_err(|source| RecordingError::Open { path: path.to_owned(), source })?;
-    let mut lines = Lines { path, reader: BufReader::new(file), line: 0, text: Vec::new() };
+    let mut lines =
+        Lines { path, reader: BufReader::new(file), line: 0, text: Vec::new(), tells_faults: false };
     let not_ours = || RecordingError::NotARecording { path: path.to_owned() };
 
     if !lines.advance()? {
@@ -143,14 +145,70 @@ pub fn read_recording(path: &Path) -> Result<Vec<Entry>, RecordingError> {
     }
 
     let mut entries: Vec<Entry> = Vec::new();
+    let mut due = 0;
     while lines.advance()? {
-        let entry: Entry = serde_json::from_slice(&lines.text).map_err(|error| lines.malformed(&error))?;
-        if entry.seq != entries.len() as u64 {
-            return Err(lines.malformed(&format!("entry {} where {} is due", entry.seq, entries.len())));
+        let EntryAsRead { seq, at, event } = lines.entry()?;
+        if seq != due {
+            return Err(lines.malformed(&format!("entry {seq} where {due} is due")));
         }
-        entries.push(entry);
+        due += 1;
+        // Numbered anew: an entry that is left out leaves no gap.
+        let seq = entries.len() as u64;
+        entries.extend(event.map(|event| Entry { seq, at, event }));
     }
     Ok(entries)
+}
+
+/// An entry of a file; without an event if other entries tell the same.
+struct EntryAsRead {
+    seq: u64,
+    at: Duration,
+    event: Option<Event>,
+}
+
+/// An entry that is written no more: cuts of links had commands and an event of their own once.
+#[derive(Deserialize)]
+struct FormerEntry {
+    seq: u64,
+    at: Duration,
+    event: FormerEvent,
+}
+
+#[derive(Deserialize)]
+enum FormerEvent {
+    Asked(FormerCommand),
+    Node { node: NodeId, event: FormerNodeEvent },
+}
+
+#[derive(Deserialize)]
+enum FormerCommand {
+    CutLink(NodeId),
+    HealLink(NodeId),
+}
+
+#[derive(Deserialize)]
+enum FormerNodeEvent {
+    LinkCut(bool),
+}
+
+impl From<FormerEvent> for Event {
+    fn from(former: FormerEvent) -> Self {
+        let (fault, lasts, kind) = (Fault::Cut, None, FaultKind::Cut);
+        match former {
+            FormerEvent::Asked(FormerCommand::CutLink(node)) => {
+                Self::Asked(LabCommand::BeginFault { node, fault, lasts })
+            }
+            FormerEvent::Asked(FormerCommand::HealLink(node)) => {
+                Self::Asked(LabCommand::HealFault { node, kind })
+            }
+            FormerEvent::Node { node, event: FormerNodeEvent::LinkCut(true) } => {
+                Self::FaultBegun { node, fault, lasts }
+            }
+            FormerEvent::Node { node, event: FormerNodeEvent::LinkCut(false) } => {
+                Self::FaultEnded { node, kind, how: FaultEnd::Healed }
+            }
+        }
+    }
 }
 
 struct Lines<'a> {
@@ -158,6 +216,8 @@ struct Lines<'a> {
     reader: BufReader<File>,
     line: usize,
     text: Vec<u8>,
+    /// The entries so far have faults, and so each cut of a link. Before there were faults, only nodes told of cuts.
+    tells_faults: bool,
 }
 
 impl Lines<'_> {
@@ -173,6 +233,22 @@ impl Lines<'_> {
             return Err(self.malformed(&"the line is too long"));
         }
         Ok(read > 0)
+    }
+
+    /// The entry in `text`.
+    fn entry(&mut self) -> Result<EntryAsRead, RecordingError> {
+        let error = match serde_json::from_slice(&self.text) {
+            Ok(Entry { seq, at, event }) => {
+                self.tells_faults |= matches!(event, Event::FaultBegun { .. } | Event::FaultEnded { .. });
+                return Ok(EntryAsRead { seq, at, event: Some(event) });
+            }
+            Err(error) => error,
+        };
+        let Ok(FormerEntry { seq, at, event }) = serde_json::from_slice(&self.text) else {
+            return Err(self.malformed(&error));
+        };
+        let is_told = self.tells_faults && matches!(event, FormerEvent::Node { .. });
+        Ok(EntryAsRead { seq, at, event: (!is_told).then(|| event.into()) })
     }
 
     fn malformed(&self, reason: &dyn std::fmt::Display) -> RecordingError {
@@ -237,7 +313,7 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::lab::{Event, NodeId, NodePlan, NoticeLevel, Preset, ReplyValue};
+    use crate::lab::{NodePlan, NoticeLevel, Preset, ReplyValue};
     use crate::node::{NodeEvent, StopReason, TimeGap};
     use crate::replication::{FullReason, PsyncVerdict, ReplId};
 
@@ -327,6 +403,57 @@ mod tests {
         write_recording(&path, &story).unwrap();
         let times: Vec<Duration> = read_recording(&path).unwrap().iter().map(|entry| entry.at).collect();
         assert_eq!(times, story.iter().map(|entry| entry.at).collect::<Vec<_>>());
+    }
+
+    /// A recording of these events.
+    fn recording(events: &[&str]) -> (tempfile::TempDir, PathBuf) {
+        let entry = |(seq, event): (usize, &&str)| {
+            format!("\n{{\"seq\":{seq},\"at\":{{\"secs\":{seq},\"nanos\":0}},\"event\":{event}}}")
+        };
+        let entries: String = events.iter().enumerate().map(entry).collect();
+        written(&format!("{{\"format\":\"repliscope-journal\",\"version\":1}}{entries}\n"))
+    }
+
+    #[test]
+    fn cuts_of_links_in_old_recordings_are_read_as_faults_and_told_once() {
+        let node = NodeId(2);
+        let asked_to_cut = Event::Asked(LabCommand::BeginFault { node, fault: Fault::Cut, lasts: None });
+        let asked_to_heal = Event::Asked(LabCommand::HealFault { node, kind: FaultKind::Cut });
+        let cut = Event::FaultBegun { node, fault: Fault::Cut, lasts: None };
+        let healed = Event::FaultEnded { node, kind: FaultKind::Cut, how: FaultEnd::Healed };
+        let restarted = Event::Asked(LabCommand::Restart(node));
+
+        // The cut outlived a restart, after which the node told of it again.
+        let (_folder, path) = recording(&[
+            r#"{"Asked":{"CutLink":2}}"#,
+            r#"{"FaultBegun":{"node":2,"fault":"Cut","lasts":null}}"#,
+            r#"{"Node":{"node":2,"event":{"LinkCut":true}}}"#,
+            r#"{"Asked":{"Restart":2}}"#,
+            r#"{"Node":{"node":2,"event":{"LinkCut":true}}}"#,
+            r#"{"Asked":{"HealLink":2}}"#,
+            r#"{"FaultEnded":{"node":2,"kind":"Cut","how":"Healed"}}"#,
+            r#"{"Node":{"node":2,"event":{"LinkCut":false}}}"#,
+        ]);
+        let read = read_recording(&path).unwrap();
+        let told: Vec<_> = read.iter().map(|entry| (entry.seq, entry.at.as_secs(), &entry.event)).collect();
+        let expected = [
+            (0, 0, &asked_to_cut),
+            (1, 1, &cut),
+            (2, 3, &restarted),
+            (3, 5, &asked_to_heal),
+            (4, 6, &healed),
+        ];
+        assert_eq!(told, expected);
+
+        // Older still: there were no faults beside the cut.
+        let (_folder, path) = recording(&[
+            r#"{"Asked":{"CutLink":2}}"#,
+            r#"{"Node":{"node":2,"event":{"LinkCut":true}}}"#,
+            r#"{"Asked":{"HealLink":2}}"#,
+            r#"{"Node":{"node":2,"event":{"LinkCut":false}}}"#,
+        ]);
+        let told: Vec<_> = read_recording(&path).unwrap().into_iter().map(|entry| entry.event).collect();
+        assert_eq!(told, [asked_to_cut, cut, asked_to_heal, healed]);
     }
 
     #[test]

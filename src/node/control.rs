@@ -155,11 +155,6 @@ impl NodeHandle {
         self.disk.set_troubles(troubles);
     }
 
-    /// Cuts (or heals) the link to this node's master: the socket is dropped and connects fail.
-    pub fn cut_link(&self, cut: bool) {
-        if cut { self.begin_fault(Fault::Cut) } else { self.end_fault(FaultKind::Cut) }
-    }
-
     /// Whether a replica keeps its data and asks, when the master that it follows comes back under another history
     /// with less than half of them: [`LinkPhase::AskWipe`](super::LinkPhase::AskWipe) tells that it waits.
     pub fn ask_before_wipe(&self, asks: bool) {

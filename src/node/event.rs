@@ -116,8 +116,6 @@ pub enum NodeEvent {
     },
     /// FAILOVER: the role is handed to a replica.
     Failover(FailoverPhase),
-    /// The link to the master was cut (`true`) or healed (`false`) by the lab.
-    LinkCut(bool),
     /// A line of the node's own log.
     Log {
         /// How loud.

@@ -3,7 +3,6 @@
 use std::io;
 use std::time::Duration;
 
-use super::event::NodeEvent;
 use super::fault::{Fault, FaultKind, Way};
 use super::lane::Rules;
 use super::link_driver::Driver;
@@ -84,23 +83,17 @@ impl LinkFaults {
 impl Node {
     /// Something is wrong from now on.
     pub(super) fn begin_fault(&mut self, fault: Fault) {
-        let was_cut = self.link_faults.is_cut();
         self.link_faults.begin(fault);
-        self.link_faults_changed(was_cut);
+        self.link_faults_changed();
     }
 
     /// It is not any more.
     pub(super) fn end_fault(&mut self, kind: FaultKind) {
-        let was_cut = self.link_faults.is_cut();
         self.link_faults.end(kind);
-        self.link_faults_changed(was_cut);
+        self.link_faults_changed();
     }
 
-    fn link_faults_changed(&mut self, was_cut: bool) {
-        let cut = self.link_faults.is_cut();
-        if cut != was_cut {
-            self.emit(NodeEvent::LinkCut(cut));
-        }
+    fn link_faults_changed(&self) {
         if let Some(upstream) = &self.upstream {
             upstream.wake();
         }

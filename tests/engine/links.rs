@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use repliscope::node::{LinkPhase, NodeEvent};
+use repliscope::node::{Fault, FaultKind, LinkPhase, NodeEvent};
 
 use super::support::data::{fill, pipeline, words, write_all_forms};
 use super::support::server::Kind;
@@ -28,7 +28,7 @@ fn a_cut_link_heals_with_a_partial_resync() {
     let (master, replica) = pair(&[]);
     fill(&master);
     until_equal(&master, &replica);
-    replica.handle().cut_link(true);
+    replica.handle().begin_fault(Fault::Cut);
     until("the link is down", &[&replica], || replica.info("master_link_status") == "down");
     write_all_forms(&master, 1);
     assert_eq!(
@@ -36,7 +36,7 @@ fn a_cut_link_heals_with_a_partial_resync() {
         20_000,
         "a replica without a link serves"
     );
-    replica.handle().cut_link(false);
+    replica.handle().end_fault(FaultKind::Cut);
     until_equal(&master, &replica);
     assert_eq!(counters(&master), (1, 1));
 }
@@ -44,11 +44,11 @@ fn a_cut_link_heals_with_a_partial_resync() {
 #[test]
 fn a_link_cut_for_longer_than_the_backlog_lasts_heals_with_a_full_sync() {
     let (master, replica) = pair(&["repl-backlog-size 16kb"]);
-    replica.handle().cut_link(true);
+    replica.handle().begin_fault(Fault::Cut);
     until("the link is down", &[&replica], || replica.info("master_link_status") == "down");
     until("the master knows", &[&master], || master.info("connected_slaves") == "0");
     fill(&master);
-    replica.handle().cut_link(false);
+    replica.handle().end_fault(FaultKind::Cut);
     until_equal(&master, &replica);
     assert_eq!(counters(&master), (2, 0));
     assert_eq!(master.number("sync_partial_err"), 1);
@@ -155,10 +155,10 @@ fn a_chain_passes_on_the_same_bytes_and_continues_after_a_promotion_in_it() {
         assert_eq!(server.info("master_replid"), top.info("master_replid"));
     }
     // A cut at the top does not disturb the bottom.
-    middle.handle().cut_link(true);
+    middle.handle().begin_fault(Fault::Cut);
     until("the top link is down", &[&middle], || middle.info("master_link_status") == "down");
     write_all_forms(&top, 1);
-    middle.handle().cut_link(false);
+    middle.handle().end_fault(FaultKind::Cut);
     until_equal(&top, &middle);
     until_equal(&middle, &bottom);
     assert_eq!(counters(&middle), (1, 0), "the sub-replica kept its link");

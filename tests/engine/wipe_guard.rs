@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use repliscope::node::{LinkPhase, NodeEvent};
+use repliscope::node::{Fault, FaultKind, LinkPhase, NodeEvent};
 
 use super::support::server::Kind;
 use super::support::{Server, until, until_equal};
@@ -117,13 +117,13 @@ fn nobody_is_asked_where_nothing_is_lost_or_the_user_has_spoken() {
 
     // An empty data set of the same history is what the master's user wanted.
     let (master, replica) = pair(true);
-    replica.handle().cut_link(true);
+    replica.handle().begin_fault(Fault::Cut);
     master.ask("CONFIG SET repl-backlog-size 16384");
     master.ask("FLUSHALL");
     for _ in 0..20 {
         master.ask(&format!("SET big {}", "x".repeat(100_000)));
     }
-    replica.handle().cut_link(false);
+    replica.handle().end_fault(FaultKind::Cut);
     until_equal(&master, &replica);
     assert_eq!(master.number("sync_full"), 2);
     assert_eq!(asked(&replica), []);

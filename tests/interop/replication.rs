@@ -3,6 +3,8 @@
 use std::thread;
 use std::time::Duration;
 
+use repliscope::node::{Fault, FaultKind};
+
 use super::support::client::Reply;
 use super::support::data::{fill, write_all_forms};
 use super::support::server::Kind;
@@ -47,10 +49,10 @@ fn sync(master: Kind, replica: Kind, diskless_sync: &str, diskless_load: &str) {
         until_equal(&master, &replica);
     }
     if replica.kind == Kind::Node {
-        replica.handle().cut_link(true);
+        replica.handle().begin_fault(Fault::Cut);
         until("the link is down", &[&replica], || replica.info("master_link_status") == "down");
         write_all_forms(&master, 12);
-        replica.handle().cut_link(false);
+        replica.handle().end_fault(FaultKind::Cut);
         until_equal(&master, &replica);
         partial += 1;
     }

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use repliscope::node::NodeEvent;
+use repliscope::node::{Fault, FaultKind, NodeEvent};
 use repliscope::replication::{FullReason, PsyncVerdict};
 
 use super::data::words;
@@ -89,9 +89,9 @@ pub fn weather(kinds: &[Kind], faults: u32) {
                 0 => drop(replica.ask("CLIENT KILL TYPE master")),
                 1 => drop(replica.ask("CLIENT KILL TYPE replica")),
                 2 if replica.kind == Kind::Node => {
-                    replica.handle().cut_link(true);
+                    replica.handle().begin_fault(Fault::Cut);
                     thread::sleep(Duration::from_millis(dice.roll(30)));
-                    replica.handle().cut_link(false);
+                    replica.handle().end_fault(FaultKind::Cut);
                 }
                 3 if replica.kind == Kind::Node => {
                     replica.handle().freeze();

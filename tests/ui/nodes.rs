@@ -2,7 +2,8 @@
 
 use eframe::egui::{Key, Modifiers, vec2};
 use egui_kittest::kittest::Queryable;
-use repliscope::lab::{LabCommand, NoticeLevel};
+use repliscope::lab::{Event, FaultEnd, LabCommand, NoticeLevel};
+use repliscope::node::{Fault, FaultKind};
 
 use crate::bench::Bench;
 use crate::story::{failover, node, streaming};
@@ -14,7 +15,7 @@ fn the_menu_of_a_replica_sends_what_it_says() {
         ("Stop", LabCommand::Stop(node(7002))),
         ("Restart", LabCommand::Restart(node(7002))),
         ("Freeze", LabCommand::Freeze(node(7002))),
-        ("Cut link", LabCommand::CutLink(node(7002))),
+        ("Cut link", LabCommand::BeginFault { node: node(7002), fault: Fault::Cut, lasts: None }),
     ] {
         let mut bench = Bench::after(&streaming(3.0));
         bench.click("Node menu 7002");
@@ -110,7 +111,41 @@ fn a_cut_link_is_healed_where_it_was_cut() {
     bench.click("Node 7002");
     bench.click("Heal link 7002");
     bench.click("Clear faults");
-    assert_eq!(bench.wished(), [LabCommand::HealLink(node(7002)), LabCommand::ClearFaults]);
+    let heal = LabCommand::HealFault { node: node(7002), kind: FaultKind::Cut };
+    assert_eq!(bench.wished(), [heal, LabCommand::ClearFaults]);
+
+    // It outlives its node and a restart of it.
+    story.kill(7002);
+    story.run(1.0);
+    story.up(7002);
+    let mut bench = Bench::after(&story);
+    bench.window.get_by_label("Link of 7002: cut");
+    bench.click("Node 7002");
+    bench.window.get_by_label("Heal link 7002");
+}
+
+#[test]
+fn a_cut_and_its_end_are_told_in_their_own_words_and_once() {
+    let mut story = streaming(3.0);
+    story.cut(7002);
+    story.push(Event::Asked(LabCommand::HealFault { node: node(7002), kind: FaultKind::Cut }));
+    story.fault_ended(7002, FaultKind::Cut, FaultEnd::Healed);
+    let mut bench = Bench::after(&story);
+    assert!(bench.window.query_by_label("Link of 7002: cut").is_none());
+    bench.click("Node 7002");
+    bench.window.get_by_label("Cut link 7002");
+    bench.click("Timeline");
+    for told in [
+        "Asked to cut the link of 7002",
+        "Fault begins: cut, until healed",
+        "Asked to heal the link of 7002",
+        "Fault ends: cut, healed by hand",
+    ] {
+        bench.window.get_by_label_contains(told);
+    }
+    for twice in ["Its link was cut", "Its link was healed"] {
+        assert!(bench.window.query_by_label_contains(twice).is_none());
+    }
 }
 
 #[test]

@@ -172,7 +172,6 @@ fn in_trouble() {
     story.cut(7002);
     story.run(9.0);
     story.fault_ended(7002, FaultKind::Cut, FaultEnd::Healed);
-    story.node(7002, NodeEvent::LinkCut(false));
     let reason = FullReason::BeforeBacklog { asked: 240_112, first: 301_877, needed: 327_680 };
     story.full_sync(7002, reason, true);
     both_themes_and_sizes(&story, "transfer", |bench| {

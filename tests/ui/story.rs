@@ -391,9 +391,7 @@ impl Story {
     }
 
     pub(crate) fn cut(&mut self, port: u16) {
-        self.push(Event::Asked(LabCommand::CutLink(node(port))));
-        self.push(Event::FaultBegun { node: node(port), fault: Fault::Cut, lasts: None });
-        self.node(port, NodeEvent::LinkCut(true));
+        self.fault(port, Fault::Cut, None);
         self.node(port, NodeEvent::LinkLost { reason: "cut by the lab".into() });
         self.nodes.get_mut(&port).unwrap().flows = false;
     }

@@ -65,7 +65,7 @@ fn header(ui: &mut Ui, cx: &mut Cx<'_>, node: &NodeModel) {
 
 fn buttons(ui: &mut Ui, cx: &mut Cx<'_>, node: &NodeModel) {
     ui.horizontal_wrapped(|ui| {
-        for action in node_actions::of(node) {
+        for action in node_actions::of(cx.model, node) {
             let enabled = cx.live && action.hindrance.is_none();
             let wish = Action::Lab(action.command);
             let label = wish.label();

@@ -6,7 +6,7 @@ use super::Cx;
 use crate::app::actions::Action;
 use crate::lab::model::{LabModel, Link, NodeModel};
 use crate::lab::{LabCommand, NodeId};
-use crate::node::LinkPhase;
+use crate::node::{Fault, FaultKind, LinkPhase};
 use crate::replication::PsyncVerdict;
 
 /// What the dialog of faults is for.
@@ -30,7 +30,7 @@ impl NodeAction {
 }
 
 /// The list for `node`, apart from whom it could follow.
-pub(crate) fn of(node: &NodeModel) -> Vec<NodeAction> {
+pub(crate) fn of(model: &LabModel, node: &NodeModel) -> Vec<NodeAction> {
     let (id, running, frozen) = (node.id, node.is_running(), node.life() == &crate::lab::model::Life::Frozen);
     let only_running = (!running).then_some("It does not run");
     let only_awake = only_running.or(frozen.then_some("It is frozen: thaw it first"));
@@ -75,11 +75,15 @@ pub(crate) fn of(node: &NodeModel) -> Vec<NodeAction> {
         "REPLICAOF NO ONE; the replicas of its old master then follow it",
         if node.is_master() { Some("It is a master") } else { only_awake },
     ));
-    if node.link_cut {
-        list.push(NodeAction::new(LabCommand::HealLink(id), "Let it connect to its master again", None));
+    if model.faults.is_cut(id) {
+        list.push(NodeAction::new(
+            LabCommand::HealFault { node: id, kind: FaultKind::Cut },
+            "Let it connect to its master again",
+            None,
+        ));
     } else {
         list.push(NodeAction::new(
-            LabCommand::CutLink(id),
+            LabCommand::BeginFault { node: id, fault: Fault::Cut, lasts: None },
             "Drop the link to its master and let no new one through",
             if node.is_master() { Some("A master follows nobody") } else { only_running },
         ));
@@ -128,7 +132,7 @@ fn follows(model: &LabModel, node: &NodeModel, above: NodeId) -> bool {
 /// The menu of a node.
 pub(crate) fn menu(ui: &mut Ui, node: &NodeModel, cx: &mut Cx<'_>) {
     ui.set_min_width(150.0);
-    for action in of(node) {
+    for action in of(cx.model, node) {
         let enabled = cx.live && action.hindrance.is_none();
         let wish = Action::Lab(action.command);
         let button = ui.add_enabled(enabled, Button::new(wish.label()));

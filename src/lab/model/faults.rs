@@ -50,6 +50,11 @@ impl Faults {
         self.spans.iter().filter(|span| span.ended.is_none())
     }
 
+    /// The link of this node to its master is cut.
+    pub fn is_cut(&self, node: NodeId) -> bool {
+        self.of(node).any(|span| span.fault == Fault::Cut)
+    }
+
     /// Those of one node that last.
     pub fn of(&self, node: NodeId) -> impl Iterator<Item = &FaultSpan> {
         self.active().filter(move |span| span.node == node)

@@ -237,9 +237,9 @@ fn sum(total: &mut WorkloadSample, sample: &WorkloadSample) {
 
 fn node_event(model: &mut LabModel, at: Duration, id: NodeId, event: &NodeEvent) {
     let Some(node) = model.nodes.get_mut(&id) else { return };
-    // Whatever a node tells of itself, it runs again; its link can be healed while it does not.
+    // Whatever a node tells of itself, it runs again.
     let down = matches!(node.base, Life::Planned | Life::Stopped(_));
-    if down && !matches!(event, NodeEvent::Stopped(_) | NodeEvent::LinkCut(_)) {
+    if down && !matches!(event, NodeEvent::Stopped(_)) {
         node.base = Life::Starting;
     }
     match event {
@@ -299,7 +299,6 @@ fn node_event(model: &mut LabModel, at: Duration, id: NodeId, event: &NodeEvent)
             let gone = Feed { phase: None, since: at, gone: Some(reason.clone()) };
             insert_feed(node, *replica_port, gone);
         }
-        NodeEvent::LinkCut(cut) => node.link_cut = *cut,
         NodeEvent::SnapshotEnded { error: Some(error), .. } => {
             let text = format!("A snapshot of {} failed: {error}", node.port);
             model.raise(at, NoticeLevel::Error, Some(id), text);

@@ -82,8 +82,6 @@ pub struct NodeModel {
     pub starts: u32,
     /// The link to its master.
     pub link: Option<Link>,
-    /// The lab holds the link to its master cut.
-    pub link_cut: bool,
     /// Why the link was lost last, until it streams again.
     pub link_lost: Option<String>,
     /// Feeds of its replicas, by the port they announced.
@@ -117,7 +115,6 @@ impl NodeModel {
             start_took: None,
             starts: 0,
             link: None,
-            link_cut: false,
             link_lost: None,
             feeds: BTreeMap::new(),
             sample: None,

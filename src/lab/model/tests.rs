@@ -487,7 +487,6 @@ fn a_sync_is_foretold_from_the_figures_as_the_master_would_judge_it() {
 fn a_node_that_is_heard_of_again_is_starting() {
     let mut tale = Tale::of_two();
     tale.node(REPLICA, NodeEvent::Stopped(StopReason::Shutdown));
-    tale.node(REPLICA, NodeEvent::LinkCut(true));
     assert_eq!(tale.life(REPLICA), &Life::Stopped(StopReason::Shutdown));
     let text = "DB loading".to_owned();
     tale.node(REPLICA, NodeEvent::Log { level: LogLevel::Notice, text });

@@ -91,8 +91,7 @@ impl EntryKind {
                 | NodeEvent::Feed { .. }
                 | NodeEvent::ReplicaGone { .. }
                 | NodeEvent::SnapshotBegun { .. }
-                | NodeEvent::SnapshotEnded { .. }
-                | NodeEvent::LinkCut(_) => Self::Sync,
+                | NodeEvent::SnapshotEnded { .. } => Self::Sync,
             },
         }
     }
@@ -173,9 +172,7 @@ pub fn node_of(event: &Event) -> Option<NodeId> {
             | Ask::Thaw(node)
             | Ask::Promote(node)
             | Ask::ReplicaOf { node, .. }
-            | Ask::CutLink(node)
             | Ask::LetWipe(node)
-            | Ask::HealLink(node)
             | Ask::BeginFault { node, .. }
             | Ask::HealFault { node, .. }
             | Ask::StopConsole(node)

@@ -47,29 +47,6 @@ fn a_frozen_node_is_silent_within_two_seconds_and_answers_again_after_the_thaw()
     bench.end();
 }
 
-#[test]
-fn a_cut_survives_a_restart_until_it_is_healed() {
-    if !redis_is_installed("cut") {
-        return;
-    }
-    let mut bench = Bench::with_cluster(Preset::Star { replicas: 1 }, 2);
-    let from = bench.now();
-    bench.ask(LabCommand::CutLink(NodeId(1)));
-    bench.notice(from, "n1 is a master: it has no link to one");
-    bench.ask(LabCommand::CutLink(NodeId(2)));
-    bench.node_event(from, 2, "cut", |event| matches!(event, NodeEvent::LinkCut(true)));
-    bench.ask(LabCommand::CutLink(NodeId(2)));
-    bench.notice(from, "The link of n2 is cut already");
-    let from = bench.now();
-    bench.ask(LabCommand::Restart(NodeId(2)));
-    bench.node_event(from, 2, "cut again", |event| matches!(event, NodeEvent::LinkCut(true)));
-    bench.ask(LabCommand::HealLink(NodeId(2)));
-    bench.node_event(from, 2, "healed", |event| matches!(event, NodeEvent::LinkCut(false)));
-    bench.ask(LabCommand::HealLink(NodeId(2)));
-    bench.notice(from, "n2 has no cut to heal");
-    bench.end();
-}
-
 /// A node that reacts to nothing, not even to a kill.
 struct Stubborn;
 
@@ -132,6 +109,15 @@ impl Bench {
             |event| matches!(event, Event::FaultEnded { kind: k, how: h, .. } if (*k, *h) == (kind, how)),
         )
     }
+
+    /// The model of what was told so far.
+    fn model(&self) -> model::LabModel {
+        let mut model = model::LabModel::default();
+        for entry in &self.seen {
+            model.fold(entry);
+        }
+        model
+    }
 }
 
 const N2: NodeId = NodeId(2);
@@ -150,7 +136,12 @@ fn a_fault_heals_itself_after_its_time_and_its_events_frame_what_came_of_it() {
     let ended = bench.fault_ended(from, FaultKind::Cut, FaultEnd::Expired);
     let lasted = ended.at.checked_sub(begun.at).unwrap();
     assert!((300..1000).contains(&lasted.as_millis()), "{lasted:?}");
-    bench.node_event(from, 2, "cut", |event| matches!(event, NodeEvent::LinkCut(true)));
+    bench.node_event(
+        from,
+        2,
+        "cut",
+        |event| matches!(event, NodeEvent::LinkLost { reason } if reason.contains("the link was cut")),
+    );
     bench.node_event(from, 2, "partial", |event| {
         matches!(event, NodeEvent::SyncDecided { outcome: crate::node::SyncOutcome::Partial { .. }, .. })
     });
@@ -160,14 +151,45 @@ fn a_fault_heals_itself_after_its_time_and_its_events_frame_what_came_of_it() {
     recording::write_recording(&path, &entries).unwrap();
     let replayed = recording::read_recording(&path).unwrap();
     assert_eq!(replayed, bench.seen);
-    let mut model = model::LabModel::default();
-    for entry in &replayed {
-        model.fold(entry);
-    }
+    let model = bench.model();
     let spans: Vec<_> = model.faults.spans().copied().collect();
     assert_eq!(spans.len(), 1);
     assert_eq!((spans[0].begun, spans[0].ended), (begun.at, Some((ended.at, FaultEnd::Expired))));
     assert_eq!(model.faults.active().count(), 0);
+    bench.end();
+}
+
+#[test]
+fn a_cut_survives_a_restart_until_it_is_healed() {
+    let mut bench = with_nodes_of_our_own(1);
+    let cut = |node| LabCommand::BeginFault { node, fault: Fault::Cut, lasts: None };
+    let heal = LabCommand::HealFault { node: N2, kind: FaultKind::Cut };
+    let from = bench.now();
+    bench.ask(cut(NodeId(1)));
+    bench.notice(from, "n1 is a master: it has no link to one");
+    bench.ask(cut(N2));
+    bench.until_after(from, "cut", |event| {
+        matches!(event, Event::FaultBegun { node: N2, fault: Fault::Cut, lasts: None })
+    });
+    let from = bench.now();
+    bench.ask(LabCommand::Restart(N2));
+    bench.node_event(from, 2, "started again", |event| matches!(event, NodeEvent::Ready { .. }));
+    let from = bench.seen.len();
+    bench.node_event(
+        from,
+        2,
+        "still cut",
+        |event| matches!(event, NodeEvent::LinkLost { reason } if reason.contains("the link is cut")),
+    );
+    assert!(bench.model().faults.is_cut(N2));
+    bench.ask(heal.clone());
+    bench.fault_ended(from, FaultKind::Cut, FaultEnd::Healed);
+    bench.node_event(from, 2, "streaming", |event| {
+        matches!(event, NodeEvent::Link(crate::node::LinkPhase::Streaming))
+    });
+    assert!(!bench.model().faults.is_cut(N2));
+    bench.ask(heal);
+    bench.notice(from, "n2 has no cut to heal");
     bench.end();
 }
 

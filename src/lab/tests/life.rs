@@ -3,7 +3,7 @@ use std::net::TcpListener;
 use super::*;
 use crate::lab::process::redis_is_installed;
 use crate::lab::recording::read_recording;
-use crate::node::StopReason;
+use crate::node::{Fault, FaultKind, StopReason};
 
 fn single(bench: &Bench) -> LabCommand {
     LabCommand::StartCluster { preset: Preset::Single, port: bench.port }
@@ -39,8 +39,8 @@ fn wishes_about_nothing_are_answered_and_never_harm() {
         LabCommand::Thaw(nobody),
         LabCommand::Promote(nobody),
         LabCommand::ReplicaOf { node: nobody, master: NodeId(8) },
-        LabCommand::CutLink(nobody),
-        LabCommand::HealLink(nobody),
+        LabCommand::BeginFault { node: nobody, fault: Fault::Cut, lasts: None },
+        LabCommand::HealFault { node: nobody, kind: FaultKind::Cut },
         LabCommand::Console { id: 1, target: ConsoleTarget::All, line: "PING".into() },
         LabCommand::ClearFaults,
         LabCommand::StartCluster { preset: Preset::Chain { nodes: 0 }, port: bench.port },

@@ -8,6 +8,7 @@ use egui_plot::{PlotPoint, PlotTransform};
 use crate::app::theme::Tokens;
 use crate::lab::model::{LabModel, NodeModel, Point};
 use crate::lab::{Event, LabCommand, NodeId};
+use crate::node::{Fault, FaultKind};
 
 /// A band: for each time the first offset inside and the first one beyond.
 #[derive(Default)]
@@ -173,8 +174,8 @@ pub(super) fn turning_points(model: &LabModel, tokens: &Tokens, shown: &RangeInc
             LabCommand::Kill(node) => ("kill", node, tokens.bad),
             LabCommand::Stop(node) => ("stop", node, tokens.bad),
             LabCommand::Start(node) => ("start", node, tokens.good),
-            LabCommand::CutLink(node) => ("cut", node, tokens.bad),
-            LabCommand::HealLink(node) => ("heal", node, tokens.good),
+            LabCommand::BeginFault { node, fault: Fault::Cut, .. } => ("cut", node, tokens.bad),
+            LabCommand::HealFault { node, kind: FaultKind::Cut } => ("heal", node, tokens.good),
             LabCommand::Freeze(node) => ("freeze", node, tokens.ice),
             LabCommand::Thaw(node) => ("thaw", node, tokens.good),
             LabCommand::Promote(node) => ("promote", node, tokens.accent),
@@ -282,5 +283,24 @@ mod tests {
         let drawn = line(&points, 0.0..=4_999.0, 4_999.0, 100);
         assert!(drawn.len() <= 104, "{}", drawn.len());
         assert_eq!((drawn[0], drawn[drawn.len() - 1]), ([0.0, 0.0], [4_999.0, 14_997.0]));
+    }
+
+    #[test]
+    fn a_cut_and_its_end_are_marked_as_turning_points() {
+        let (mut model, node) = (model(&[(0, 0)]), NodeId(1));
+        let begin = |fault| LabCommand::BeginFault { node, fault, lasts: None };
+        let heal = |kind| LabCommand::HealFault { node, kind };
+        for (seconds, command) in [
+            (10, begin(Fault::Cut)),
+            (20, begin(Fault::BlackHole)),
+            (30, heal(FaultKind::BlackHole)),
+            (40, heal(FaultKind::Cut)),
+        ] {
+            model.fold(&Entry { seq: 2, at: Duration::from_secs(seconds), event: Event::Asked(command) });
+        }
+        let tokens = Tokens::of_visuals(&eframe::egui::Visuals::dark());
+        let turns = turning_points(&model, tokens, &(0.0..=60.0));
+        let marks: Vec<_> = turns.iter().map(|turn| (turn.at, turn.text.as_str())).collect();
+        assert_eq!(marks, [(10.0, "cut 7001"), (40.0, "heal 7001")]);
     }
 }

@@ -71,7 +71,7 @@ pub(crate) fn link_ui(
 
 fn look(cx: &Cx<'_>, replica: &NodeModel, master: &NodeModel, tokens: &Tokens) -> Look {
     let plain = |colour, text: String, solid| Look { colour, text, solid, cut: false, flow: 0.0 };
-    if replica.link_cut {
+    if cx.model.faults.is_cut(replica.id) {
         return Look { cut: true, ..plain(tokens.bad, "cut".to_owned(), false) };
     }
     if !replica.is_running() {

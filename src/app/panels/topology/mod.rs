@@ -59,7 +59,6 @@ fn toolbar(ui: &mut Ui, cx: &mut Cx<'_>) {
             cx.push(Action::Lab(LabCommand::AddNode { master }));
         }
         let faults = cx.model.faults.active().next().is_some()
-            || cx.model.nodes.values().any(|node| node.link_cut)
             || cx.model.nodes.values().any(|node| node.life() == &crate::lab::model::Life::Frozen);
         let clear = ui.add_enabled(cx.live && faults, eframe::egui::Button::new("Clear faults"));
         let clear = clear.on_hover_text("Thaw every node, heal every link and every disk");
