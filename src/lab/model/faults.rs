@@ -3,11 +3,10 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::push_bounded;
 use crate::lab::{FaultEnd, NodeId};
 use crate::node::{Fault, FaultKind};
 
-/// Faults that are remembered, the newest ones.
+/// Faults that are remembered: those that last and the newest of those that are over.
 pub const FAULTS_MAX: usize = 1_000;
 
 /// One fault from its begin to its end.
@@ -63,7 +62,12 @@ impl Faults {
     pub(super) fn began(&mut self, span: FaultSpan) {
         // A journal that lost an end must not show two of a kind.
         self.ended(span.node, span.fault.kind(), span.begun, FaultEnd::Replaced);
-        push_bounded(&mut self.spans, span, FAULTS_MAX);
+        if self.spans.len() >= FAULTS_MAX {
+            // A fault that lasts is shown and healed by what stands here: those that are over are forgotten first.
+            let over = self.spans.iter().position(|span| span.ended.is_some());
+            self.spans.remove(over.unwrap_or(0));
+        }
+        self.spans.push_back(span);
     }
 
     pub(super) fn ended(&mut self, node: NodeId, kind: FaultKind, at: Duration, how: FaultEnd) {
@@ -79,5 +83,25 @@ impl Faults {
         for span in self.spans.iter_mut().filter(|span| span.ended.is_none() && span.node == node) {
             span.ended = Some((at, FaultEnd::Gone));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fault_that_lasts_is_not_forgotten_for_those_that_are_over() {
+        let mut faults = Faults::default();
+        let begun =
+            |fault| FaultSpan { node: NodeId(2), fault, begun: Duration::ZERO, lasts: None, ended: None };
+        faults.began(begun(Fault::Cut));
+        for _ in 0..2 * FAULTS_MAX {
+            faults.began(begun(Fault::FullDisk));
+        }
+        assert!(faults.is_cut(NodeId(2)));
+        assert_eq!((faults.spans().count(), faults.active().count()), (FAULTS_MAX, 2));
+        faults.ended(NodeId(2), FaultKind::Cut, Duration::ZERO, FaultEnd::Healed);
+        assert!(!faults.is_cut(NodeId(2)));
     }
 }
