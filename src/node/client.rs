@@ -159,9 +159,10 @@ impl Client {
         requests + self.output_bytes.get() + names + CLIENT_BYTES
     }
 
-    /// All of it: `tot-mem` of CLIENT LIST.
+    /// All of it: `tot-mem` of CLIENT LIST. As in Redis, replies that fit into the buffer for them take nothing more.
     pub(super) fn whole_memory(&self) -> usize {
-        self.memory() + self.buffers.query_free() + self.outbox.len()
+        let (replies, room) = (self.output_bytes.get(), self.buffers.reply_room());
+        self.memory() - replies + replies.max(room) + self.buffers.query_free() + self.outbox.len()
     }
 
     /// Bytes of replies and messages that wait for it: what `client-output-buffer-limit` bounds. Redis does not count up

@@ -240,9 +240,10 @@ impl Connection {
     fn poll_read_argument(&mut self, cx: &mut Context<'_>, missing: usize) -> Poll<io::Result<usize>> {
         let mut count = 0;
         while count < missing.min(READ_MAX) {
-            // Never more than has come already, and no more than is missing: a promise costs nothing.
+            // A promise alone costs nothing: as much as has come already, or all that is missing once a third has come.
             if self.buffer.len() == self.buffer.capacity() {
-                self.buffer.reserve_exact((missing - count).min(self.buffer.len()));
+                let (left, len) = (missing - count, self.buffer.len());
+                self.buffer.reserve_exact(if left <= 2 * len { left } else { len });
             }
             match self.stream.try_read_buf(&mut self.buffer) {
                 Ok(0) => break,
@@ -350,7 +351,6 @@ impl Connection {
                 node.warn_of_output(client);
                 return false;
             }
-            node.note_memory_of(client);
             if !node.client_stays(client) {
                 return false;
             }
@@ -380,12 +380,10 @@ impl Connection {
         } else {
             self.unsent.add(out, written);
         }
-        if written > 0 {
-            self.note_written(written);
-        }
+        self.note_written(written);
     }
 
-    /// So many bytes have left.
+    /// So many bytes have left; the rest counts as what the client lets wait.
     fn note_written(&self, written: usize) {
         let client = &self.session.client;
         client.output_bytes.set(self.unsent.len());
@@ -393,10 +391,13 @@ impl Connection {
             client.took_all();
         }
         let mut node = self.shared.borrow_mut();
-        // A client that takes a long reply is not idle.
-        client.last_active.set(node.clock.since_start());
-        node.stats.net_output += written as u64;
-        node.stats.writes += 1;
+        if written > 0 {
+            // A client that takes a long reply is not idle.
+            client.last_active.set(node.clock.since_start());
+            node.stats.net_output += written as u64;
+            node.stats.writes += 1;
+        }
+        node.note_memory_of(client);
     }
 
     /// Writing failed: what waits for the client is forgotten.

@@ -121,7 +121,7 @@ impl Node {
     #[inline]
     pub(super) fn note_memory_of(&mut self, client: &Client) {
         let held = client.query_bytes.get() + client.argument_bytes.get() + client.output_bytes.get();
-        if self.config.maxmemory > 0 && held > MUCH {
+        if self.config.maxmemory > 0 && held.max(client.counted_as_used.get() as usize) > MUCH {
             self.forget_client_memory(client);
             let bytes = client.memory() as u64;
             client.counted_as_used.set(bytes);
