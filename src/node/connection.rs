@@ -106,6 +106,7 @@ impl Connection {
         }
         loop {
             let midway = !self.buffer.is_empty();
+            let last_active = self.session.client.last_active.get();
             let event = if midway {
                 let silence_max = self.shared.borrow().config.request_timeout;
                 within(silence_max, self.event(Reading::Requests)).await
@@ -128,6 +129,8 @@ impl Connection {
                         return false;
                     }
                 }
+                // It sends nothing, but takes its replies.
+                None if self.session.client.last_active.get() > last_active => {}
                 Some(Event::Broken | Event::Sent) | None => return false,
             }
         }

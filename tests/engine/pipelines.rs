@@ -239,3 +239,20 @@ fn unread_replies_are_shown_as_what_they_take() {
     assert!(node.number("mem_clients_normal") > MUCH as u64 / 2);
     assert!(node.number("used_memory") > MUCH as u64 / 2);
 }
+
+#[test]
+fn who_takes_replies_is_not_silent_in_the_middle_of_a_request() {
+    let node = Server::node(&["request-timeout 1"]);
+    let (requests, replies) = much();
+    let mut client = client(&node);
+    send_in_pieces(&client, &requests, &[1_000_003]);
+    client.send(b"*1\r\n$4\r\nPI");
+    // Three seconds for all replies: each piece comes before a second of silence is over.
+    for piece in replies.chunks(replies.len() / 10) {
+        assert_replies(&mut client, piece);
+        std::thread::sleep(Duration::from_millis(300));
+    }
+    // It has begun to be silent only now.
+    client.send(b"NG\r\n");
+    assert_replies(&mut client, b"+PONG\r\n");
+}
