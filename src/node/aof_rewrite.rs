@@ -159,6 +159,14 @@ impl Node {
             );
             return Ok(());
         }
+        if self.collected.is_some() {
+            // A base made now would hold what the transaction has changed so far, and the increment would repeat it.
+            self.aof.rewrite.scheduled = true;
+            self.warning(
+                "AOF was enabled during a transaction. An AOF background was scheduled to start when possible.",
+            );
+            return Ok(());
+        }
         self.begin_rewrite()
     }
 

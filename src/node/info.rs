@@ -310,8 +310,9 @@ impl Node {
         info.add("pubsub_channels", self.pubsub.count(Topic::Channel));
         info.add("pubsub_patterns", self.pubsub.count(Topic::Pattern));
         info.add("pubsubshard_channels", self.pubsub.count(Topic::Shard));
-        info.add("latest_fork_usec", 0);
-        info.add("total_forks", 0);
+        // What stands in a fork's place here is the begin of a snapshot.
+        info.add("latest_fork_usec", stats.snapshot_begin.as_micros());
+        info.add("total_forks", stats.snapshots);
         info.add("migrate_cached_sockets", 0);
         info.add("slave_expires_tracked_keys", self.own_expires.len());
         info.add("active_defrag_hits", 0);

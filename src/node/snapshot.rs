@@ -64,6 +64,8 @@ impl Node {
         let begun = Instant::now();
         let reader = self.store.begin_snapshot();
         let done = self.store.capture(CAPTURE_PER_TURN);
+        self.stats.snapshots += 1;
+        self.stats.snapshot_begin = begun.elapsed();
         self.lag.record(begun);
         if !done && let Some(shared) = self.me.upgrade() {
             tokio::task::spawn_local(super::runtime::guarded(Rc::clone(&self.exit), async move {

@@ -56,6 +56,10 @@ pub(super) struct NodeStats {
     pub(super) rejected_connections: u64,
     /// Closed by `maxmemory-clients`.
     pub(super) evicted_clients: u64,
+    /// Snapshots for which Redis would have forked.
+    pub(super) snapshots: u64,
+    /// How long the begin of the last one held up the node.
+    pub(super) snapshot_begin: Duration,
     pub(super) commands: u64,
     pub(super) net_input: u64,
     pub(super) net_output: u64,

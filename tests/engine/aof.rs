@@ -441,3 +441,21 @@ fn a_rewrite_that_was_given_up_takes_nothing_with_it_when_it_ends() {
         assert_eq!(server.ask("DBSIZE"), "4", "{preamble}");
     }
 }
+
+#[test]
+fn a_file_that_is_switched_on_in_a_transaction_repeats_nothing_of_it() {
+    let mut server = Server::node(&[]);
+    let mut client = server.client();
+    for words in [&["MULTI"][..], &["INCR", "n"], &["CONFIG", "SET", "appendonly", "yes"], &["INCR", "n"]] {
+        client.ask(words);
+    }
+    assert_eq!(client.ask(&["EXEC"]).text(), "1 OK 2");
+    assert!(
+        server.journal().contains("AOF was enabled during a transaction. An AOF background was scheduled")
+    );
+    until("the base is made", &[&server], || server.number("aof_rewrites") == 1);
+    assert!(server.number("total_forks") >= 1);
+    server.kill();
+    server.restart(&[("appendonly", "yes")]);
+    assert_eq!(server.ask("GET n"), "2");
+}
