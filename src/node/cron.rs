@@ -141,6 +141,7 @@ impl Node {
             self.wake_feeds();
         }
         self.close_idle_clients(now);
+        self.migrate_targets.close_idle();
         self.tick_feeds();
         self.tick_sync();
         self.remove_sync_file();

@@ -2,7 +2,6 @@
 //! which the commands' layer must not know.
 
 use super::dispatch::Flow;
-use super::migrate::migrate;
 use super::session::Session;
 use super::state::Node;
 use crate::commands::{Access, CmdError, CmdResult, Ctx, ExpiryMode, KeyspaceEvents, NodeCommand};
@@ -22,8 +21,6 @@ pub(super) fn data_run(command: NodeCommand, compress: bool) -> Option<DataRun> 
         NodeCommand::Restore => Some(restore),
         NodeCommand::FunctionDump => Some(function_dump),
         NodeCommand::FunctionRestore => Some(function_restore),
-        NodeCommand::Migrate if compress => Some(|ctx, args| migrate(ctx, args, true)),
-        NodeCommand::Migrate => Some(|ctx, args| migrate(ctx, args, false)),
         _ => None,
     }
 }
@@ -33,7 +30,7 @@ impl Node {
     pub(super) fn run_on_data(
         &mut self,
         session: &mut Session,
-        run: DataRun,
+        run: impl FnOnce(&mut Ctx<'_>, &Args<'_>) -> CmdResult,
         args: &Args<'_>,
     ) -> CmdResult<Flow> {
         self.effects.clear();

@@ -313,7 +313,7 @@ impl Node {
         // What stands in a fork's place here is the begin of a snapshot.
         info.add("latest_fork_usec", stats.snapshot_begin.as_micros());
         info.add("total_forks", stats.snapshots);
-        info.add("migrate_cached_sockets", 0);
+        info.add("migrate_cached_sockets", self.migrate_targets.len());
         info.add("slave_expires_tracked_keys", self.own_expires.len());
         info.add("active_defrag_hits", 0);
         info.add("active_defrag_misses", 0);

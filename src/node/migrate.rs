@@ -1,12 +1,16 @@
-//! MIGRATE: keys move to another node, over a connection that lasts as long as the command.
+//! MIGRATE: keys move to another node, over a connection that is kept for a while for the next keys.
 //!
 //! As in Redis the whole node waits for the other one: nobody may change a key on its way, and it must be in one of
 //! both places at any time. A key is deleted here only when the other node has said that it holds it.
 
+use std::collections::BTreeMap;
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpStream, ToSocketAddrs as _};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use super::dispatch::Flow;
+use super::session::Session;
+use super::state::Node;
 use crate::commands::{CmdError, CmdResult, Ctx, KeyspaceEvents};
 use crate::persistence::dump_value;
 use crate::protocol::{Args, strict_i64, write_request};
@@ -15,6 +19,10 @@ use crate::protocol::{Args, strict_i64, write_request};
 const TIMEOUT_MS: i64 = 1000;
 /// Longest answer that is read of the other node.
 const ANSWER_MAX: u64 = 1024;
+/// Connections that are kept at most, …
+const KEPT_MAX: usize = 64;
+/// … and for how long after they were used.
+const KEPT_FOR: Duration = Duration::from_secs(10);
 
 /// What a request asks for beside the place to go to.
 #[derive(Debug, Default)]
@@ -59,8 +67,14 @@ impl<'a> Options<'a> {
     }
 }
 
-/// The other node.
-struct Target(BufReader<TcpStream>);
+/// A connection to the other node.
+#[derive(Debug)]
+struct Target {
+    stream: BufReader<TcpStream>,
+    /// The database that it has selected, as it was typed; `None` if that is not known.
+    db: Option<Vec<u8>>,
+    used: Instant,
+}
 
 impl Target {
     fn connect(host: &[u8], port: &[u8], timeout: Duration) -> io::Result<Self> {
@@ -75,17 +89,139 @@ impl Target {
             }
         }
         let stream = connected?;
-        stream.set_read_timeout(Some(timeout))?;
-        stream.set_write_timeout(Some(timeout))?;
         let _ = stream.set_nodelay(true);
-        Ok(Self(BufReader::new(stream)))
+        Ok(Self { stream: BufReader::new(stream), db: None, used: Instant::now() })
     }
 
-    /// The next answer, one line without its end; `None` if none comes.
-    fn answer(&mut self) -> Option<String> {
+    /// Sends a request and reads what comes back.
+    fn exchange<'a>(&mut self, request: &Request<'a>, timeout: Duration) -> Exchange<'a> {
+        let mut out = Exchange::default();
+        let selects = self.db.as_deref() != Some(request.db);
+        let mut bytes = Vec::new();
+        let mut add = |parts: &[&[u8]]| write_request(parts, &mut |piece| bytes.extend_from_slice(piece));
+        if !request.login.is_empty() {
+            add(&[&[&b"AUTH"[..]], request.login].concat());
+        }
+        if selects {
+            add(&[b"SELECT", request.db]);
+        }
+        bytes.extend_from_slice(request.restores);
+        if let Err(error) = self.send(&bytes, timeout) {
+            out.fail("writing to target instance", Some(&error));
+            return out;
+        }
+        let answers_before_keys = usize::from(!request.login.is_empty()) + usize::from(selects);
+        let mut is_in = true;
+        for _ in 0..answers_before_keys {
+            is_in &= self.hear(&mut out);
+        }
+        for key in request.keys {
+            if self.hear(&mut out) && is_in {
+                out.moved.push(*key);
+            }
+        }
+        self.db = out.refusal.is_none().then(|| request.db.to_vec());
+        self.used = Instant::now();
+        out
+    }
+
+    fn send(&mut self, bytes: &[u8], timeout: Duration) -> io::Result<()> {
+        let stream = self.stream.get_mut();
+        stream.set_read_timeout(Some(timeout))?;
+        stream.set_write_timeout(Some(timeout))?;
+        stream.write_all(bytes)
+    }
+
+    /// Reads one answer, if none has failed to come yet; whether it is no error.
+    fn hear(&mut self, out: &mut Exchange<'_>) -> bool {
+        if out.fault.is_some() {
+            return false;
+        }
         let mut line = Vec::new();
-        self.0.by_ref().take(ANSWER_MAX).read_until(b'\n', &mut line).ok()?;
-        line.ends_with(b"\n").then(|| String::from_utf8_lossy(&line).trim_end().to_owned())
+        let read = self.stream.by_ref().take(ANSWER_MAX).read_until(b'\n', &mut line);
+        if read.is_err() || !line.ends_with(b"\n") {
+            out.fail("reading to target instance", read.err().as_ref());
+            return false;
+        }
+        out.is_heard = true;
+        if line.starts_with(b"-") {
+            let text = String::from_utf8_lossy(&line[1..]).trim_end().to_owned();
+            out.refusal.get_or_insert(text);
+            return false;
+        }
+        true
+    }
+}
+
+/// What is sent to the other node.
+struct Request<'a> {
+    login: &'a [&'a [u8]],
+    db: &'a [u8],
+    /// A RESTORE for each key, encoded.
+    restores: &'a [u8],
+    keys: &'a [&'a [u8]],
+}
+
+/// What came of it.
+#[derive(Debug, Default)]
+struct Exchange<'a> {
+    /// Keys that the other node says it holds.
+    moved: Vec<&'a [u8]>,
+    /// Its first error.
+    refusal: Option<String>,
+    /// What failed of the connection.
+    fault: Option<&'static str>,
+    /// It has answered anything.
+    is_heard: bool,
+    /// It was there and said nothing for too long.
+    is_late: bool,
+}
+
+impl Exchange<'_> {
+    /// The connection fails, by this error or because the other node has closed it.
+    fn fail(&mut self, what: &'static str, error: Option<&io::Error>) {
+        self.fault = Some(what);
+        let kind = error.map(io::Error::kind);
+        self.is_late = matches!(kind, Some(io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut));
+    }
+
+    /// Whether the other node had closed the connection before.
+    fn was_closed(&self) -> bool {
+        self.fault.is_some() && !self.is_heard && !self.is_late
+    }
+}
+
+/// Connections that may be used again, by host and port as they were typed.
+#[derive(Debug, Default)]
+pub(super) struct Targets(BTreeMap<Vec<u8>, Target>);
+
+impl Targets {
+    /// `migrate_cached_sockets` of INFO.
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Closes those that were not used of late.
+    pub(super) fn close_idle(&mut self) {
+        self.0.retain(|_, target| target.used.elapsed() < KEPT_FOR);
+    }
+
+    fn keep(&mut self, place: Vec<u8>, target: Target) {
+        if self.0.len() >= KEPT_MAX {
+            self.0.pop_first();
+        }
+        self.0.insert(place, target);
+    }
+}
+
+impl Node {
+    /// `MIGRATE`
+    pub(super) fn migrate_command(&mut self, session: &mut Session, args: &Args<'_>) -> CmdResult<Flow> {
+        let mut targets = std::mem::take(&mut self.migrate_targets);
+        let compress = self.config.rdbcompression;
+        let result = self.run_on_data(session, |ctx, args| migrate(ctx, args, compress, &mut targets), args);
+        self.migrate_targets = targets;
+        result
     }
 }
 
@@ -94,66 +230,48 @@ impl Target {
 ///
 /// # Errors
 /// IOERR if the other node cannot be reached or does not answer in time; its own words if it refuses a key.
-pub(super) fn migrate(ctx: &mut Ctx<'_>, args: &Args<'_>, compress: bool) -> CmdResult {
+fn migrate(ctx: &mut Ctx<'_>, args: &Args<'_>, compress: bool, targets: &mut Targets) -> CmdResult {
     let options = Options::parse(args)?;
     let timeout = strict_i64(args.get(5)).ok_or(CmdError::NotAnInteger)?;
     strict_i64(args.get(4)).ok_or(CmdError::NotAnInteger)?;
-    let timeout = if timeout > 0 { timeout } else { TIMEOUT_MS };
-    let mut request = Vec::new();
-    let mut add = |parts: &[&[u8]]| write_request(parts, &mut |piece| request.extend_from_slice(piece));
-    if !options.login.is_empty() {
-        add(&[&[&b"AUTH"[..]], &options.login[..]].concat());
-    }
-    add(&[b"SELECT", args.get(4)]);
-    let mut keys = Vec::new();
+    let timeout = Duration::from_millis(if timeout > 0 { timeout } else { TIMEOUT_MS } as u64);
+    let (mut restores, mut keys) = (Vec::new(), Vec::new());
     for key in &options.keys {
         let Some(payload) = payload(ctx, key, compress)? else { continue };
         let (ttl, value) = payload;
         let restore: [&[u8]; 5] = [b"RESTORE", key, ttl.as_bytes(), &value, b"REPLACE"];
-        add(if options.replace { &restore } else { &restore[..4] });
+        let parts = if options.replace { &restore[..] } else { &restore[..4] };
+        write_request(parts, &mut |piece| restores.extend_from_slice(piece));
         keys.push(*key);
     }
     if keys.is_empty() {
         ctx.out.simple("NOKEY");
         return Ok(());
     }
+    let request = Request { login: &options.login, db: args.get(4), restores: &restores, keys: &keys };
+    let place = [args.get(1), b":", args.get(2)].concat();
     let failed = |what: &str| CmdError::from(format!("IOERR error or timeout {what}"));
-    let target = Target::connect(args.get(1), args.get(2), Duration::from_millis(timeout as u64));
-    let mut target = target.map_err(|error| failed(unconnected(&error)))?;
-    target.0.get_mut().write_all(&request).map_err(|_| failed("writing to target instance"))?;
-
-    let mut refusal = None;
-    let mut note = |answer: &str| match answer.strip_prefix('-') {
-        Some(text) => {
-            refusal.get_or_insert_with(|| text.to_owned());
-            false
-        }
-        None => true,
-    };
-    let no_answer = || failed("reading to target instance");
-    let mut is_in = true;
-    let answers_before_keys = if options.login.is_empty() { 1 } else { 2 };
-    for _ in 0..answers_before_keys {
-        is_in &= note(&target.answer().ok_or_else(no_answer)?);
+    let mut kept = targets.0.remove(&place);
+    let mut done = kept.as_mut().map(|target| target.exchange(&request, timeout));
+    if done.as_ref().is_none_or(Exchange::was_closed) {
+        // The other node may have closed a connection that was kept: that says nothing of whether it is there.
+        let target = Target::connect(args.get(1), args.get(2), timeout);
+        let target = kept.insert(target.map_err(|error| failed(unconnected(&error)))?);
+        done = Some(target.exchange(&request, timeout));
     }
-    let mut moved = Vec::new();
-    let mut is_heard = true;
-    for key in keys {
-        let Some(answer) = target.answer() else {
-            is_heard = false;
-            break;
-        };
-        if note(&answer) && is_in {
-            moved.push(key);
-        }
+    let Exchange { moved, refusal, fault, .. } = done.unwrap_or_default();
+    if fault.is_none()
+        && let Some(target) = kept
+    {
+        targets.keep(place, target);
     }
     if !options.copy {
         forget(ctx, &moved);
     }
-    match refusal {
-        Some(text) => Err(CmdError::from(format!("ERR Target instance replied with error: {text}"))),
-        None if !is_heard => Err(no_answer()),
-        None => {
+    match (refusal, fault) {
+        (Some(text), _) => Err(CmdError::from(format!("ERR Target instance replied with error: {text}"))),
+        (None, Some(what)) => Err(failed(what)),
+        (None, None) => {
             ctx.out.ok();
             Ok(())
         }

@@ -346,6 +346,7 @@ fn create(
         asks_before_wipe: options.asks_before_wipe,
         link_faults: super::link_faults::LinkFaults::default(),
         listening: super::listener::Listening::default(),
+        migrate_targets: super::migrate::Targets::default(),
         clients: BTreeMap::new(),
         next_client: 1,
         reply_tuning: super::buffers::ReplyTuning::default(),

@@ -100,7 +100,8 @@ impl Node {
                 let text = self.info(&sections);
                 session.out.verbatim("txt", text.as_bytes());
             }
-            N::Dump | N::Restore | N::Migrate | N::FunctionDump | N::FunctionRestore => {}
+            N::Migrate => return self.migrate_command(session, args),
+            N::Dump | N::Restore | N::FunctionDump | N::FunctionRestore => {}
             N::MemoryStats => self.memory_stats(&mut session.out),
             N::MemoryDoctor => {
                 let text = self.memory_doctor();

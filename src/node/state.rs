@@ -121,6 +121,7 @@ pub(super) struct Node {
     pub(super) asks_before_wipe: bool,
     pub(super) link_faults: super::link_faults::LinkFaults,
     pub(super) listening: super::listener::Listening,
+    pub(super) migrate_targets: super::migrate::Targets,
     pub(super) clients: BTreeMap<ClientId, Rc<Client>>,
     pub(super) next_client: ClientId,
     pub(super) reply_tuning: super::buffers::ReplyTuning,

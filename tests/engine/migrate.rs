@@ -64,3 +64,43 @@ fn a_key_stays_when_the_other_node_is_a_stranger_or_gone() {
     // It cannot answer itself while it waits for itself.
     assert_eq!(ask(&from, "COPY"), "-IOERR error or timeout reading to target instance");
 }
+
+#[test]
+fn a_connection_serves_the_next_keys_and_its_end_is_no_failure() {
+    let (from, mut to) = (Server::node(&[]), Server::node(&[]));
+    assert_eq!(from.number("migrate_cached_sockets"), 0);
+    let before = to.number("total_connections_received");
+    // Each number() is a connection of its own.
+    let connections = |to: &Server, asked: u64| to.number("total_connections_received") - before - asked;
+    let ask = |to: &Server, rest: &str| {
+        for key in ["a", "b"] {
+            from.ask(&format!("SET {key} value"));
+        }
+        from.ask(&format!("MIGRATE 127.0.0.1 {} {rest}", to.port))
+    };
+    for rest in ["a 3 5000", "b 3 5000", "a 4 5000", "b 3 5000 REPLACE"] {
+        assert_eq!(ask(&to, rest), "OK", "{rest}");
+    }
+    assert_eq!(connections(&to, 1), 1, "one connection for four requests");
+    assert_eq!(from.number("migrate_cached_sockets"), 1);
+    let mut other = to.client();
+    for (db, keys) in [("0", "0"), ("3", "2"), ("4", "1")] {
+        other.ask(&["SELECT", db]);
+        assert_eq!(other.ask(&["DBSIZE"]).text(), keys, "database {db}");
+    }
+    // An error leaves the connection, but not what is known of its database.
+    let busy = "-ERR Target instance replied with error: BUSYKEY Target key name already exists.";
+    assert_eq!(ask(&to, "a 4 5000"), busy);
+    assert_eq!(ask(&to, "a 4 5000 REPLACE"), "OK");
+    assert_eq!(
+        ask(&to, "a 99 5000"),
+        "-ERR Target instance replied with error: ERR DB index is out of range"
+    );
+    assert_eq!(ask(&to, "b 4 5000"), "OK");
+    // The other node starts anew: the connection that was kept is closed, and another one is made.
+    to.kill();
+    to.restart(&[]);
+    assert_eq!(ask(&to, "a 3 5000"), "OK");
+    assert_eq!(from.ask("EXISTS a"), "0");
+    until("idle connections are closed", &[&from], || from.number("migrate_cached_sockets") == 0);
+}
