@@ -5,7 +5,7 @@
 
 use super::command_info::{categories, everything};
 use super::numbers::integer;
-use super::{CmdError, CmdResult, Ctx, check};
+use super::{CmdError, CmdResult, Ctx};
 use crate::protocol::Args;
 
 /// The one user.
@@ -56,7 +56,7 @@ pub(super) fn dryrun(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CmdResult {
         return Err(CmdError::quoting("ERR User '", args.get(2), "' not found"));
     }
     let request = args.tail(3).ok_or(CmdError::Syntax)?;
-    match check(&request) {
+    match ctx.names.check(&request) {
         Ok(_) => ctx.out.ok(),
         Err(arity @ CmdError::Arity(_)) => return Err(arity),
         Err(_) => return Err(CmdError::quoting("ERR Command '", request.name(), "' not found")),

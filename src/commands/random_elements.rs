@@ -135,13 +135,13 @@ fn parse_count(text: &[u8]) -> CmdResult<i64> {
 }
 
 /// Whether a reply that has come so far may become longer.
-fn goes_on(out: &Replies, start: usize, count: i64) -> bool {
-    !out.is_beyond_limit() && (out.len() - start <= REPLY_MAX || count >= 0)
+fn goes_on(out: &mut Replies, start: usize, count: i64) -> bool {
+    !out.cut_short() && (out.len() - start <= REPLY_MAX || count >= 0)
 }
 
 /// Ends a reply, or takes it back if it became too large.
 fn check_size(out: &mut Replies, start: usize) -> CmdResult {
-    if out.len() - start <= REPLY_MAX || out.is_beyond_limit() {
+    if out.len() - start <= REPLY_MAX || out.is_cut_short() {
         return Ok(());
     }
     out.truncate(start);

@@ -2,7 +2,6 @@
 
 use std::time::Instant;
 
-use super::client::ClientKind;
 use super::config::PropagationErrorBehavior;
 use super::dispatch::{args_of, with_parts};
 use super::dump_commands::data_run;
@@ -156,8 +155,7 @@ impl Node {
     /// Shows an executed command of the stream to those who watch.
     fn show_streamed(&mut self, session: &Session, command: &'static Command, args: &Args<'_>) {
         session.client.last_command.set(command.full_name);
-        // What is loaded from an append-only file passes here, too, and is not shown.
-        if !self.monitors.is_empty() && session.client.kind.get() == ClientKind::Master {
+        if !self.monitors.is_empty() && !session.is_file() {
             self.feed_monitors(session, command, args);
         }
     }
@@ -241,7 +239,9 @@ impl Node {
                     self.signal_dbs();
                 }
                 self.save.dirty += self.effects.dirty;
+                // A file that is loaded emptied the data long ago.
                 if !self.effects.whole_dbs.is_empty()
+                    && !session.is_file()
                     && self.config.command_names.means(args.name(), "flushall")
                 {
                     self.save_emptiness();
@@ -303,7 +303,9 @@ impl Node {
                     let begun = Instant::now();
                     let applied = self.apply(session, command, &args.args());
                     self.stats.commands += 1;
-                    self.account(command, 1, begun.elapsed(), &session.client, &args.args());
+                    if !session.is_file() {
+                        self.account(command, 1, begun.elapsed(), &session.client, &args.args());
+                    }
                     applied
                 });
                 if let Some(log) = &mut self.aof.log {

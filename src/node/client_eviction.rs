@@ -87,6 +87,7 @@ impl Node {
             self.notice(format!("Evicting client: {}", client.describe(self.clock.since_start())));
             self.stats.evicted_clients += 1;
             self.forget_client(&client);
+            self.forget_client_memory(&client);
             self.clients.remove(&client.id);
             self.forget_blocked(client.id);
             client.kill();

@@ -102,6 +102,8 @@ impl Connection {
             } else {
                 self.buffer.extend_from_slice(&piece);
             }
+            // The others have their turn between the pieces.
+            tokio::task::yield_now().await;
             return true;
         }
         loop {
@@ -259,8 +261,12 @@ impl Connection {
         Poll::Ready(Ok(count))
     }
 
-    /// Reads requests that are not executed yet.
+    /// Reads requests that are not executed yet. A stranger gets no memory for them beyond the buffer: one who has been
+    /// wrong too often waits before each answer.
     fn poll_read_ahead(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        if !self.session.authenticated && self.buffer.len() >= READ_MAX {
+            return Poll::Pending;
+        }
         if self.ahead.is_empty() && self.buffer.len() < READ_MAX {
             return pin!(self.stream.read_buf(&mut self.buffer)).poll(cx);
         }
@@ -327,7 +333,12 @@ impl Connection {
 
     /// Serves the client as a replica until it goes. The replies that still wait go out first.
     async fn feed(&mut self) {
-        self.shared.borrow_mut().send_before_stream(&self.session.client, self.unsent.take());
+        {
+            let (mut node, client) = (self.shared.borrow_mut(), &self.session.client);
+            node.send_before_stream(client, self.unsent.take());
+            client.output_bytes.set(0);
+            node.note_memory_of(client);
+        }
         // Boxed: its room in every ordinary client's task would be wasted.
         Box::pin(super::feed::run(&self.shared, &mut self.stream, &mut self.session, &mut self.buffer)).await;
     }
@@ -350,7 +361,7 @@ impl Connection {
         client.output_bytes.set(self.unsent.len() + len);
         {
             let mut node = self.shared.borrow_mut();
-            if node.is_too_slow(client) {
+            if self.session.out.is_cut_short() || node.is_too_slow(client) {
                 node.warn_of_output(client);
                 return false;
             }

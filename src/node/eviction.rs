@@ -42,7 +42,7 @@ pub(super) struct Eviction {
     pool: Vec<Candidate>,
     /// Where the next random key is taken from: all databases have their turn.
     next_db: usize,
-    /// Bytes of the clients' buffers as of the last tick: summing them up for each command would take too long.
+    /// Bytes of the clients' buffers: summed up at each tick, and kept up to date in between for clients with much.
     client_bytes: u64,
     /// `evicted_keys`
     pub(super) evicted: u64,

@@ -10,7 +10,7 @@ use super::dispatch::Flow;
 use super::session::Session;
 use super::state::Node;
 use super::stats::CommandStats;
-use crate::commands::{CmdError, CmdResult, Command, NodeCommand, lookup, table};
+use crate::commands::{CmdError, CmdResult, Command, NodeCommand, table};
 use crate::protocol::{Args, Replies};
 
 /// Samples kept of one event.
@@ -165,7 +165,7 @@ impl Node {
                 Some(bar) => (&name[..bar], Some(&name[bar + 1..])),
                 None => (&name[..], None),
             };
-            let Some(command) = lookup(container) else { continue };
+            let Some(command) = self.config.command_names.lookup(container) else { continue };
             match sub {
                 Some(sub) => {
                     commands

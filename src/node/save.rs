@@ -12,6 +12,9 @@ use super::state::{Node, Saving};
 use crate::commands::{CmdError, CmdResult};
 use crate::persistence::remove_stale;
 
+/// So few keys are written in no time.
+const FEW: u64 = 1000;
+
 impl Node {
     /// A helper thread writes the RDB file: one writer at a time, so that an older snapshot never replaces a newer.
     pub(super) fn writes_file(&self) -> bool {
@@ -109,12 +112,13 @@ impl Node {
     }
 
     /// At the end of a turn in which FLUSHALL has emptied the data, which the stream counts now. As in Redis this thread
-    /// writes the file, which is next to nothing: who asks for a save or a rewrite then finds no other under way.
+    /// writes the file: who asks for a save or a rewrite then finds no other under way. A transaction may have filled the
+    /// data again; then a helper writes them.
     pub(super) fn save_if_emptied(&mut self) {
         if !std::mem::take(&mut self.save.emptied) {
             return;
         }
-        if self.writes_file() {
+        if self.writes_file() || self.store.keys() > FEW {
             self.save.scheduled = true;
         } else {
             // A failure is in the log and in INFO.

@@ -355,8 +355,7 @@ impl Node {
         )))
     }
 
-    /// Listens where CONFIG SET says. It comes before all else that is applied: it alone can fail, and nothing is
-    /// changed then.
+    /// Listens where CONFIG SET says; if that fails, nothing is changed.
     fn move_listener(&mut self, changed: &[&'static str], before: Config) -> CmdResult {
         let (name, fault) = match () {
             () if changed.contains(&"port") => ("port", "Unable to listen on this port. Check server logs."),

@@ -61,6 +61,11 @@ pub(super) struct Session {
 }
 
 impl Session {
+    /// Whether it executes a file, and nobody is connected.
+    pub(super) fn is_file(&self) -> bool {
+        self.client.id == 0
+    }
+
     pub(super) fn new(client: Rc<Client>, authenticated: bool) -> Self {
         Self {
             client,

@@ -101,7 +101,9 @@ impl Node {
         } else {
             format!("Received {name} scheduling shutdown...")
         });
-        if self.shutdown.is_some() {
+        if let Some(shutdown) = &mut self.shutdown {
+            // Whoever calls off the end under way calls off this wish, too.
+            shutdown.asked_by_signal = Some(Arc::clone(asked));
             return;
         }
         self.warning("User requested shutdown...");

@@ -23,8 +23,12 @@ pub fn serve(args: &[String]) -> ExitCode {
     }
     let CommandLine { config_file, reads_stdin, mut directives } = parse_command_line(args);
     let mut config_text = Vec::new();
-    if reads_stdin && let Err(error) = std::io::stdin().take(FILE_BYTES_MAX).read_to_end(&mut config_text) {
-        return fail(&format!("standard input cannot be read: {error}"));
+    if reads_stdin {
+        match std::io::stdin().take(FILE_BYTES_MAX + 1).read_to_end(&mut config_text) {
+            Ok(bytes) if bytes as u64 <= FILE_BYTES_MAX => {}
+            Ok(_) => return fail(&format!("standard input is larger than {FILE_BYTES_MAX} bytes")),
+            Err(error) => return fail(&format!("standard input cannot be read: {error}")),
+        }
     }
     let config = match Config::load_with_text(config_file.as_deref(), &config_text, &directives) {
         Ok(config) => config,

@@ -2,8 +2,9 @@
 
 /// Largest offset that a snapshot may stand for: beyond that no sum of offsets is safe.
 const OFFSET_MAX: u64 = 1 << 62;
-/// Remarks that are kept, so that a file made of them takes no memory.
+/// Remarks that are kept, and how much of each: a file made of them takes no memory and fills no log.
 const REMARKS_MAX: usize = 10;
+const REMARK_BYTES_MAX: usize = 1024;
 
 /// The fields that stand before the keys.
 ///
@@ -40,7 +41,10 @@ impl Aux {
         let is_set = || text.parse::<i64>().is_ok_and(|number| number != 0);
         match name.to_ascii_lowercase().as_slice() {
             [b'%', ..] if self.remarks.len() < REMARKS_MAX => {
-                self.remarks.push((String::from_utf8_lossy(name).into_owned(), text.into_owned()));
+                let short = |bytes: &[u8]| {
+                    String::from_utf8_lossy(&bytes[..bytes.len().min(REMARK_BYTES_MAX)]).into_owned()
+                };
+                self.remarks.push((short(name), short(text.as_bytes())));
             }
             b"redis-ver" => self.redis_ver = Some(text.into_owned()),
             b"redis-bits" => self.redis_bits = text.parse().ok(),

@@ -7,6 +7,7 @@ pub struct Replies {
     resp3: bool,
     /// Bytes from which on the client is cut off; 0 for none.
     limit: usize,
+    cut_short: bool,
 }
 
 impl Replies {
@@ -35,9 +36,16 @@ impl Replies {
         self.limit > 0
     }
 
-    /// Whether the client is to be cut off: a command may stop in the middle of its reply, which nobody will read.
-    pub fn is_beyond_limit(&self) -> bool {
-        self.limit > 0 && self.buffer.len() >= self.limit
+    /// Whether so much waits that the client is cut off: a command may then stop in the middle of its reply. From then
+    /// on the client is cut off in any case, for what follows would be taken for the rest of that reply.
+    pub fn cut_short(&mut self) -> bool {
+        self.cut_short |= self.limit > 0 && self.buffer.len() >= self.limit;
+        self.cut_short
+    }
+
+    /// Whether a command has stopped in the middle of its reply.
+    pub fn is_cut_short(&self) -> bool {
+        self.cut_short
     }
 
     /// Bytes to send.

@@ -256,3 +256,35 @@ fn who_takes_replies_is_not_silent_in_the_middle_of_a_request() {
     client.send(b"NG\r\n");
     assert_replies(&mut client, b"+PONG\r\n");
 }
+
+#[test]
+fn nothing_is_served_to_a_blocked_client_that_has_closed_its_half() {
+    let node = Server::node(&[]);
+    let (requests, replies) = much();
+    let mut leaving = client(&node);
+    send_in_pieces(&leaving, &requests, &[1_000_003]);
+    leaving.send(&encode(&[b"BLPOP", b"list", b"0"]));
+    until("it is blocked", &[&node], || node.number("blocked_clients") == 1);
+    leaving.stream().shutdown(Shutdown::Write).unwrap();
+    until("it waits no more", &[&node], || node.number("blocked_clients") == 0);
+    assert_eq!(node.ask("RPUSH list kept"), "1");
+    assert_replies(&mut leaving, &replies);
+    assert_eq!(leaving.until_closed(), b"");
+    assert_eq!(node.ask("LRANGE list 0 -1"), "kept");
+}
+
+#[test]
+fn a_stranger_that_waits_gets_no_memory_for_what_it_sends() {
+    let server = Server::start(Kind::Process, &["requirepass secret"]);
+    let mut known = server.client();
+    assert_eq!(known.ask(&["AUTH", "secret"]).text(), "OK");
+    let before = server.resident_bytes();
+    // Wrong so often that each further answer takes its time.
+    let stranger = client(&server);
+    stranger.stream().set_write_timeout(Some(Duration::from_secs(2))).unwrap();
+    let wrong = encode(&[b"AUTH", b"wrong"]).repeat(MUCH / 30);
+    let _ = (&mut stranger.stream()).write_all(&wrong);
+    let grown = server.resident_bytes().saturating_sub(before);
+    assert!(grown < MUCH as u64 / 4, "the server grew by {grown} bytes");
+    assert_eq!(known.ask(&["PING"]).text(), "PONG");
+}

@@ -63,7 +63,7 @@ fn several(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CmdResult {
         answer.begin(count as usize);
         let _ = (0..count).filter_map(|_| zset.at(random(len))).all(|picked| {
             answer.put(picked);
-            !answer.out.is_beyond_limit()
+            !answer.out.cut_short()
         });
     } else if count >= len as u64 {
         answer.begin(len);

@@ -70,6 +70,13 @@ impl Connection {
         alive
     }
 
+    fn wait_no_more(&self) {
+        let (mut node, client) = (self.shared.borrow_mut(), &self.session.client);
+        client.blocked.set(false);
+        node.waits.remove(client.id);
+        node.forget_blocked(client.id);
+    }
+
     /// Until the client is woken or the time is over; `false` if it goes before that.
     async fn until_woken(&mut self, limit: Option<Duration>) -> bool {
         let client = Rc::clone(&self.session.client);
@@ -94,6 +101,8 @@ impl Connection {
             };
             let alive = match event {
                 Event::Read(0) => {
+                    // Nothing is served to it while its last replies leave: nobody would get that.
+                    self.wait_no_more();
                     self.finish(Reading::Nothing).await;
                     false
                 }

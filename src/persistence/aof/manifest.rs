@@ -95,7 +95,8 @@ impl Manifest {
                     return Err("File can't be a path, just a filename");
                 }
                 b"file" => name = Some(value.to_owned()),
-                b"seq" => seq = value.parse().ok(),
+                // As many as Redis can count; more could not be counted on from.
+                b"seq" => seq = value.parse().ok().filter(|seq| *seq < i64::MAX as u64),
                 b"type" => kind = value.chars().next(),
                 _ => {}
             }
@@ -280,6 +281,11 @@ mod tests {
                 "Invalid AOF manifest file format",
             ),
             ("file a seq 0 type i\n", Some((1, "file a seq 0 type i")), "Invalid AOF manifest file format"),
+            (
+                "file a seq 18446744073709551615 type b\n",
+                Some((1, "file a seq 18446744073709551615 type b")),
+                "Invalid AOF manifest file format",
+            ),
             (
                 "file \"a seq 1 type i\n",
                 Some((1, "file \"a seq 1 type i")),

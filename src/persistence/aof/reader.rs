@@ -17,7 +17,7 @@ const READ_MAX: usize = 1024 * 1024;
 pub enum Damage {
     /// It ends in the middle of what begins at the offset.
     Torn {
-        /// A transaction whose commands are whole, and not a command.
+        /// It ends behind a whole command, but before the EXEC of a transaction.
         in_transaction: bool,
     },
     /// What stands at the offset is no command.
