@@ -3,9 +3,9 @@
 //! Programs ask for it when they connect. What would change users is refused, so that nobody takes a server for
 //! protected that is not.
 
-use super::command_info::{categories, everything};
+use super::command_info::categories;
 use super::numbers::integer;
-use super::{CmdError, CmdResult, Ctx};
+use super::{CmdError, CmdResult, Ctx, OWN_NAMES};
 use crate::protocol::Args;
 
 /// The one user.
@@ -31,7 +31,8 @@ pub(super) fn cat(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CmdResult {
             if !categories().any(|name| wanted.eq_ignore_ascii_case(name.as_bytes())) {
                 return Err(CmdError::quoting("ERR Unknown category '", wanted, "'"));
             }
-            everything()
+            OWN_NAMES
+                .everything()
                 .filter(|command| command.is_in(wanted))
                 .map(|command| command.full_name.as_bytes())
                 .collect()

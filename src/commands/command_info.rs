@@ -2,7 +2,7 @@
 
 use super::glob::{self, Case};
 use super::table::{KeySpec, Keys, Place};
-use super::{CmdError, CmdResult, Command, CommandNames, Ctx, Flags, table};
+use super::{CmdError, CmdResult, Command, CommandNames, Ctx, Flags};
 use crate::protocol::{Args, Replies};
 
 /// Names of the flags, in the order in which COMMAND INFO lists them.
@@ -88,11 +88,6 @@ impl Command {
 /// Names of the ACL categories.
 pub(super) fn categories() -> impl Iterator<Item = &'static str> {
     CATEGORIES.iter().map(|name| &name[1..])
-}
-
-/// All commands, subcommands included.
-pub(super) fn everything() -> impl Iterator<Item = &'static Command> {
-    table().iter().flat_map(|command| std::iter::once(command).chain(command.subcommands()))
 }
 
 /// `COMMAND`: everything. O(commands).
@@ -246,9 +241,8 @@ pub(super) fn list(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CmdResult {
         }
         _ => return Err(CmdError::Syntax),
     };
-    let all = ctx.names.all().flat_map(|command| std::iter::once(command).chain(command.subcommands()));
-    let names: Vec<&[u8]> =
-        all.filter(|command| keep(command)).map(|command| command.full_name.as_bytes()).collect();
+    let kept = ctx.names.everything().filter(|command| keep(command));
+    let names: Vec<&[u8]> = kept.map(|command| command.full_name.as_bytes()).collect();
     ctx.out.bulks(names.into_iter());
     Ok(())
 }

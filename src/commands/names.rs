@@ -90,6 +90,11 @@ impl CommandNames {
         own.chain(self.renamed.values().filter_map(|own| lookup(own.as_bytes())))
     }
 
+    /// [`CommandNames::all`], each with its subcommands. O(commands).
+    pub fn everything(&self) -> impl Iterator<Item = &'static Command> {
+        self.all().flat_map(|command| std::iter::once(command).chain(command.subcommands()))
+    }
+
     /// The command of this full name, as `config|get`.
     pub(super) fn by_full_name(&self, name: &[u8]) -> Option<&'static Command> {
         let bar = name.iter().position(|byte| *byte == b'|');

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
-use super::config::AppendFsync;
+use super::config::{AppendFsync, system_text};
 use super::event::StopReason;
 use super::state::{Node, Shared};
 use crate::commands::CmdError;
@@ -152,7 +152,7 @@ impl Node {
             Err(error) => {
                 let end =
                     "Can't recover from AOF write error when the AOF fsync policy is 'always'. Exiting...";
-                let line = format!("Error writing to the AOF file: {}", reason(&error));
+                let line = format!("Error writing to the AOF file: {}", system_text(&error));
                 return self.aof_failed(&line, &error, end);
             }
         }
@@ -166,7 +166,7 @@ impl Node {
         if self.aof.failure.is_none() {
             self.warning(line);
         }
-        self.aof.failure = Some(reason(error));
+        self.aof.failure = Some(system_text(error));
         if self.config.appendfsync == AppendFsync::Always {
             self.warning(end);
             self.exit.stop(StopReason::Crashed(format!("{line} (appendfsync always)")));
@@ -252,7 +252,7 @@ impl Node {
     /// The system may have dropped what it could not write: no later sync can vouch for these bytes. A rewrite makes a
     /// new file of everything.
     fn sync_failed(&mut self, error: &std::io::Error) -> String {
-        let why = reason(error);
+        let why = system_text(error);
         let end = format!(
             "Can't persist AOF for fsync error when the AOF fsync policy is 'always': {why}. Exiting..."
         );
@@ -260,12 +260,6 @@ impl Node {
         self.aof.rewrite.want();
         error.to_string()
     }
-}
-
-/// What the system says, in Redis' words: without the number.
-pub(super) fn reason(error: &std::io::Error) -> String {
-    let text = error.to_string();
-    text.rsplit_once(" (os error").map_or(text.clone(), |(words, _)| words.to_owned())
 }
 
 /// Bytes that are not on the disk yet.

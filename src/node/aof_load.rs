@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::time::Instant;
 
-use super::aof::reason;
 use super::client::{Client, ClientKind};
+use super::config::system_text;
 use super::session::Session;
 use super::state::{Node, Shared};
 use crate::commands::CmdError;
@@ -162,7 +162,7 @@ impl Node {
             Ok((file, magic))
         });
         let (file, magic) = opened.map_err(|error| {
-            let why = reason(&error);
+            let why = system_text(&error);
             self.refuse_aof(
                 format!("Fatal error: can't open the append log file {name} for reading: {why}"),
                 "",
@@ -250,7 +250,7 @@ impl Node {
                 self.refuse_aof(format!("The command {place} cannot be executed: {reason}"), "")
             }
             (Damage::Io(error), _) => self.refuse_aof(
-                format!("Unrecoverable error reading the append only file {name}: {}", reason(&error)),
+                format!("Unrecoverable error reading the append only file {name}: {}", system_text(&error)),
                 &format!("It is readable up to the byte {place}"),
             ),
         })
@@ -275,7 +275,7 @@ impl Node {
         }
         self.warning(format!("!!! Truncating the AOF {name} at offset {offset} !!!"));
         let dropped = cut(&part.path, offset).map_err(|error| {
-            self.refuse_aof(format!("Error truncating the AOF file {name}: {}", reason(&error)), "")
+            self.refuse_aof(format!("Error truncating the AOF file {name}: {}", system_text(&error)), "")
         })?;
         self.warning(format!("{dropped} bytes of the AOF {name} are dropped"));
         self.warning(format!("AOF {name} loaded anyway because aof-load-truncated is enabled"));

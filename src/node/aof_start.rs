@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use super::aof::{Log, reason};
+use super::aof::Log;
 use super::aof_rewrite::write_base;
+use super::config::system_text;
 use super::snapshot::{Job, Progress};
 use super::state::Node;
 use crate::persistence::{AppendFile, Manifest, move_aside};
@@ -38,7 +39,7 @@ impl Node {
             Err(error) => Err(vec![format!(
                 "Fatal error: can't open the AOF manifest file {} for reading: {}",
                 path.display(),
-                reason(&error)
+                system_text(&error)
             )]),
         }
     }
@@ -98,7 +99,8 @@ impl Node {
             let path = self.aof_folder().join(&part.name);
             if let Err(error) = path.metadata() {
                 let name = &part.name;
-                let line = format!("Unable to obtain the AOF file {name} length. stat: {}", reason(&error));
+                let line =
+                    format!("Unable to obtain the AOF file {name} length. stat: {}", system_text(&error));
                 return Err(self.refuse_aof(line, ""));
             }
         }
@@ -181,7 +183,7 @@ impl Node {
         let before = before.iter().map(len).sum();
         let file = AppendFile::open(&folder.join(name), &self.disk);
         let file = file.map_err(|error| {
-            let line = format!("Can't open the append-only file {name}: {}", reason(&error));
+            let line = format!("Can't open the append-only file {name}: {}", system_text(&error));
             self.refuse_aof(line, "")
         })?;
         // Growth counts from the base on, as nothing tells how large the file was after the last rewrite.

@@ -10,7 +10,7 @@ use super::dispatch::Flow;
 use super::session::Session;
 use super::state::Node;
 use super::stats::CommandStats;
-use crate::commands::{CmdError, CmdResult, Command, NodeCommand, table};
+use crate::commands::{CmdError, CmdResult, Command, NodeCommand, OWN_NAMES};
 use crate::protocol::{Args, Replies};
 
 /// Samples kept of one event.
@@ -155,9 +155,7 @@ impl Node {
     fn latency_histogram(&self, out: &mut Replies, args: &Args<'_>) {
         let mut commands: Vec<&Command> = Vec::new();
         if args.len() == 2 {
-            commands.extend(
-                table().iter().flat_map(|command| std::iter::once(command).chain(command.subcommands())),
-            );
+            commands.extend(OWN_NAMES.everything());
         }
         for name in args.from(2) {
             let name = name.to_ascii_lowercase();

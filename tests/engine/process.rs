@@ -16,6 +16,11 @@ fn server() -> Command {
     command
 }
 
+/// Arguments that let a server listen at this port alone.
+fn at(port: u16) -> [String; 4] {
+    ["--port", &port.to_string(), "--bind", "127.0.0.1"].map(str::to_owned)
+}
+
 /// Whether a server with these arguments ends well, and what it prints.
 fn said(args: &[&str]) -> (bool, String) {
     finished(server().args(args))
@@ -115,16 +120,7 @@ fn a_hangup_is_survived_and_the_pid_file_goes_with_a_clean_end() {
     let (port, pid_file) = (free_port(), folder.path().join("redis.pid"));
     let mut command = server();
     command.current_dir(folder.path());
-    command.args([
-        "--port",
-        &port.to_string(),
-        "--bind",
-        "127.0.0.1",
-        "--save",
-        "",
-        "--pidfile",
-        "redis.pid",
-    ]);
+    command.args(at(port)).args(["--save", "", "--pidfile", "redis.pid"]);
     let program = started(&mut command, port);
     assert_eq!(lines(&pid_file), format!("{}\n", program.0.id()));
     signal("-HUP", program.0.id());
@@ -151,7 +147,7 @@ fn signals_end_it_as_shutdown_on_says_and_a_second_interrupt_at_once() {
         ("-TERM", &["--save", "900", "1"], true),
     ] {
         let mut command = server();
-        command.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""]).args(words);
+        command.args(at(port)).args(["--save", ""]).args(words);
         let program = started(command.current_dir(folder.path()), port);
         signal(name, program.0.id());
         assert_eq!(ended(program), Some(0), "{name} {words:?}");
@@ -161,7 +157,7 @@ fn signals_end_it_as_shutdown_on_says_and_a_second_interrupt_at_once() {
 
     let log = folder.path().join("log");
     let mut command = server();
-    command.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--logfile", "log"]);
+    command.args(at(port)).args(["--save", "", "--logfile", "log"]);
     let program = started(command.current_dir(folder.path()).args(["--shutdown-timeout", "600"]), port);
     let replica = Server::node(&[&format!("replicaof 127.0.0.1 {port}")]);
     until("the replica has all", &[&replica], || replica.info("master_link_status") == "up");
@@ -195,7 +191,7 @@ fn systemd_hears_how_far_it_is() {
     };
     for supervised in ["systemd", "auto"] {
         let mut command = server();
-        command.args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "900", "1"]);
+        command.args(at(port)).args(["--save", "900", "1"]);
         command.args(["--supervised", supervised, "--daemonize", "yes"]).current_dir(folder.path());
         let program = started(command.env("NOTIFY_SOCKET", &path), port);
         assert_eq!(told(), "STATUS=Redis is loading...\n");
@@ -211,16 +207,7 @@ fn systemd_hears_how_far_it_is() {
 
     let master = Server::node(&[]);
     let mut command = server();
-    command.args([
-        "--port",
-        &port.to_string(),
-        "--bind",
-        "127.0.0.1",
-        "--save",
-        "",
-        "--supervised",
-        "systemd",
-    ]);
+    command.args(at(port)).args(["--save", "", "--supervised", "systemd"]);
     command.args(["--replicaof", "127.0.0.1", &master.port.to_string()]).current_dir(folder.path());
     let program = started(command.env("NOTIFY_SOCKET", &path), port);
     assert_eq!(told(), "STATUS=Redis is loading...\n");

@@ -1,17 +1,12 @@
 //! COMMAND and the table behind it.
 
 use super::harness::Fixture;
-use crate::commands::{Command, Run, check, lookup, table};
+use crate::commands::{OWN_NAMES, Run, check, lookup, table};
 use crate::protocol::{OwnedArgs, split_inline};
-
-/// Commands and subcommands.
-fn everything() -> impl Iterator<Item = &'static Command> {
-    table().iter().flat_map(|command| std::iter::once(command).chain(command.subcommands()))
-}
 
 #[test]
 fn the_table_is_complete_and_says_something_about_each_command() {
-    for command in everything() {
+    for command in OWN_NAMES.everything() {
         let name = command.full_name;
         assert!(!command.summary.is_empty() && command.summary.ends_with('.'), "{name}: summary");
         assert!(!command.complexity.is_empty(), "{name}: complexity");
@@ -175,7 +170,7 @@ mod beside_a_real_server {
         for resp3 in [false, true] {
             real.ask(if resp3 { "HELLO 3" } else { "HELLO 2" });
             node.out.set_resp3(resp3);
-            for command in everything() {
+            for command in OWN_NAMES.everything() {
                 let line = format!("COMMAND INFO {}", command.full_name);
                 node.run(&line);
                 let ours = node.run_words([&b"COMMAND"[..], b"INFO", command.full_name.as_bytes()]);
@@ -224,7 +219,7 @@ mod beside_a_real_server {
         let Some(mut real) = Real::start() else { return };
         let mut node = Fixture::new();
         let mut wrong = Vec::new();
-        for command in everything() {
+        for command in OWN_NAMES.everything() {
             let line = format!("COMMAND DOCS {}", command.full_name);
             let ours = node.run_words([&b"COMMAND"[..], b"DOCS", command.full_name.as_bytes()]);
             let theirs = real.ask(&line).reply;
