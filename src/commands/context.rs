@@ -65,6 +65,8 @@ pub struct Ctx<'a> {
     pub lazy_expire: bool,
     /// Longest string allowed (`proto-max-bulk-len`), in bytes.
     pub max_string: usize,
+    /// A serialized value is taken only with the right checksum.
+    pub verify_checksum: bool,
     /// Thresholds of the compact encodings.
     pub encodings: &'a Encodings,
     /// The names of the commands.

@@ -44,6 +44,7 @@ pub enum Signal {
 pub(super) enum Message {
     Stop,
     Signal(Signal, Arc<AtomicBool>),
+    Abort,
     Kill,
     Freeze,
     Thaw,
@@ -111,6 +112,12 @@ impl NodeHandle {
     pub fn signal(&self, signal: Signal) {
         self.ending.store(true, Relaxed);
         self.send(Message::Signal(signal, Arc::clone(&self.ending)));
+    }
+
+    /// Crashes the node as SIGABRT crashes redis-server: it reports in its log where it stands, and ends; with it the
+    /// process, if the node is a program of its own.
+    pub fn abort(&self) {
+        self.send(Message::Abort);
     }
 
     /// Whether a signal has asked for the end, and that has not failed or been called off.

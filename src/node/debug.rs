@@ -1,30 +1,31 @@
 //! DEBUG: what tests and the curious need.
 
+mod shapes;
+
 use std::fmt::Write as _;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use repliscope_platform::DeadlySignal;
 
 use super::buffers::ReplyTuning;
-use super::client::ClientKind;
 use super::config::parse_memory;
+use super::crash::Crash;
 use super::dispatch::Flow;
 use super::session::Session;
 use super::state::Node;
 use super::streams::streams;
-use crate::commands::{CmdError, CmdResult};
-use crate::persistence::dump_value;
+use crate::commands::{Case, CmdError, CmdResult, glob_matches};
 use crate::protocol::{Args, Replies, escape_line, strict_i64};
-use crate::store::{Ttl, ValueRef, dataset_digest, value_digest};
+use crate::store::{Object, Ttl, dataset_digest, value_digest};
 
 /// Highest `QUICKLIST-PACKED-THRESHOLD` that Redis takes.
 const PACKED_THRESHOLD_MAX: i128 = (1 << 32) - (1 << 20);
-/// Bytes of DUMP's answer beside the value: its type, and version and checksum at the end.
-const DUMP_AROUND: usize = 11;
+/// What has a meaning in a pattern.
+const PATTERN_BYTES: &[u8] = br"*?[]^-\\";
+/// Pairs of pattern and text of `STRINGMATCH-TEST`.
+const MATCHES: usize = 100_000;
 /// Longest text that is looked at for a decimal number.
 const FLOAT_MAX: usize = 64;
-/// Sizes of clients: below two to the power of this, …
-const SIZE_CLASS_FIRST: u32 = 15;
-/// … and so many classes, the last of which has no upper end.
-const SIZE_CLASSES: usize = 19;
 
 impl Node {
     pub(super) fn debug(&mut self, session: &mut Session, args: &Args<'_>) -> CmdResult<Flow> {
@@ -126,6 +127,55 @@ impl Node {
                 self.cron_paused = leading_integer(args.get(2)) != 0;
                 session.out.ok();
             }
+            b"segfault" => Crash::by_signal(DeadlySignal::SegmentationFault).raise(),
+            b"panic" => {
+                let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+                Crash::by_panic(&format!("DEBUG PANIC called at Unix time {now}")).raise()
+            }
+            b"assert" => Crash::by_assertion("1 == 2").raise(),
+            b"oom" => {
+                let bytes = usize::MAX / 2;
+                self.warning(format!("Out Of Memory allocating {bytes} bytes!"));
+                Crash::by_panic(&format!("Redis aborting for OUT OF MEMORY. Allocating {bytes} bytes!"))
+                    .raise()
+            }
+            name @ (b"restart" | b"crash-and-recover") => {
+                let delay =
+                    if args.len() > 2 { strict_i64(args.get(2)).ok_or(CmdError::NotAnInteger)? } else { 0 };
+                let delay = Duration::from_millis(u64::try_from(delay).unwrap_or(0));
+                match self.restart(name == b"restart", delay) {
+                    Ok(()) => return Ok(Flow::Drop),
+                    Err(why) => self.warning(format!("Can't restart: {why}")),
+                }
+                return Err(CmdError::text("ERR failed to restart the server. Check server logs."));
+            }
+            b"leak" if args.len() == 3 => {
+                std::mem::forget(args.get(2).to_vec());
+                session.out.ok();
+            }
+            b"sdslen" if args.len() == 3 => self.show_string_sizes(session, args.get(2))?,
+            b"listpack" if args.len() == 3 => self.show_listpack(session, args.get(2))?,
+            b"quicklist" if (3..=4).contains(&args.len()) => {
+                let whole = args.len() == 4 && leading_integer(args.get(3)) != 0;
+                self.show_quicklist(session, args.get(2), whole)?;
+            }
+            b"htstats" if args.len() == 3 => self.show_table(&mut session.out, args.get(2))?,
+            b"htstats-key" if args.len() == 3 => self.show_table_of(session, args.get(2))?,
+            b"structsize" if args.len() == 2 => session.out.bulk(struct_sizes().as_bytes()),
+            b"stringmatch-test" if args.len() == 2 => {
+                self.try_patterns();
+                session.out.simple("Apparently Redis did not crash: test passed");
+            }
+            b"set-skip-checksum-validation" if args.len() == 3 => {
+                self.skips_checksums = leading_integer(args.get(2)) != 0;
+                session.out.ok();
+            }
+            // There are neither scripts nor a cluster that it could change.
+            b"set-disable-deny-scripts" if args.len() == 3 => session.out.ok(),
+            b"drop-cluster-packet-filter" if args.len() == 3 => {
+                strict_i64(args.get(2)).ok_or(CmdError::NotAnInteger)?;
+                session.out.ok();
+            }
             b"help" if args.len() == 2 => help(session),
             _ => return Err(unknown(args)),
         }
@@ -152,65 +202,6 @@ impl Node {
         Ok(())
     }
 
-    fn debug_object(&mut self, session: &mut Session, key: &[u8]) -> CmdResult<Flow> {
-        let keyspace = self.store.db(session.db);
-        let entry = keyspace.get(keyspace.hash(key), key).ok_or(CmdError::NoSuchKey)?;
-        let lru = entry.access().load(std::sync::atomic::Ordering::Relaxed);
-        let payload = dump_value(entry.value(), self.config.rdbcompression);
-        let mut line = String::new();
-        // Writing to a String cannot fail.
-        let _ = write!(
-            line,
-            "Value at:0x0 refcount:1 encoding:{} serializedlength:{} lru:{lru} lru_seconds_idle:{}",
-            entry.encoding(),
-            payload.map_or(0, |payload| payload.len() - DUMP_AROUND),
-            ((self.clock.millis() / 1000) & 0xFF_FFFF).wrapping_sub(i64::from(lru)).max(0),
-        );
-        if let ValueRef::List(list) = entry.value()
-            && entry.encoding() == "quicklist"
-        {
-            let (nodes, bytes) =
-                (list.packs().len(), list.packs().map(|pack| pack.as_bytes().len()).sum::<usize>());
-            let _ = write!(
-                line,
-                " ql_nodes:{nodes} ql_avg_node:{:.2} ql_listpack_max:{} ql_compressed:0 \
-                 ql_uncompressed_size:{bytes}",
-                list.len() as f64 / nodes.max(1) as f64,
-                self.config.encodings.list_max_listpack_size,
-            );
-        }
-        session.out.simple(&line);
-        Ok(Flow::Next)
-    }
-
-    /// `DEBUG CLIENT-EVICTION`: how many clients take how much, by powers of two.
-    fn show_client_sizes(&self, out: &mut Replies) -> CmdResult {
-        if self.config.integer("maxmemory-clients") == 0 {
-            return Err(CmdError::text("ERR maxmemory-clients is disabled."));
-        }
-        let mut classes = [(0, 0); SIZE_CLASSES];
-        let counted = self.clients.values();
-        for client in
-            counted.filter(|client| client.kind.get() == ClientKind::Normal && !client.no_evict.get())
-        {
-            let bytes = client.whole_memory() as u64;
-            let class = (bytes >> SIZE_CLASS_FIRST).checked_ilog2().map_or(0, |log| log as usize + 1);
-            let (sum, count) = &mut classes[class.min(SIZE_CLASSES - 1)];
-            (*sum, *count) = (*sum + bytes, *count + 1);
-        }
-        let mut text = String::new();
-        for (class, (sum, count)) in classes.iter().enumerate() {
-            let least = if class == 0 { 0 } else { 1u64 << (SIZE_CLASS_FIRST as usize + class - 1) };
-            let range = match (1u64 << (SIZE_CLASS_FIRST as usize + class)) - 1 {
-                _ if class == SIZE_CLASSES - 1 => format!("{least:>10}+            "),
-                most => format!("{least:>10} - {most:>10}"),
-            };
-            let _ = writeln!(text, "bucket {range}: tot-mem: {sum:>10}, clients: {count}");
-        }
-        out.verbatim("txt", text.as_bytes());
-        Ok(())
-    }
-
     /// `DEBUG CONFIG-REWRITE-FORCE-ALL`: CONFIG REWRITE that leaves no parameter out.
     fn rewrite_whole_config(&self, out: &mut Replies) -> CmdResult {
         let failed = |why: &str| CmdError::from(format!("ERR CONFIG-REWRITE-FORCE-ALL failed: {why}"));
@@ -219,6 +210,24 @@ impl Node {
         self.config.rewrite_whole(path).map_err(|error| failed(&error.to_string()))?;
         out.ok();
         Ok(())
+    }
+
+    /// `DEBUG STRINGMATCH-TEST`: patterns by chance, half of them of what has a meaning in one.
+    fn try_patterns(&mut self) {
+        for _ in 0..MATCHES {
+            let (mut pattern, mut text) = ([0; 32], [0; 32]);
+            for byte in pattern.iter_mut().chain(&mut text) {
+                let chance = self.random() as usize;
+                *byte = if chance & 1 == 0 {
+                    PATTERN_BYTES[(chance >> 1) % PATTERN_BYTES.len()]
+                } else {
+                    (chance >> 8) as u8
+                };
+            }
+            let (pattern, text) =
+                (&pattern[..self.random() as usize % 33], &text[..self.random() as usize % 33]);
+            std::hint::black_box(glob_matches(pattern, text, Case::Sensitive));
+        }
     }
 
     /// `DEBUG POPULATE count [prefix] [size]`: keys that are there already are kept; not propagated.
@@ -250,6 +259,12 @@ impl Node {
         session.out.ok();
         Ok(Flow::Next)
     }
+}
+
+/// `DEBUG STRUCTSIZE`: of what stands for Redis' structures; a string here has no header of its own.
+fn struct_sizes() -> String {
+    let headers = [5, 8, 16, 32, 64].map(|bits| format!("sdshdr{bits}:0 ")).concat();
+    format!("bits:{} robj:{} dictentry:{} {headers}", usize::BITS, size_of::<Object>(), size_of::<usize>())
 }
 
 fn unknown(args: &Args<'_>) -> CmdError {
@@ -335,25 +350,41 @@ fn show_type(out: &mut Replies, name: &[u8]) -> CmdResult {
     Ok(())
 }
 
-const HELP: [&str; 18] = [
+const HELP: [&str; 34] = [
     "AOF-FLUSH-SLEEP <us> -- let the node stand still before each write of the append-only file",
+    "ASSERT -- let the node crash as by a condition that does not hold",
     "CHANGE-REPL-ID -- name the history of this node anew: nobody can continue it",
     "CLIENT-EVICTION -- how many clients take how much (maxmemory-clients)",
     "CONFIG-REWRITE-FORCE-ALL -- CONFIG REWRITE with the parameters that have their defaults",
+    "CRASH-AND-RECOVER [<ms>] -- end at once, save nothing, and begin anew after this time",
     "DIGEST -- a digest of the whole data set, equal to Redis' own",
     "DIGEST-VALUE <key> … -- a digest of each value",
+    "DROP-CLUSTER-PACKET-FILTER <type> -- without effect: there is no cluster",
     "ERROR <text> -- an error with this text",
+    "HTSTATS <db> -- size and filling of a database's table",
+    "HTSTATS-KEY <key> -- size and filling of the table of a large set, hash or sorted set",
+    "LEAK <text> -- lose as much memory as this text takes",
+    "LISTPACK <key> -- print the listpack of a small hash or sorted set",
     "LOADAOF -- write the append-only file to the disk and load it",
     "LOG <text> -- write a line to the log",
     "OBJECT <key> -- encoding and size of a value",
+    "OOM -- let the node crash as by want of memory",
+    "PANIC -- let the node crash as by a panic",
     "PAUSE-CRON 0|1 -- whether the node does nothing by the clock",
     "POPULATE <count> [<prefix>] [<size>] -- make keys, without propagating them",
     "PROTOCOL <type> -- a reply of this type",
+    "QUICKLIST <key> [0|1] -- print the listpacks of a list, with 1 their elements, too",
     "QUICKLIST-PACKED-THRESHOLD <size> -- without effect: large elements are kept as all others are",
-    "RELOAD [NOSAVE] -- save, empty and load the data set",
+    "RELOAD [NOSAVE] [NOFLUSH] [MERGE] -- save, empty and load the data set; MERGE lets the file replace keys",
+    "REPLICATE <command> … -- send a command to the replicas alone",
     "REPLYBUFFER PEAK-RESET-TIME <ms>|NEVER|RESET, REPLYBUFFER RESIZING 0|1 -- when clients' buffers shrink",
+    "RESTART [<ms>] -- save configuration and data, end, and begin anew after this time",
+    "SDSLEN <key> -- sizes of a string and its key",
+    "SEGFAULT -- let the node crash as by a wrong address",
     "SET-ACTIVE-EXPIRE 0|1 -- whether expired keys are collected in the background",
+    "SET-SKIP-CHECKSUM-VALIDATION 0|1 -- whether files and serialized values may have a wrong checksum",
     "SLEEP <seconds> -- let the node stand still",
+    "STRINGMATCH-TEST, STRUCTSIZE -- try the matcher of patterns; sizes of structures",
 ];
 
 /// DEBUG HELP; the other containers' help comes from the command table.

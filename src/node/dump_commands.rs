@@ -6,7 +6,7 @@ use super::session::Session;
 use super::state::Node;
 use crate::commands::{Access, CmdError, CmdResult, Ctx, ExpiryMode, KeyspaceEvents, NodeCommand};
 use crate::commands::{check_source, lru_clock, minutes};
-use crate::persistence::{dump_libraries, dump_value, restore_libraries, restore_value};
+use crate::persistence::{Restoring, dump_libraries, dump_value, restore_libraries, restore_value};
 use crate::protocol::{Args, strict_i64};
 use crate::store::{Entry, Libraries, Millis};
 
@@ -71,7 +71,7 @@ fn function_restore(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CmdResult {
             "ERR Wrong restore policy given, value should be either FLUSH, APPEND or REPLACE.",
         ));
     }
-    let restored = restore_libraries(args.get(2), ctx.max_string as u64)
+    let restored = restore_libraries(args.get(2), restoring(ctx))
         .map_err(|error| CmdError::from(format!("ERR {error}")))?;
     let mut libraries = if policy == b"FLUSH" { Libraries::default() } else { ctx.store.libraries.clone() };
     for library in restored {
@@ -85,6 +85,10 @@ fn function_restore(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CmdResult {
     ctx.effects.dirty += 1;
     ctx.out.ok();
     Ok(())
+}
+
+fn restoring(ctx: &Ctx<'_>) -> Restoring {
+    Restoring { max_string: ctx.max_string as u64, verify_checksum: ctx.verify_checksum }
 }
 
 /// The options of RESTORE.
@@ -150,7 +154,7 @@ fn restore(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CmdResult {
     if ttl < 0 {
         return Err(CmdError::text("ERR Invalid TTL value, must be >= 0"));
     }
-    let value = restore_value(args.get(3), ctx.max_string as u64, ctx.encodings)
+    let value = restore_value(args.get(3), restoring(ctx), ctx.encodings)
         .map_err(|error| CmdError::from(format!("ERR {error}")))?;
     let existed = options.replace && ctx.delete(ctx.db, hash, key);
     let base = if options.absolute { 0 } else { ctx.now };

@@ -115,7 +115,7 @@ impl Node {
         // What Redis shows if another compiler made it.
         info.add("gcc_version", "0.0.0");
         info.add("process_id", std::process::id());
-        info.add("process_supervised", self.supervisor.word());
+        info.add("process_supervised", self.process.supervisor.word());
         info.add("run_id", &self.run_id);
         info.add("tcp_port", self.config.port);
         info.add("server_time_usec", self.clock.unix().as_micros());

@@ -247,7 +247,7 @@ impl Driver {
             seed: node.random(),
             now: node.clock.millis(),
             keep_expired: true,
-            verify_checksum: node.config.rdbchecksum,
+            verify_checksum: node.config.rdbchecksum && !node.skips_checksums,
             max_string: node.config.proto_max_bulk_len,
             access: node.access(),
             encodings: node.config.encodings,

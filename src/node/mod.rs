@@ -6,7 +6,7 @@
 //! | file | owns |
 //! |---|---|
 //! | `control` | the handle: start, stop, kill, freeze, faults |
-//! | `runtime` | the thread: start, messages, how it ends |
+//! | `runtime`, `crash` | the thread: start, messages, how it ends, and its last words if it cannot go on |
 //! | `state` | everything a node owns |
 //! | `listener`, `unix_socket`, `connection`, `session`, `client` | clients, from accept to close |
 //! | `descriptors` | how many clients the open files of the process allow |
@@ -50,6 +50,7 @@ mod clock;
 pub mod config;
 mod connection;
 mod control;
+mod crash;
 mod cron;
 mod debug;
 mod descriptors;
@@ -107,11 +108,11 @@ mod wire;
 
 pub use config::Config;
 pub use control::{NodeHandle, NodeOptions, Signal};
+#[cfg(feature = "app")]
+pub(crate) use crash::panic_text;
 pub use event::{
     FailoverPhase, FeedPhase, LinkPhase, LogLevel, NodeEvent, NodeRole, SnapshotTarget, StopReason,
     SyncOutcome, TimeGap,
 };
 pub use fault::{Fault, FaultKind, Way};
-#[cfg(feature = "app")]
-pub(crate) use runtime::panic_text;
 pub use standalone::{asked_to_end, serve};

@@ -1,6 +1,7 @@
 //! SAVE, BGSAVE, DEBUG RELOAD, and the RDB file at the start.
 
 use std::ops::ControlFlow;
+use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use super::dispatch::Flow;
@@ -9,6 +10,7 @@ use super::state::Node;
 use crate::commands::{CmdError, CmdResult};
 use crate::persistence::{Aux, Checksum, Ending, LoadOptions, Loaded, Repairs, load};
 use crate::protocol::Args;
+use crate::store::{Entry, Store};
 
 impl Node {
     pub(super) fn save_command(&mut self, session: &mut Session) -> CmdResult<Flow> {
@@ -50,12 +52,12 @@ impl Node {
         if self.collected.is_some() {
             return Err(CmdError::text("ERR DEBUG RELOAD is not possible inside a transaction"));
         }
-        let (mut save, mut flush) = (true, true);
+        let (mut save, mut flush, mut merge) = (true, true, false);
         for option in args.from(2) {
             match option.to_ascii_lowercase().as_slice() {
                 b"nosave" => save = false,
                 b"noflush" => flush = false,
-                b"merge" => {}
+                b"merge" => merge = true,
                 _ => {
                     return Err(CmdError::text(
                         "ERR DEBUG RELOAD only supports the MERGE, NOFLUSH and NOSAVE options.",
@@ -66,12 +68,14 @@ impl Node {
         if save {
             self.save_now().map_err(|error| CmdError::from(format!("ERR {error}")))?;
         }
-        if !flush {
-            return Err(CmdError::text("ERR DEBUG RELOAD NOFLUSH is not supported by this node"));
-        }
         match self.load_file() {
             Ok(Some(loaded)) => {
-                self.store = loaded.store;
+                if flush {
+                    self.store = loaded.store;
+                } else if let Err(duplicated) = self.merge(&loaded.store, merge) {
+                    self.warning(duplicated);
+                    return Err(CmdError::text("ERR Error trying to load the RDB dump"));
+                }
                 self.mark_all_watchers();
                 self.warning("DB reloaded by DEBUG RELOAD");
                 session.out.ok();
@@ -85,6 +89,36 @@ impl Node {
         }
     }
 
+    /// Adds another data set to this one.
+    ///
+    /// # Errors
+    /// A key is in both, and the other's may not replace it: nothing is added. Redis panics at such a key.
+    fn merge(&mut self, other: &Store, replaces: bool) -> Result<(), String> {
+        for db in (0..other.databases()).filter(|_| !replaces) {
+            let own = self.store.db(db);
+            let key = other
+                .db(db)
+                .iter()
+                .map(|entry| entry.key())
+                .find(|key| own.get(own.hash(key), key).is_some());
+            if let Some(key) = key {
+                return Err(format!("RDB has duplicated key '{}' in DB {db}", key.escape_ascii()));
+            }
+        }
+        for db in 0..other.databases() {
+            let own = self.store.db_mut(db);
+            for entry in other.db(db).iter() {
+                let (hash, access) = (own.hash(entry.key()), entry.access().load(Relaxed));
+                let copy = Entry { value: entry.to_value(), expire: entry.expire() };
+                own.put(hash, entry.key(), copy, access);
+            }
+        }
+        for library in other.libraries.iter() {
+            self.store.libraries.put(library.clone());
+        }
+        Ok(())
+    }
+
     /// How a file of this node's is read.
     pub(super) fn load_options(&mut self) -> LoadOptions {
         LoadOptions {
@@ -93,7 +127,7 @@ impl Node {
             now: self.clock.millis(),
             // Also on a master: its replicas still hold them, so each needs the DEL that expiry will send.
             keep_expired: true,
-            verify_checksum: self.config.rdbchecksum,
+            verify_checksum: self.config.rdbchecksum && !self.skips_checksums,
             max_string: self.config.proto_max_bulk_len,
             access: self.access(),
             encodings: self.config.encodings,

@@ -1,12 +1,15 @@
-//! The process around a node: its pid file, who supervises it, and how it goes on in the background.
+//! The process around a node: its pid file, who supervises it, how it goes on in the background or begins anew.
 //!
 //! It must not know clients or data. What a supervisor is told, and when, are Redis' words at Redis' moments.
 
 use std::path::PathBuf;
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
+use std::time::Duration;
 
 use super::config::Config;
-use super::event::LogLevel;
+use super::control::NodeOptions;
+use super::event::{LogLevel, StopReason};
+use super::shutdown::Ending;
 use super::state::Node;
 
 /// Where a server in the background writes its process id unless `pidfile` says otherwise.
@@ -58,6 +61,26 @@ impl Supervisor {
     }
 }
 
+/// The process that a node lives in.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Process {
+    pub(super) supervisor: Supervisor,
+    /// The node is the whole program.
+    is_program: bool,
+    /// A part of the configuration came from standard input, which cannot be read again.
+    has_read_stdin: bool,
+}
+
+impl Process {
+    pub(super) fn of(options: &NodeOptions) -> Self {
+        Self {
+            supervisor: Supervisor::None,
+            is_program: options.is_program,
+            has_read_stdin: !options.config_text.is_empty(),
+        }
+    }
+}
+
 fn is_set(variable: &str) -> bool {
     std::env::var_os(variable).is_some()
 }
@@ -75,19 +98,19 @@ impl Node {
                 self.warning("upstart supervision requested, but UPSTART_JOB not found!");
             }
             Supervisor::Upstart => {
-                self.supervisor = asked;
+                self.process.supervisor = asked;
                 self.notice("supervised by upstart, will stop to signal readiness.");
                 repliscope_platform::stop_this_process();
             }
             Supervisor::Systemd => {
-                self.supervisor = asked;
+                self.process.supervisor = asked;
                 if self.tell_supervisor("STATUS=Redis is loading...\n") {
                     self.notice(
                         "Supervised by systemd. Please make sure you set appropriate values for TimeoutStartSec and \
                          TimeoutStopSec in your service unit.",
                     );
                 } else {
-                    self.supervisor = Supervisor::None;
+                    self.process.supervisor = Supervisor::None;
                 }
             }
         }
@@ -95,7 +118,7 @@ impl Node {
 
     /// Sends a message of the protocol of `sd_notify` to systemd, if that supervises the process; `true` if it is sent.
     pub(super) fn tell_supervisor(&mut self, message: &str) -> bool {
-        if self.supervisor != Supervisor::Systemd {
+        if self.process.supervisor != Supervisor::Systemd {
             return false;
         }
         let Some(socket) = std::env::var_os(NOTIFY_SOCKET) else {
@@ -119,6 +142,41 @@ impl Node {
         self.tell_supervisor("READY=1\n");
     }
 
+    /// DEBUG RESTART and CRASH-AND-RECOVER: the node ends, and `delay` after that this program begins anew in the same
+    /// process; `gracefully` with its configuration and data saved.
+    ///
+    /// # Errors
+    /// Why the node goes on instead, for the log.
+    pub(super) fn restart(&mut self, gracefully: bool, delay: Duration) -> Result<(), String> {
+        if !self.process.is_program {
+            return Err("this node is a part of another program".to_owned());
+        }
+        if !cfg!(unix) {
+            return Err("this system cannot exchange the program of a process".to_owned());
+        }
+        if self.process.has_read_stdin {
+            return Err("standard input, where the configuration came from, cannot be read again".to_owned());
+        }
+        let program =
+            std::env::current_exe().map_err(|error| format!("this program is not found: {error}"))?;
+        if !program.is_file() {
+            return Err(format!("there is no program {} any more", program.display()));
+        }
+        if gracefully {
+            if let Some(path) = &self.config_file {
+                let rewritten = self.config.rewrite(path);
+                rewritten.map_err(|error| format!("configuration rewrite process failed: {error}"))?;
+            }
+            let wants_file = !self.config.save.is_empty();
+            self.begin_shutdown(Ending { wants_file, force: false }, true)
+                .map_err(|error| format!("error preparing for shutdown: {error}"))?;
+        } else {
+            self.exit.stop(StopReason::Killed);
+        }
+        self.exit.restart(delay);
+        Ok(())
+    }
+
     fn pid_file(&self) -> Option<PathBuf> {
         Some(self.config.dir.join(self.config.pidfile.as_ref()?))
     }
@@ -133,10 +191,18 @@ impl Node {
 
     /// At a clean end.
     pub(super) fn remove_pid_file(&mut self) {
-        let Some(path) = self.pid_file() else { return };
-        self.notice("Removing the pid file.");
-        // Somebody may have taken it away already.
-        let _ = std::fs::remove_file(path);
+        if self.pid_file().is_some() {
+            self.notice("Removing the pid file.");
+            self.delete_pid_file();
+        }
+    }
+
+    /// At any end that leaves nobody to ask for it.
+    pub(super) fn delete_pid_file(&self) {
+        if let Some(path) = self.pid_file() {
+            // Somebody may have taken it away already.
+            let _ = std::fs::remove_file(path);
+        }
     }
 }
 
@@ -157,9 +223,8 @@ pub(super) fn go_on_in_background(standard_input: &[u8]) -> Option<ExitCode> {
     })
 }
 
-fn start_again(standard_input: &[u8]) -> std::io::Result<()> {
-    use std::io::Write as _;
-    use std::process::{Command, Stdio};
+/// This program with the arguments that it was started with.
+fn this_program() -> std::io::Result<Command> {
     let mut arguments = std::env::args_os();
     let called = arguments.next();
     let mut command = Command::new(std::env::current_exe()?);
@@ -169,7 +234,27 @@ fn start_again(standard_input: &[u8]) -> std::io::Result<()> {
     }
     #[cfg(not(unix))]
     drop(called);
-    command.args(arguments).env(IN_BACKGROUND, "1").stdin(Stdio::piped());
+    command.args(arguments);
+    Ok(command)
+}
+
+/// Exchanges the program of this process for a new run of itself; returns only if the system refuses that.
+pub(super) fn begin_anew() {
+    #[cfg(unix)]
+    {
+        let error = match this_program() {
+            Ok(mut program) => std::os::unix::process::CommandExt::exec(&mut program),
+            Err(error) => error,
+        };
+        super::standalone::fail(&format!("cannot begin anew: {error}"));
+    }
+}
+
+fn start_again(standard_input: &[u8]) -> std::io::Result<()> {
+    use std::io::Write as _;
+    use std::process::Stdio;
+    let mut command = this_program()?;
+    command.env(IN_BACKGROUND, "1").stdin(Stdio::piped());
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
     // Closing it is the end of the text.
     child.stdin.take().map_or(Ok(()), |mut stdin| stdin.write_all(standard_input))

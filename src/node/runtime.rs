@@ -12,12 +12,14 @@ use std::sync::mpsc as std_mpsc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
+use repliscope_platform::DeadlySignal;
 use tokio::sync::Notify;
 use tokio::task::LocalSet;
 
 use super::clock::Clock;
 use super::config::Config;
 use super::control::{Message, NodeOptions, Wake};
+use super::crash::{Crash, remember_panics};
 use super::event::{NodeEvent, StopReason};
 use super::lag::LoopLag;
 use super::log::Log;
@@ -33,6 +35,10 @@ use crate::store::Store;
 #[derive(Debug, Default)]
 pub(super) struct Exit {
     reason: RefCell<Option<StopReason>>,
+    /// Why the node cannot go on, if that is the reason.
+    crash: RefCell<Option<Crash>>,
+    /// The process begins anew, after this time.
+    restart: Cell<Option<Duration>>,
     notify: Notify,
     /// Sockets are to be reset instead of closed.
     pub(super) reset_sockets: Cell<bool>,
@@ -46,6 +52,17 @@ impl Exit {
         }
         self.reason.borrow_mut().get_or_insert(reason);
         self.notify.notify_one();
+    }
+
+    /// Lets the process begin anew, this long after the node has ended.
+    pub(super) fn restart(&self, delay: Duration) {
+        self.restart.set(Some(delay));
+    }
+
+    /// Ends the node because it cannot go on.
+    pub(super) fn crash(&self, crash: Crash) {
+        self.stop(StopReason::Crashed(crash.why.clone()));
+        self.crash.replace(Some(crash));
     }
 
     async fn wait(&self) -> StopReason {
@@ -77,17 +94,11 @@ impl<F: Future<Output = ()>> Future for Guarded<F> {
         match catch_unwind(AssertUnwindSafe(|| this.task.as_mut().poll(context))) {
             Ok(poll) => poll,
             Err(payload) => {
-                this.exit.stop(StopReason::Crashed(panic_text(&*payload)));
+                this.exit.crash(Crash::caught(payload));
                 Poll::Ready(())
             }
         }
     }
-}
-
-/// What a panic said.
-pub(crate) fn panic_text(payload: &(dyn std::any::Any + Send)) -> String {
-    let text = payload.downcast_ref::<&str>().map(|text| (*text).to_owned());
-    text.or_else(|| payload.downcast_ref::<String>().cloned()).unwrap_or_else(|| "panic".to_owned())
 }
 
 /// Runs a node on this thread until it ends.
@@ -100,19 +111,25 @@ pub(super) fn run(
 ) {
     let on_event = Rc::new(RefCell::new(on_event));
     let events = Rc::clone(&on_event);
+    remember_panics();
     let begun = Instant::now();
+    let exit = Rc::new(Exit::default());
     let outcome = catch_unwind(AssertUnwindSafe(|| {
         let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
             Ok(runtime) => runtime,
             Err(error) => return StopReason::FailedToStart(format!("no runtime: {error}")),
         };
         let local = LocalSet::new();
-        let exit = Rc::new(Exit::default());
+        let exit = Rc::clone(&exit);
         let emit = Box::new(move |event| (events.borrow_mut())(event));
         // The set is dropped before the runtime, and with it every task: sockets close or reset in their drop.
         local.block_on(&runtime, live(options, messages, wake, disk, emit, exit, begun))
     }));
-    let reason = outcome.unwrap_or_else(|payload| StopReason::Crashed(panic_text(&*payload)));
+    let reason = outcome.unwrap_or_else(|payload| StopReason::Crashed(Crash::caught(payload).why));
+    if let Some(delay) = exit.restart.get() {
+        std::thread::sleep(delay);
+        super::process::begin_anew();
+    }
     (on_event.borrow_mut())(NodeEvent::Stopped(reason));
 }
 
@@ -161,12 +178,20 @@ async fn live(
         node.write_pid_file();
     }
     tokio::task::spawn_local(guarded(Rc::clone(&exit), super::cron::run(Rc::clone(&shared))));
-    tokio::select! {
+    let reason = tokio::select! {
         biased;
         reason = exit.wait() => reason,
         reason = obey(&shared, &messages, wake, &exit) => reason,
         reason = load_then_serve(&shared, begun) => reason,
+    };
+    if let Some(crash) = exit.crash.take() {
+        // The node may be in any state, and its last words must not be its second crash.
+        let _ = catch_unwind(AssertUnwindSafe(|| shared.borrow_mut().report_crash(&crash)));
+        if options.is_program {
+            shared.borrow_mut().end_process(&crash);
+        }
     }
+    reason
 }
 
 /// Loads the data, and serves from then on; returns only if the data cannot be served.
@@ -241,6 +266,7 @@ async fn obey(
             match message {
                 Message::Kill => return killed(exit),
                 Message::Signal(signal, asked) => shared.borrow_mut().end_by_signal(signal, &asked),
+                Message::Abort => exit.crash(Crash::by_signal(DeadlySignal::Abort)),
                 Message::Stop => {
                     let mut node = shared.borrow_mut();
                     node.warning("Received a request to stop, scheduling shutdown...");
@@ -325,6 +351,7 @@ fn create(
         eviction: super::eviction::Eviction::default(),
         active_expire: true,
         cron_paused: false,
+        skips_checksums: false,
         history: History::new(replid),
         restored: false,
         backlog: None,
@@ -333,7 +360,7 @@ fn create(
         last_ping: Duration::ZERO,
         #[cfg(unix)]
         unix_socket: None,
-        supervisor: super::process::Supervisor::default(),
+        process: super::process::Process::of(options),
         loading: None,
         watchdog_told: None,
         client_eviction: super::client_eviction::ClientEviction::default(),

@@ -15,6 +15,10 @@ use super::{Config, NodeEvent, NodeHandle, NodeOptions, StopReason};
 /// How long a session that ends is held up while the program saves: the system would kill it after five seconds.
 const HOLD_SESSION: Duration = Duration::from_secs(4);
 
+/// How long a node may take for its report before SIGABRT ends the process.
+#[cfg(unix)]
+const LAST_WORDS: Duration = Duration::from_secs(2);
+
 /// Runs one node until it ends, or until SIGTERM or Ctrl-C ask for its end. `args` are those behind the
 /// program's name: `[redis.conf] [--name value …] [-]`.
 pub fn serve(args: &[String]) -> ExitCode {
@@ -86,13 +90,19 @@ async fn until_end(
         tokio::select! {
             biased;
             reason = end.recv() => return reason,
-            signal = signals.next() => {
-                if signal == Signal::Interrupt && node.is_ending() {
+            caught = signals.next() => match caught {
+                Caught::End(Signal::Interrupt) if node.is_ending() => {
                     fail("You insist... exiting now.");
                     return Some(StopReason::Killed);
                 }
-                node.signal(signal);
-            }
+                Caught::End(signal) => node.signal(signal),
+                Caught::Abort => {
+                    node.abort();
+                    // The node ends the process after its report; one that is busy must not outlive the signal.
+                    tokio::time::sleep(LAST_WORDS).await;
+                    repliscope_platform::die_of(repliscope_platform::DeadlySignal::Abort);
+                }
+            },
         }
     }
 }
@@ -114,9 +124,19 @@ async fn until_end(
     }
 }
 
+/// A signal that has come.
+#[cfg(unix)]
+enum Caught {
+    /// It asks for the end.
+    End(Signal),
+    /// SIGABRT: where the node stands is to be reported first.
+    Abort,
+}
+
 /// The signals that a server obeys, and the one that it must survive: its terminal may go without it.
 #[cfg(unix)]
 struct Signals {
+    abort: Option<tokio::signal::unix::Signal>,
     interrupt: Option<tokio::signal::unix::Signal>,
     terminate: Option<tokio::signal::unix::Signal>,
     _hangup: Option<tokio::signal::unix::Signal>,
@@ -129,13 +149,14 @@ impl Signals {
         use tokio::signal::unix::{SignalKind, signal};
         let catch = |kind| signal(kind).ok();
         Self {
+            abort: catch(SignalKind::from_raw(repliscope_platform::DeadlySignal::Abort.number())),
             interrupt: catch(SignalKind::interrupt()),
             terminate: catch(SignalKind::terminate()),
             _hangup: catch(SignalKind::hangup()),
         }
     }
 
-    async fn next(&mut self) -> Signal {
+    async fn next(&mut self) -> Caught {
         async fn one(signal: &mut Option<tokio::signal::unix::Signal>) {
             match signal {
                 Some(signal) => drop(signal.recv().await),
@@ -143,8 +164,9 @@ impl Signals {
             }
         }
         tokio::select! {
-            () = one(&mut self.interrupt) => Signal::Interrupt,
-            () = one(&mut self.terminate) => Signal::Terminate,
+            () = one(&mut self.abort) => Caught::Abort,
+            () = one(&mut self.interrupt) => Caught::End(Signal::Interrupt),
+            () = one(&mut self.terminate) => Caught::End(Signal::Terminate),
         }
     }
 }

@@ -92,6 +92,8 @@ pub(super) struct Node {
     pub(super) active_expire: bool,
     /// Nothing is done by the clock (DEBUG PAUSE-CRON).
     pub(super) cron_paused: bool,
+    /// `DEBUG SET-SKIP-CHECKSUM-VALIDATION`.
+    pub(super) skips_checksums: bool,
     pub(super) history: History,
     /// The history came with the data from the RDB file: a partial resync may continue it.
     pub(super) restored: bool,
@@ -103,7 +105,7 @@ pub(super) struct Node {
     #[cfg(unix)]
     pub(super) unix_socket: Option<super::unix_socket::UnixSocket>,
     /// Who waits for word of the process.
-    pub(super) supervisor: super::process::Supervisor,
+    pub(super) process: super::process::Process,
     /// The data set is not there yet.
     pub(super) loading: Option<super::loading::Loading>,
     pub(super) client_eviction: super::client_eviction::ClientEviction,
@@ -191,6 +193,7 @@ impl Node {
             lfu,
             lazy_expire: self.config.lazyfree_lazy_expire,
             max_string: self.config.proto_max_bulk_len as usize,
+            verify_checksum: !self.skips_checksums,
             encodings: &self.config.encodings,
             names: &self.config.command_names,
             may_block: false,

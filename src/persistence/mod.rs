@@ -49,7 +49,7 @@ pub use aof::{
     encode_dataset,
 };
 pub use channel::{ChannelReader, Piece};
-pub use dump::{RestoreError, dump_libraries, dump_value, restore_libraries, restore_value};
+pub use dump::{RestoreError, Restoring, dump_libraries, dump_value, restore_libraries, restore_value};
 pub use faulty_disk::{DiskTroubles, FaultyDisk, FaultyFile};
 pub use files::{
     Disk, FileError, OsDisk, PendingFile, Step, move_aside, open, open_to_write, remove, remove_stale,

@@ -272,7 +272,12 @@ fn a_payload_of_restore_is_refused_where_a_file_is_repaired() {
         let body = [&key[..1], &key[3..], &[10, 0]].concat();
         let checksum = crc_fast::checksum(crc_fast::CrcAlgorithm::Crc64Redis, &body);
         let payload = [&body[..], &checksum.to_le_bytes()].concat();
-        restore_value(&payload, 1 << 29, &crate::store::Encodings::REDIS).map(drop)
+        restore_value(
+            &payload,
+            Restoring { max_string: 1 << 29, verify_checksum: true },
+            &crate::store::Encodings::REDIS,
+        )
+        .map(drop)
     };
     assert!(restore(&stream(&[node(1, &[1, 2])], 2, 2, &[0])).is_ok());
     for refused in [

@@ -79,6 +79,11 @@ impl<R: Keyed> Dict<R> {
         self.len == 0
     }
 
+    /// Places for elements in its tables, taken or not. O(tables).
+    pub fn slot_count(&self) -> usize {
+        self.pieces.iter().map(|piece| piece.table.num_buckets()).sum()
+    }
+
     /// Estimate of the bytes that it takes, elements included.
     pub fn memory(&self) -> usize {
         let directory = self.pieces.capacity() * size_of::<Piece<R>>() + self.directory.capacity() * 4;

@@ -123,6 +123,14 @@ impl Hash {
         }
     }
 
+    /// Places for fields in the table of a large one, taken or not.
+    pub fn slot_count(&self) -> Option<usize> {
+        match &self.0 {
+            Fields::Pack(_) => None,
+            Fields::Table(table) => Some(table.slot_count()),
+        }
+    }
+
     /// Fields. O(1).
     pub fn len(&self) -> usize {
         match &self.0 {

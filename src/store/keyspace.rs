@@ -553,6 +553,11 @@ impl Keyspace {
         self.table_bytes
     }
 
+    /// Places for keys in its tables, taken or not. O(segments).
+    pub fn slot_count(&self) -> usize {
+        self.slots.iter().map(|slot| slot.segment.buckets()).sum()
+    }
+
     /// Every key, in hash order of its segments.
     pub fn iter(&self) -> impl Iterator<Item = EntryRef<'_>> {
         self.slots.iter().flat_map(|slot| slot.segment.iter())

@@ -89,6 +89,14 @@ impl Set {
         }
     }
 
+    /// Places for members in the table of a large one, taken or not.
+    pub fn slot_count(&self) -> Option<usize> {
+        match &self.0 {
+            Members::Ints(_) => None,
+            Members::Table(table) => Some(table.slot_count()),
+        }
+    }
+
     /// What OBJECT ENCODING answers.
     pub fn encoding(&self) -> &'static str {
         match &self.0 {

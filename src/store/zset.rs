@@ -127,6 +127,14 @@ impl Zset {
         }
     }
 
+    /// Places for members in the table of a large one, taken or not.
+    pub fn slot_count(&self) -> Option<usize> {
+        match &self.0 {
+            Form::Pack(_) => None,
+            Form::Large(large) => Some(large.table.slot_count()),
+        }
+    }
+
     /// Elements.
     pub fn len(&self) -> usize {
         match &self.0 {

@@ -33,7 +33,6 @@ fn subcommands_answer_in_the_words_of_redis() {
     for (request, reply) in [
         ("NOSUCH", &*unknown("NOSUCH")),
         ("JMAP", &unknown("JMAP")),
-        ("SEGFAULT", &unknown("SEGFAULT")),
         ("ERROR", &unknown("ERROR")),
         ("ERROR a b", &unknown("ERROR")),
         ("HELP x", &unknown("HELP")),
@@ -63,10 +62,123 @@ fn subcommands_answer_in_the_words_of_redis() {
         ("POPULATE -1", positive),
         ("POPULATE 2 k -1", positive),
         ("POPULATE 2 k 0", "OK"),
+        ("HTSTATS", &unknown("HTSTATS")),
+        ("HTSTATS x", "-ERR value is not an integer or out of range"),
+        ("HTSTATS 99", "-ERR Out of range database"),
+        ("HTSTATS -1", "-ERR Out of range database"),
+        (
+            "HTSTATS 1",
+            "[Dictionary HT]\nHash table 0 stats (main hash table):\nNo stats available for empty dictionaries\n\
+             [Expires HT]\nHash table 0 stats (main hash table):\nNo stats available for empty dictionaries\n",
+        ),
+        ("HTSTATS-KEY none", "-ERR no such key"),
+        (
+            "HTSTATS-KEY k:1",
+            "-ERR The value stored at the specified key is not represented using an hash table",
+        ),
+        (
+            "SDSLEN k:1",
+            "key_sds_len:3, key_sds_avail:0, key_zmalloc: 40, val_sds_len:7, val_sds_avail:0, val_zmalloc: 0",
+        ),
+        ("SDSLEN none", "-ERR no such key"),
+        ("LISTPACK none", "-ERR no such key"),
+        ("LISTPACK k:1", "-ERR Not a listpack encoded object."),
+        ("QUICKLIST none", "-ERR no such key"),
+        ("QUICKLIST k:1", "-ERR Not a quicklist encoded object."),
+        ("QUICKLIST k:1 0 0", &unknown("QUICKLIST")),
+        ("STRUCTSIZE", "bits:64 robj:32 dictentry:8 sdshdr5:0 sdshdr8:0 sdshdr16:0 sdshdr32:0 sdshdr64:0 "),
+        ("STRUCTSIZE x", &unknown("STRUCTSIZE")),
+        ("STRINGMATCH-TEST", "Apparently Redis did not crash: test passed"),
+        ("LEAK x", "OK"),
+        ("LEAK", &unknown("LEAK")),
+        ("DROP-CLUSTER-PACKET-FILTER 1", "OK"),
+        ("DROP-CLUSTER-PACKET-FILTER x", "-ERR value is not an integer or out of range"),
+        ("SET-SKIP-CHECKSUM-VALIDATION", &unknown("SET-SKIP-CHECKSUM-VALIDATION")),
+        ("SET-DISABLE-DENY-SCRIPTS x", "OK"),
+        ("MALLCTL arenas.narenas", &unknown("MALLCTL")),
     ] {
         assert_eq!(node.ask(&format!("DEBUG {request}")), reply, "{request}");
     }
     assert_eq!(node.ask("GET k:1"), "value:1", "a size of zero is that of the text");
+}
+
+#[test]
+fn tables_and_packs_are_shown() {
+    let node = Server::node(&["set-max-intset-entries 0", "hash-max-listpack-entries 2"]);
+    node.ask("HSET small a 1");
+    node.ask("ZADD zset 1 a 2 b");
+    node.ask("RPUSH list a b c");
+    assert_eq!(node.ask("DEBUG LISTPACK small"), "Listpack structure printed on stdout");
+    assert_eq!(node.ask("DEBUG LISTPACK zset"), "Listpack structure printed on stdout");
+    assert_eq!(node.ask("DEBUG LISTPACK list"), "-ERR Not a listpack encoded object.");
+    for level in ["", " 0", " 1", " x"] {
+        let reply = node.ask(&format!("DEBUG QUICKLIST list{level}"));
+        assert_eq!(reply, "Quicklist structure printed on stdout", "{level:?}");
+    }
+    node.ask("HSET hash a 1 b 2 c 3");
+    node.ask("SADD set 1 x");
+    node.ask("EXPIRE set 100");
+    for (key, elements) in [("hash", 3), ("set", 2)] {
+        let text = node.ask(&format!("DEBUG HTSTATS-KEY {key}"));
+        assert!(text.starts_with("Hash table 0 stats (main hash table):\n table size: "), "{text}");
+        assert!(text.ends_with(&format!("\n number of elements: {elements}\n")), "{text}");
+    }
+    let text = node.ask("DEBUG HTSTATS 0");
+    assert!(text.contains(" number of elements: 5\n[Expires HT]\n"), "{text}");
+    assert!(text.ends_with(" number of elements: 1\n"), "{text}");
+}
+
+#[test]
+fn a_wrong_checksum_is_taken_on_request_and_nothing_else_that_is_wrong() {
+    let node = Server::node(&[]);
+    let mut client = node.client();
+    client.ask(&["SET", "k", "value"]);
+    client.send_command(&[b"DUMP", b"k"]);
+    // A string of 15 bytes: the type, its length, its five bytes, version and checksum.
+    let reply = client.exactly(5 + 17 + 2).unwrap();
+    let mut payload = reply[5..22].to_vec();
+    *payload.last_mut().unwrap() ^= 1;
+    let mut restore =
+        |key: &str, payload: &[u8]| client.ask_bytes(&[b"RESTORE", key.as_bytes(), b"0", payload]).text();
+    let refused = "-ERR DUMP payload version or checksum are wrong";
+    assert_eq!(restore("a", &payload), refused);
+    node.ask("DEBUG SET-SKIP-CHECKSUM-VALIDATION 1");
+    assert_eq!(restore("a", &payload), "OK");
+    assert_eq!(node.ask("GET a"), "value");
+    let version = payload.len() - 10;
+    assert_eq!(restore("b", &[&payload[..version], &[99, 0], &payload[version + 2..]].concat()), refused);
+    assert_eq!(restore("b", &[&payload[..3], &payload[version..]].concat()), "-ERR Bad data format");
+
+    node.ask("SAVE");
+    let file = node.dir().join("dump.rdb");
+    let mut bytes = std::fs::read(&file).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    std::fs::write(&file, &bytes).unwrap();
+    assert_eq!(node.ask("DEBUG RELOAD NOSAVE"), "OK");
+    node.ask("DEBUG SET-SKIP-CHECKSUM-VALIDATION 0");
+    assert_eq!(node.ask("DEBUG RELOAD NOSAVE"), "-ERR Error trying to load the RDB dump");
+    assert_eq!(node.ask("GET a"), "value", "what was there stays");
+}
+
+#[test]
+fn a_file_is_merged_into_the_data_on_request() {
+    let node = Server::node(&[]);
+    node.ask("SET both file");
+    node.ask("SET file 1");
+    node.ask("PEXPIREAT file 33177117420000");
+    node.ask("SAVE");
+    node.ask("SET both memory");
+    node.ask("DEL file");
+    node.ask("SET memory 1");
+    let refused = "-ERR Error trying to load the RDB dump";
+    assert_eq!(node.ask("DEBUG RELOAD NOSAVE NOFLUSH"), refused);
+    assert_eq!(node.ask("MGET both file memory"), "memory (nil) 1", "a key is in both: nothing is added");
+    assert!(node.journal().contains("RDB has duplicated key 'both' in DB 0"));
+    assert_eq!(node.ask("DEBUG RELOAD NOSAVE NOFLUSH MERGE"), "OK");
+    assert_eq!(node.ask("MGET both file memory"), "file 1 1");
+    assert_eq!(node.ask("PEXPIRETIME file"), "33177117420000");
+    assert_eq!(node.ask("DEBUG RELOAD NOSAVE MERGE"), "OK");
+    assert_eq!(node.ask("MGET both file memory"), "file 1 (nil)", "without NOFLUSH the data are emptied");
 }
 
 #[test]

@@ -12,6 +12,7 @@ mod bad_input_auth;
 mod bad_input_limits;
 mod bad_input_replication;
 mod blocking;
+mod crash;
 mod debug;
 mod disk_faults;
 mod doors;

@@ -10,14 +10,14 @@ use std::time::Duration;
 use super::support::server::{Kind, free_port};
 use super::support::{Client, Program, Server, finished, until};
 
-fn server() -> Command {
+pub(crate) fn server() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_repliscope"));
     command.arg("server").stdin(Stdio::null());
     command
 }
 
 /// Arguments that let a server listen at this port alone.
-fn at(port: u16) -> [String; 4] {
+pub(crate) fn at(port: u16) -> [String; 4] {
     ["--port", &port.to_string(), "--bind", "127.0.0.1"].map(str::to_owned)
 }
 
@@ -31,12 +31,12 @@ fn is_there(port: u16) -> bool {
         .is_ok_and(|mut client| client.try_ask(&[b"PING"]).is_ok_and(|reply| reply.text() == "PONG"))
 }
 
-fn signal(name: &str, pid: u32) {
+pub(crate) fn signal(name: &str, pid: u32) {
     assert!(Command::new("kill").args([name, &pid.to_string()]).status().unwrap().success());
 }
 
 /// A program on this port that has come up.
-fn started(command: &mut Command, port: u16) -> Program {
+pub(crate) fn started(command: &mut Command, port: u16) -> Program {
     let program = Program(command.stdout(Stdio::null()).spawn().unwrap());
     until("it serves", &[], || is_there(port));
     program

@@ -88,6 +88,7 @@ impl Fixture {
                 lfu: LfuTuning::default(),
                 lazy_expire: self.lazy_expire,
                 max_string: self.max_string,
+                verify_checksum: true,
                 encodings: &self.encodings,
                 names: &OWN_NAMES,
                 may_block: false,

@@ -173,6 +173,7 @@ impl Server {
             lfu: LfuTuning::default(),
             lazy_expire: false,
             max_string: 512 << 20,
+            verify_checksum: true,
             encodings: &ENCODINGS,
             names: &OWN_NAMES,
             may_block: false,
