@@ -2,11 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use super::client::{Client, ClientKind};
 use super::config::Config;
 use super::event::TimeGap;
-use super::state::{Node, Shared};
-use super::streams::streams;
+use super::node::{Node, Shared};
+use crate::node::clients::client::{Client, ClientKind};
+use crate::node::exec::streams::streams;
 
 /// The faster timer.
 const TENTH: Duration = Duration::from_millis(100);

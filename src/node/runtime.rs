@@ -16,17 +16,17 @@ use repliscope_platform::DeadlySignal;
 use tokio::sync::Notify;
 use tokio::task::LocalSet;
 
-use super::clock::Clock;
 use super::config::Config;
-use super::control::{Message, NodeOptions, Wake};
-use super::crash::{Crash, remember_panics};
 use super::event::{NodeEvent, StopReason};
-use super::lag::LoopLag;
-use super::log::Log;
-use super::shutdown::Ending;
-use super::state::{Node, SaveState, Shared};
-use super::stats::NodeStats;
+use super::handle::{Message, NodeOptions, Wake};
+use super::node::{Node, SaveState, Shared};
 use crate::commands::{Effects, Stats};
+use crate::node::observe::log::Log;
+use crate::node::observe::stats::NodeStats;
+use crate::node::program::crash::{Crash, remember_panics};
+use crate::node::replication::shutdown::Ending;
+use crate::node::time::clock::Clock;
+use crate::node::time::lag::LoopLag;
 use crate::persistence::FaultyDisk;
 use crate::replication::{History, ReplId, StreamWriter, Waits};
 use crate::store::Store;
@@ -128,7 +128,7 @@ pub(super) fn run(
     let reason = outcome.unwrap_or_else(|payload| StopReason::Crashed(Crash::caught(payload).why));
     if let Some(delay) = exit.restart.get() {
         std::thread::sleep(delay);
-        super::process::begin_anew();
+        crate::node::program::process::begin_anew();
     }
     (on_event.borrow_mut())(NodeEvent::Stopped(reason));
 }
@@ -149,7 +149,8 @@ async fn live(
     if let Err(error) = shared.borrow_mut().fit_maxclients() {
         return StopReason::FailedToStart(error);
     }
-    let bound = super::listener::bind_at_start(&mut shared.borrow_mut().config, options.any_free_port);
+    let bound =
+        crate::node::clients::listener::bind_at_start(&mut shared.borrow_mut().config, options.any_free_port);
     let listeners = match bound {
         Ok(listeners) => listeners,
         Err(error) => {
@@ -196,7 +197,7 @@ async fn live(
 
 /// Loads the data, and serves from then on; returns only if the data cannot be served.
 async fn load_then_serve(shared: &Shared, begun: Instant) -> StopReason {
-    match super::loading::load_at_start(shared).await {
+    match crate::node::disk::loading::load_at_start(shared).await {
         Ok(keys) => shared.borrow_mut().begin_to_serve(keys, begun),
         Err(error) => return StopReason::FailedToStart(error),
     }
@@ -214,7 +215,7 @@ impl Node {
         self.log.raw(&format!(
             "\n   Repliscope {} (Redis {} compatible)\n   Running in standalone mode\n   Port: {port}\n   PID: {pid}\n\n",
             env!("CARGO_PKG_VERSION"),
-            super::info::REDIS_VERSION,
+            crate::node::observe::info::REDIS_VERSION,
         ));
     }
 
@@ -348,7 +349,7 @@ fn create(
         lag: LoopLag::new(),
         random,
         garbage: Vec::new(),
-        eviction: super::eviction::Eviction::default(),
+        eviction: crate::node::keys::eviction::Eviction::default(),
         active_expire: true,
         cron_paused: false,
         skips_checksums: false,
@@ -360,33 +361,33 @@ fn create(
         last_ping: Duration::ZERO,
         #[cfg(unix)]
         unix_socket: None,
-        process: super::process::Process::of(options),
+        process: crate::node::program::process::Process::of(options),
         loading: None,
         watchdog_told: None,
-        client_eviction: super::client_eviction::ClientEviction::default(),
+        client_eviction: crate::node::clients::eviction::ClientEviction::default(),
         key_load_delay,
-        own_expires: super::own_expires::OwnExpires::default(),
+        own_expires: crate::node::keys::own_expires::OwnExpires::default(),
         give_back_until: Duration::ZERO,
         feeds: BTreeMap::new(),
-        snapshot: super::full_sync::SyncState::default(),
+        snapshot: crate::node::replication::master::full_sync::SyncState::default(),
         upstream: None,
         asks_before_wipe: options.asks_before_wipe,
-        link_faults: super::link_faults::LinkFaults::default(),
-        listening: super::listener::Listening::default(),
-        migrate_targets: super::migrate::Targets::default(),
+        link_faults: crate::node::faults::link::LinkFaults::default(),
+        listening: crate::node::clients::listener::Listening::default(),
+        migrate_targets: crate::node::admin::migrate::Targets::default(),
         clients: BTreeMap::new(),
         next_client: 1,
-        reply_tuning: super::buffers::ReplyTuning::default(),
+        reply_tuning: crate::node::clients::buffers::ReplyTuning::default(),
         waits: Waits::default(),
-        blocking: super::blocking::Blocking::default(),
-        pubsub: super::pubsub::PubSub::default(),
+        blocking: crate::node::clients::blocking::Blocking::default(),
+        pubsub: crate::node::messages::pubsub::PubSub::default(),
         monitors: Vec::new(),
-        tracking: super::tracking::TrackingTable::default(),
+        tracking: crate::node::messages::tracking::TrackingTable::default(),
         observed: false,
         current: None,
         called: false,
-        slowlog: super::slowlog::SlowLog::default(),
-        latency_events: super::latency::LatencyEvents::default(),
+        slowlog: crate::node::observe::slowlog::SlowLog::default(),
+        latency_events: crate::node::observe::latency::LatencyEvents::default(),
         times_each: false,
         watched: BTreeMap::new(),
         pause: None,
@@ -404,7 +405,7 @@ fn create(
             emptied: false,
             saves: 0,
         },
-        aof: super::aof::Aof::default(),
+        aof: crate::node::disk::aof::append::Aof::default(),
         collected: None,
         log,
         events,

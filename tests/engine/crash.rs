@@ -25,7 +25,7 @@ fn a_node_in_another_program_crashes_alone_and_leaves_a_report() {
     for (word, why, line) in [
         ("SEGFAULT", "Redis 7.0.15 crashed by signal: 11", "# Redis 7.0.15 crashed by signal: 11"),
         ("PANIC", "DEBUG PANIC called at Unix time ", "# Guru Meditation: DEBUG PANIC called at Unix time "),
-        ("ASSERT", "'1 == 2' is not true", "# ==> src/node/debug.rs:"),
+        ("ASSERT", "'1 == 2' is not true", "# ==> src/node/admin/debug.rs:"),
         ("OOM", "Redis aborting for OUT OF MEMORY.", "# Out Of Memory allocating 9223372036854775807 bytes!"),
     ] {
         let mut node = Server::node(&["logfile log", "appendonly yes"]);

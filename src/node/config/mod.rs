@@ -39,7 +39,7 @@ pub(in crate::node) use special::system_text;
 pub(in crate::node) use users::sha256;
 pub use words::{AppendFsync, DisklessLoad, MaxmemoryPolicy, PropagationErrorBehavior, ProtectedAction};
 
-use super::LogLevel;
+use crate::node::LogLevel;
 use values::Value;
 
 /// The version of Redis whose configuration this is.

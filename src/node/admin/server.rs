@@ -1,0 +1,453 @@
+//! Commands that need the node and not only its data: connection, administration, persistence.
+
+use std::time::Duration;
+
+use super::acl;
+use super::dump::data_run;
+use crate::commands::{CmdError, CmdResult, NodeCommand, database_number};
+use crate::node::clients::commands;
+use crate::node::clients::session::{ReplyMode, Session};
+use crate::node::config::{Caller, Config};
+use crate::node::exec::dispatch::Flow;
+use crate::node::node::Node;
+use crate::node::observe::memory;
+use crate::protocol::{Args, strict_i64};
+
+/// Wrong passwords after which each further one is answered late.
+const FREE_WRONG_AUTHS: u32 = 5;
+
+impl Node {
+    pub(in crate::node) fn run_node_command(
+        &mut self,
+        session: &mut Session,
+        command: NodeCommand,
+        args: &Args<'_>,
+    ) -> CmdResult<Flow> {
+        use NodeCommand as N;
+        if let Some(run) = data_run(command, self.config.rdbcompression) {
+            return self.run_on_data(session, run, args);
+        }
+        match command {
+            N::Ping => match args.len() {
+                1 | 2 if !session.out.is_resp3() && session.client.is_subscriber() => {
+                    session.out.array(2);
+                    session.out.bulk(b"pong");
+                    session.out.bulk(args.get(1));
+                }
+                1 => session.out.simple("PONG"),
+                2 => session.out.bulk(args.get(1)),
+                _ => return Err(CmdError::Arity("ping".into())),
+            },
+            N::Echo => session.out.bulk(args.get(1)),
+            N::Select => return self.select(session, args),
+            N::Auth => return self.auth(session, args),
+            N::Failover => return self.failover_command(session, args),
+            N::Hello => return self.hello(session, args),
+            N::Quit => {
+                session.out.ok();
+                return Ok(Flow::Close);
+            }
+            N::Reset => return Ok(self.reset(session)),
+            N::Time => {
+                let unix = self.clock.unix();
+                session.out.array(2);
+                session.out.bulk(unix.as_secs().to_string().as_bytes());
+                session.out.bulk(unix.subsec_micros().to_string().as_bytes());
+            }
+            N::Multi => return Self::multi(session),
+            N::Exec => return self.exec(session),
+            N::Discard => {
+                // Keys stay watched when there was nothing to discard.
+                if session.transaction.is_none() {
+                    return Err(CmdError::text("ERR DISCARD without MULTI"));
+                }
+                self.discard(session);
+                session.out.ok();
+            }
+            N::Watch => return self.watch(session, args),
+            N::Unwatch => {
+                self.unwatch(session);
+                session.out.ok();
+            }
+            N::ClientId => session.out.integer(session.client.id as i64),
+            N::ClientGetname => {
+                let name = session.client.name.borrow();
+                session.out.bulk_or_null((!name.is_empty()).then_some(name.as_bytes()));
+            }
+            N::ClientSetname => return commands::set_name(session, args.get(2)),
+            N::ClientInfo => {
+                let line = session.client.describe(self.clock.since_start()) + "\n";
+                session.out.verbatim("txt", line.as_bytes());
+            }
+            N::ClientList => return self.client_list(session, args),
+            N::ClientKill => return self.client_kill(session, args),
+            N::ClientPause => return self.client_pause(session, args),
+            N::ClientUnpause => {
+                self.end_pause();
+                session.out.ok();
+            }
+            N::ClientUnblock => return self.client_unblock(session, args),
+            N::ClientReply => return commands::reply(session, args),
+            N::ConfigGet => self.config_get(session, args),
+            N::ConfigSet => return self.config_set(session, args),
+            N::ConfigRewrite => return self.config_rewrite(session),
+            N::ConfigResetstat => {
+                self.reset_stats();
+                session.out.ok();
+            }
+            N::Info => {
+                let sections: Vec<&[u8]> = args.from(1).collect();
+                let text = self.info(&sections);
+                session.out.verbatim("txt", text.as_bytes());
+            }
+            N::Migrate => return self.migrate_command(session, args),
+            N::Dump | N::Restore | N::FunctionDump | N::FunctionRestore => {}
+            N::MemoryStats => self.memory_stats(&mut session.out),
+            N::MemoryDoctor => {
+                let text = self.memory_doctor();
+                session.out.verbatim("txt", text.as_bytes());
+            }
+            N::MemoryMallocStats => memory::malloc_stats(&mut session.out),
+            N::MemoryPurge => {
+                repliscope_platform::give_memory_back(true);
+                session.out.ok();
+            }
+            N::Lolwut => {
+                let luck = self.random();
+                return memory::lolwut(session, args, luck);
+            }
+            N::AclGenpass => acl::genpass(&mut session.out, args)?,
+            N::AclGetuser => self.acl_getuser(&mut session.out, args.get(2)),
+            N::AclList => self.acl_list(&mut session.out),
+            N::AclSetuser => acl::setuser()?,
+            N::ModuleLoad => {
+                let path = args.get(2).escape_ascii();
+                self.warning(format!("Module {path} failed to load: this server loads no modules"));
+                return Err(CmdError::text("ERR Error loading the extension. Please check the server logs."));
+            }
+            N::ModuleUnload => {
+                return Err(CmdError::text("ERR Error unloading module: no such module with that name"));
+            }
+            N::Debug => return self.debug(session, args),
+            N::Save => return self.save_command(session),
+            N::Bgsave => return self.bgsave_command(session, args),
+            N::Bgrewriteaof => self.rewrite_command(&mut session.out)?,
+            N::Lastsave => session.out.integer(self.save.last_save as i64),
+            N::Shutdown => return self.shutdown_command(session, args),
+            N::Role => self.role_command(session),
+            N::Replicaof => return self.replicaof_command(session, args),
+            N::Replconf => return self.replconf_command(session, args),
+            N::Psync | N::Sync => return self.psync_command(session, args, command == N::Psync),
+            N::Wait => return self.wait_command(session, args),
+            N::Monitor => self.monitor(session)?,
+            N::SlowlogGet | N::SlowlogLen | N::SlowlogReset => {
+                return self.slowlog_command(session, command, args);
+            }
+            N::LatencyDoctor
+            | N::LatencyGraph
+            | N::LatencyHistogram
+            | N::LatencyHistory
+            | N::LatencyLatest
+            | N::LatencyReset => return self.latency_command(session, command, args),
+            N::ClientTracking | N::ClientCaching | N::ClientGetredir | N::ClientTrackinginfo => {
+                return self.tracking_command(session, command, args);
+            }
+            N::ClientNoEvict => {
+                let off = args.is(2, "off");
+                if !off && !args.is(2, "on") {
+                    return Err(CmdError::Syntax);
+                }
+                session.client.no_evict.set(!off);
+                session.out.ok();
+            }
+            N::Publish
+            | N::Spublish
+            | N::Subscribe
+            | N::Psubscribe
+            | N::Ssubscribe
+            | N::Unsubscribe
+            | N::Punsubscribe
+            | N::Sunsubscribe
+            | N::PubsubChannels
+            | N::PubsubNumpat
+            | N::PubsubNumsub
+            | N::PubsubShardchannels
+            | N::PubsubShardnumsub => return self.pubsub_command(session, command, args),
+        }
+        Ok(Flow::Next)
+    }
+
+    fn select(&mut self, session: &mut Session, args: &Args<'_>) -> CmdResult<Flow> {
+        session.db = database_number(args.get(1), self.store.databases())?;
+        session.client.db.set(session.db);
+        session.out.ok();
+        Ok(Flow::Next)
+    }
+
+    fn auth(&mut self, session: &mut Session, args: &Args<'_>) -> CmdResult<Flow> {
+        let (user, password) = match args.len() {
+            2 => (&b"default"[..], args.get(1)),
+            3 => (args.get(1), args.get(2)),
+            _ => return Err(CmdError::Syntax),
+        };
+        if args.len() == 2 && self.config.requirepass.is_none() {
+            return Err(CmdError::text(
+                "ERR AUTH <password> called without any password configured for the default user. Are you sure \
+                 your configuration is correct?",
+            ));
+        }
+        if self.login(session, user, password) {
+            session.out.ok();
+            return Ok(Flow::Next);
+        }
+        self.reply_error(session, &wrong_password());
+        session.failed_auths += 1;
+        // Guessing must not be fast; an honest mistake or two costs nothing.
+        let over = session.failed_auths.saturating_sub(FREE_WRONG_AUTHS);
+        Ok(if over == 0 { Flow::Next } else { Flow::Wait(Some(Duration::from_millis(200))) })
+    }
+
+    fn login(&self, session: &mut Session, user: &[u8], password: &[u8]) -> bool {
+        let expected = self.config.requirepass.as_deref().map(str::as_bytes);
+        let matches = user == b"default" && expected.is_none_or(|expected| same_bytes(expected, password));
+        session.authenticated |= matches;
+        matches
+    }
+
+    fn hello(&mut self, session: &mut Session, args: &Args<'_>) -> CmdResult<Flow> {
+        let mut resp3 = session.out.is_resp3();
+        if args.len() > 1 {
+            let version = strict_i64(args.get(1))
+                .ok_or(CmdError::text("ERR Protocol version is not an integer or out of range"))?;
+            if !(2..=3).contains(&version) {
+                return Err(CmdError::text("NOPROTO unsupported protocol version"));
+            }
+            resp3 = version == 3;
+        }
+        let mut at = 2;
+        let mut name = None;
+        while at < args.len() {
+            let left = args.len() - at - 1;
+            if args.is(at, "auth") && left >= 2 {
+                if !self.login(session, args.get(at + 1), args.get(at + 2)) {
+                    return Err(wrong_password());
+                }
+                at += 3;
+            } else if args.is(at, "setname") && left >= 1 {
+                name = Some(commands::checked_name(args.get(at + 1))?);
+                at += 2;
+            } else {
+                return Err(CmdError::quoting("ERR Syntax error in HELLO option '", args.get(at), "'"));
+            }
+        }
+        if !session.authenticated {
+            return Err(CmdError::text(
+                "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO AUTH \
+                 <user> <pass> option can be used to authenticate the client and select the RESP protocol version \
+                 at the same time",
+            ));
+        }
+        if let Some(name) = name {
+            *session.client.name.borrow_mut() = name;
+        }
+        session.out.set_resp3(resp3);
+        session.client.resp.set(if resp3 { 3 } else { 2 });
+        let out = &mut session.out;
+        out.map(7);
+        out.bulk(b"server");
+        out.bulk(b"redis");
+        out.bulk(b"version");
+        out.bulk(crate::node::observe::info::REDIS_VERSION.as_bytes());
+        out.bulk(b"proto");
+        out.integer(if resp3 { 3 } else { 2 });
+        out.bulk(b"id");
+        out.integer(session.client.id as i64);
+        out.bulk(b"mode");
+        out.bulk(b"standalone");
+        out.bulk(b"role");
+        out.bulk(if self.upstream.is_some() { b"replica" } else { b"master" });
+        out.bulk(b"modules");
+        out.array(0);
+        Ok(Flow::Next)
+    }
+
+    fn reset(&mut self, session: &mut Session) -> Flow {
+        self.discard(session);
+        self.pubsub.leave_all(&session.client);
+        self.stop_monitoring(session);
+        self.stop_tracking(&session.client);
+        session.db = 0;
+        session.client.db.set(0);
+        session.authenticated = self.config.requirepass.is_none();
+        session.reply = ReplyMode::On;
+        session.out.set_resp3(false);
+        session.client.resp.set(2);
+        session.client.name.borrow_mut().clear();
+        session.out.simple("RESET");
+        Flow::Next
+    }
+
+    fn config_get(&self, session: &mut Session, args: &Args<'_>) {
+        let patterns: Vec<&[u8]> = args.from(2).collect();
+        let pairs = self.config.get(&patterns);
+        session.out.map(pairs.len());
+        for (name, value) in pairs {
+            session.out.bulk(name.as_bytes());
+            session.out.bulk(value.as_bytes());
+        }
+    }
+
+    fn config_set(&mut self, session: &mut Session, args: &Args<'_>) -> CmdResult<Flow> {
+        let words: Vec<&[u8]> = args.from(2).collect();
+        if words.is_empty() || words.len() % 2 == 1 {
+            return Err(CmdError::Arity("config|set".into()));
+        }
+        let pairs: Vec<(&[u8], &[u8])> = words.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect();
+        let caller = Caller {
+            is_local: session.client.is_local(),
+            while_loading: self.is_loading() || self.is_swapping(),
+        };
+        let before = self.config.clone();
+        let changed = self.config.set_for(caller, &pairs).map_err(CmdError::from)?;
+        if changed.contains(&"maxclients") {
+            self.apply_maxclients(&before)?;
+        }
+        self.move_listener(&changed, before)?;
+        if changed.contains(&"appendonly") {
+            self.apply_appendonly()?;
+        }
+        self.apply_config(&changed);
+        for (level, sentence) in self.config.without_effect(Some(&changed)) {
+            self.log(level, sentence);
+        }
+        session.out.ok();
+        Ok(Flow::Next)
+    }
+
+    /// Turns the append-only file on or off.
+    fn apply_appendonly(&mut self) -> CmdResult {
+        if !self.config.appendonly {
+            self.stop_aof();
+        } else if let Err(error) = self.start_aof() {
+            self.warning(format!("Unable to turn on AOF: {error}"));
+            self.stop_aof();
+            self.config.appendonly = false;
+            return Err(CmdError::text(
+                "ERR CONFIG SET failed (possibly related to argument 'appendonly') - Unable to turn on AOF. Check \
+                 server logs.",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Makes room for as many clients as CONFIG SET says; if that fails, nothing is changed.
+    fn apply_maxclients(&mut self, before: &Config) -> CmdResult {
+        let asked = self.config.maxclients;
+        let fits = self.fit_maxclients().is_ok();
+        if fits && self.config.maxclients == asked {
+            return Ok(());
+        }
+        let possible = if fits { self.config.maxclients } else { 0 };
+        self.config = before.clone();
+        Err(CmdError::from(format!(
+            "ERR CONFIG SET failed (possibly related to argument 'maxclients') - The operating system is not able to \
+             handle the specified number of clients, try with {possible}"
+        )))
+    }
+
+    /// Listens where CONFIG SET says; if that fails, nothing is changed.
+    fn move_listener(&mut self, changed: &[&'static str], before: Config) -> CmdResult {
+        let (name, fault) = match () {
+            () if changed.contains(&"port") => ("port", "Unable to listen on this port. Check server logs."),
+            () if changed.contains(&"bind") => ("bind", "Failed to bind to specified addresses."),
+            () => return Ok(()),
+        };
+        let Err(error) = self.listen_anew(&before) else { return Ok(()) };
+        self.config = before;
+        self.warning(error.log_line());
+        Err(CmdError::from(format!(
+            "ERR CONFIG SET failed (possibly related to argument '{name}') - {fault}"
+        )))
+    }
+
+    /// Brings the running node in line with parameters that CONFIG SET changed.
+    fn apply_config(&mut self, changed: &[&'static str]) {
+        for name in changed {
+            match *name {
+                "replica-read-only" => self.update_watching(),
+                "aof-timestamp-enabled" => self.set_aof_time(),
+                "aof-disable-auto-gc" => self.remove_history(),
+                "key-load-delay" => self.key_load_delay.set(self.config.key_load_delay_us),
+                "repl-backlog-size" => {
+                    if let Some(backlog) = &mut self.backlog {
+                        backlog.set_size(self.config.repl_backlog_size);
+                    }
+                }
+                "masterauth"
+                | "masteruser"
+                | "repl-timeout"
+                | "replica-announce-ip"
+                | "replica-announce-port" => {
+                    self.configure_link();
+                }
+                "maxmemory" | "maxmemory-policy" => {
+                    self.eviction.look_again();
+                    self.set_client_limit();
+                }
+                "maxmemory-clients" => self.set_client_limit(),
+                "notify-keyspace-events" => self.update_notifying(),
+                "slowlog-log-slower-than" => self.update_timing(),
+                "loglevel" => self.log.set_level(self.config.loglevel),
+                _ => {}
+            }
+        }
+    }
+
+    fn config_rewrite(&mut self, session: &mut Session) -> CmdResult<Flow> {
+        let Some(path) = self.config_file.clone() else {
+            return Err(CmdError::text("ERR The server is running without a config file"));
+        };
+        match self.config.rewrite(&path) {
+            Ok(()) => {
+                self.notice("CONFIG REWRITE executed with success.");
+                session.out.ok();
+                Ok(Flow::Next)
+            }
+            Err(error) => {
+                self.warning(format!("CONFIG REWRITE failed: {error}"));
+                Err(CmdError::from(format!("ERR Rewriting config file: {error}")))
+            }
+        }
+    }
+
+    fn reset_stats(&mut self) {
+        let before = std::mem::take(&mut self.stats);
+        // What was loaded and the most that was ever in use are no counters.
+        self.stats = crate::node::observe::stats::NodeStats {
+            peak_memory: before.peak_memory,
+            load_keys_loaded: before.load_keys_loaded,
+            load_keys_expired: before.load_keys_expired,
+            lazyfree: before.lazyfree.reset(),
+            ..Default::default()
+        };
+        self.data_stats = crate::commands::Stats::default();
+        self.eviction.evicted = 0;
+        self.save.saves = 0;
+        self.aof.delayed = 0;
+        self.aof.rewrite.reset_counters();
+        self.lag.reset();
+    }
+}
+
+fn wrong_password() -> CmdError {
+    CmdError::text("WRONGPASS invalid username-password pair or user is disabled.")
+}
+
+/// Compares in a time that does not tell how many bytes match.
+fn same_bytes(expected: &[u8], given: &[u8]) -> bool {
+    let differing = (0..expected.len().max(given.len())).fold(0, |differing, index| {
+        let (a, b) = (expected.get(index).copied().unwrap_or(0), given.get(index).copied().unwrap_or(0));
+        differing | (a ^ b)
+    });
+    differing == 0 && expected.len() == given.len()
+}

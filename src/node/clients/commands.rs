@@ -1,0 +1,231 @@
+//! CLIENT: the node's connections, listed, named, killed, paused.
+
+use std::time::Duration;
+
+use super::client::{Client, ClientKind};
+use super::session::{ReplyMode, Session};
+use crate::commands::{CmdError, CmdResult};
+use crate::node::exec::dispatch::Flow;
+use crate::node::faults::fault::Way;
+use crate::node::node::{Node, Pause};
+use crate::protocol::{Args, strict_i64};
+
+impl Node {
+    pub(in crate::node) fn client_list(&mut self, session: &mut Session, args: &Args<'_>) -> CmdResult<Flow> {
+        let mut kind = None;
+        let mut ids = None;
+        match args.len() {
+            2 => {}
+            4 if args.is(2, "type") => {
+                kind = Some(parse_kind(args.get(3))?);
+            }
+            n if n > 3 && args.is(2, "id") => {
+                let parse = |id| strict_i64(id).filter(|id| *id > 0).map(|id| id as u64);
+                let parsed: Option<Vec<u64>> = args.from(3).map(parse).collect();
+                ids = Some(parsed.ok_or(CmdError::text("ERR Invalid client ID"))?);
+            }
+            _ => return Err(CmdError::Syntax),
+        }
+        // Its own request is a part of what is listed.
+        session.client.argument_bytes.set(args.from(0).map(<[u8]>::len).sum());
+        let now = self.clock.since_start();
+        let mut text = String::new();
+        for client in self.clients.values() {
+            let wanted = kind.is_none_or(|kind| kind == Kind::of(client))
+                && ids.as_ref().is_none_or(|ids| ids.contains(&client.id));
+            if wanted {
+                text.push_str(&client.describe(now));
+                text.push('\n');
+            }
+        }
+        session.client.argument_bytes.set(0);
+        session.out.verbatim("txt", text.as_bytes());
+        Ok(Flow::Next)
+    }
+
+    pub(in crate::node) fn client_kill(&mut self, session: &mut Session, args: &Args<'_>) -> CmdResult<Flow> {
+        let mut filter = KillFilter { skip_me: true, ..KillFilter::default() };
+        if args.len() == 3 {
+            filter.addr = Some(String::from_utf8_lossy(args.get(2)).into_owned());
+            filter.skip_me = false;
+        } else {
+            filter.parse(args)?;
+        }
+        let mut killed = 0;
+        let mut me = false;
+        let mut victims = Vec::new();
+        for client in self.clients.values().filter(|client| filter.matches(client)) {
+            if client.id == session.client.id {
+                if filter.skip_me {
+                    continue;
+                }
+                me = true;
+            } else {
+                victims.push(std::rc::Rc::clone(client));
+            }
+            killed += 1;
+        }
+        for victim in victims {
+            match (victim.kind.get(), &mut self.upstream) {
+                // The link's task lives on, to connect again.
+                (ClientKind::Master, Some(upstream)) => {
+                    let is_heard = !self.link_faults.rules(Way::ToMaster).holds;
+                    upstream.drop_connection("killed by CLIENT KILL", is_heard);
+                }
+                (ClientKind::Replica, _) => self.close_feed(victim.id, "killed by CLIENT KILL"),
+                _ => {
+                    self.forget_blocked(victim.id);
+                    victim.kill();
+                }
+            }
+        }
+        if args.len() == 3 {
+            if killed == 0 {
+                return Err(CmdError::text("ERR No such client"));
+            }
+            session.out.ok();
+        } else {
+            session.out.integer(killed);
+        }
+        Ok(if me { Flow::Close } else { Flow::Next })
+    }
+
+    pub(in crate::node) fn client_pause(
+        &mut self,
+        session: &mut Session,
+        args: &Args<'_>,
+    ) -> CmdResult<Flow> {
+        let writes_only = match args.len() {
+            3 => false,
+            4 if args.is(3, "write") => true,
+            4 if args.is(3, "all") => false,
+            4 => return Err(CmdError::text("ERR CLIENT PAUSE mode must be WRITE or ALL")),
+            _ => return Err(CmdError::Syntax),
+        };
+        let millis =
+            strict_i64(args.get(2)).ok_or(CmdError::text("ERR timeout is not an integer or out of range"))?;
+        let millis = u64::try_from(millis).map_err(|_| CmdError::text("ERR timeout is negative"))?;
+        let until = self.clock.since_start().saturating_add(Duration::from_millis(millis));
+        // A pause is never shortened or weakened by another one.
+        let before = self.pause.filter(|pause| pause.until > self.clock.since_start());
+        self.pause = Some(Pause {
+            until: before.map_or(until, |pause| pause.until.max(until)),
+            writes_only: writes_only && before.is_none_or(|pause| pause.writes_only),
+        });
+        session.out.ok();
+        Ok(Flow::Next)
+    }
+}
+
+/// `CLIENT KILL` with filters.
+#[derive(Debug, Default)]
+struct KillFilter {
+    id: Option<u64>,
+    addr: Option<String>,
+    laddr: Option<String>,
+    kind: Option<Kind>,
+    user: Option<Vec<u8>>,
+    skip_me: bool,
+}
+
+/// A client kind as CLIENT LIST and KILL name it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Is(ClientKind),
+    /// `pubsub`: it listens to something.
+    Subscriber,
+}
+
+impl Kind {
+    fn of(client: &Client) -> Self {
+        if client.kind.get() == ClientKind::Normal && client.is_subscriber() {
+            Self::Subscriber
+        } else {
+            Self::Is(client.kind.get())
+        }
+    }
+}
+
+fn parse_kind(word: &[u8]) -> CmdResult<Kind> {
+    if word.eq_ignore_ascii_case(b"pubsub") {
+        return Ok(Kind::Subscriber);
+    }
+    ClientKind::parse(word)
+        .map(Kind::Is)
+        .ok_or_else(|| CmdError::quoting("ERR Unknown client type '", word, "'"))
+}
+
+impl KillFilter {
+    fn parse(&mut self, args: &Args<'_>) -> CmdResult {
+        let mut at = 2;
+        while at + 1 < args.len() {
+            let value = args.get(at + 1);
+            let text = || String::from_utf8_lossy(value).into_owned();
+            if args.is(at, "id") {
+                let id = strict_i64(value).filter(|id| *id > 0);
+                self.id = Some(id.ok_or(CmdError::text("ERR client-id should be greater than 0"))? as u64);
+            } else if args.is(at, "addr") {
+                self.addr = Some(text());
+            } else if args.is(at, "laddr") {
+                self.laddr = Some(text());
+            } else if args.is(at, "type") {
+                self.kind = Some(parse_kind(value)?);
+            } else if args.is(at, "user") {
+                if value != b"default" {
+                    return Err(CmdError::from(format!("ERR No such user '{}'", text())));
+                }
+                self.user = Some(value.to_vec());
+            } else if args.is(at, "skipme") {
+                self.skip_me = match value.to_ascii_lowercase().as_slice() {
+                    b"yes" => true,
+                    b"no" => false,
+                    _ => return Err(CmdError::Syntax),
+                };
+            } else {
+                return Err(CmdError::Syntax);
+            }
+            at += 2;
+        }
+        if at == args.len() { Ok(()) } else { Err(CmdError::Syntax) }
+    }
+
+    fn matches(&self, client: &Client) -> bool {
+        self.id.is_none_or(|id| id == client.id)
+            && self.addr.as_ref().is_none_or(|addr| *addr == client.shown_addr())
+            && self.laddr.as_ref().is_none_or(|addr| *addr == client.shown_local())
+            && self.kind.is_none_or(|kind| kind == Kind::of(client))
+    }
+}
+
+/// A name that CLIENT LIST can show.
+pub(in crate::node) fn checked_name(name: &[u8]) -> CmdResult<String> {
+    if !name.iter().all(u8::is_ascii_graphic) {
+        return Err(CmdError::text(
+            "ERR Client names cannot contain spaces, newlines or special characters.",
+        ));
+    }
+    Ok(String::from_utf8_lossy(name).into_owned())
+}
+
+/// CLIENT SETNAME
+pub(in crate::node) fn set_name(session: &mut Session, name: &[u8]) -> CmdResult<Flow> {
+    *session.client.name.borrow_mut() = checked_name(name)?;
+    session.out.ok();
+    Ok(Flow::Next)
+}
+
+/// CLIENT REPLY
+pub(in crate::node) fn reply(session: &mut Session, args: &Args<'_>) -> CmdResult<Flow> {
+    session.reply = match args.get(2).to_ascii_lowercase().as_slice() {
+        b"on" => ReplyMode::On,
+        b"off" => ReplyMode::Off,
+        // A client that is muted already stays muted.
+        b"skip" if session.reply == ReplyMode::Off => ReplyMode::Off,
+        b"skip" => ReplyMode::SkipNext,
+        _ => return Err(CmdError::Syntax),
+    };
+    if session.reply == ReplyMode::On {
+        session.out.ok();
+    }
+    Ok(Flow::Next)
+}

@@ -1,0 +1,9 @@
+//! Keys that go by themselves.
+//!
+//! | file | owns |
+//! |---|---|
+//! | `eviction` | `maxmemory`, and who has to go |
+//! | `own_expires` | keys with an expiry that were made on a writable replica |
+
+pub(in crate::node) mod eviction;
+pub(in crate::node) mod own_expires;

@@ -1,0 +1,173 @@
+//! MONITOR: every command as it was executed, in text, for those who watch; and what such texts must not show.
+
+use std::borrow::Cow;
+use std::fmt::Write as _;
+
+use crate::commands::{CmdError, CmdResult, Command, Flags, NodeCommand, Run};
+use crate::node::clients::session::Session;
+use crate::node::node::Node;
+use crate::protocol::Args;
+
+/// What stands in place of a secret.
+const REDACTED: &[u8] = b"(redacted)";
+/// Settings whose values are secrets.
+const SECRETS: [&str; 5] =
+    ["masteruser", "masterauth", "requirepass", "tls-key-file-pass", "tls-client-key-file-pass"];
+
+/// The arguments of a request as logs may show them: without passwords.
+pub(in crate::node) fn shown_args<'a>(command: &Command, args: &Args<'a>) -> Vec<Cow<'a, [u8]>> {
+    let mut shown: Vec<Cow<'a, [u8]>> = args.from(0).map(Cow::Borrowed).collect();
+    let mut hide = |at: usize| {
+        if let Some(arg) = shown.get_mut(at) {
+            *arg = Cow::Borrowed(REDACTED);
+        }
+    };
+    match command.run {
+        Run::Node(NodeCommand::AclSetuser) => (2..args.len()).for_each(hide),
+        Run::Node(NodeCommand::Auth) => [1, 2].into_iter().for_each(hide),
+        Run::Node(NodeCommand::Hello) => {
+            let mut at = 2;
+            while at < args.len() {
+                if args.is(at, "auth") && at + 2 < args.len() {
+                    hide(at + 1);
+                    hide(at + 2);
+                    at += 3;
+                } else {
+                    at += if args.is(at, "setname") { 2 } else { 1 };
+                }
+            }
+        }
+        Run::Node(NodeCommand::Migrate) => {
+            let mut at = 6;
+            while at < args.len() && !args.is(at, "keys") {
+                let secrets = if args.is(at, "auth2") { 2 } else { usize::from(args.is(at, "auth")) };
+                (at + 1..=at + secrets).for_each(&mut hide);
+                at += 1 + secrets;
+            }
+        }
+        Run::Node(NodeCommand::ConfigSet) => {
+            for at in (2..args.len()).step_by(2) {
+                if SECRETS.iter().any(|secret| args.is(at, secret)) {
+                    hide(at + 1);
+                }
+            }
+        }
+        _ => {}
+    }
+    shown
+}
+
+/// `arg` in double quotes, with what cannot be shown escaped as C does it.
+fn quote_into(line: &mut String, arg: &[u8]) {
+    line.push('"');
+    for &byte in arg {
+        match byte {
+            b'\\' | b'"' => line.extend(['\\', char::from(byte)]),
+            b'\n' => line.push_str("\\n"),
+            b'\r' => line.push_str("\\r"),
+            b'\t' => line.push_str("\\t"),
+            7 => line.push_str("\\a"),
+            8 => line.push_str("\\b"),
+            b' '..=b'~' => line.push(char::from(byte)),
+            _ => {
+                // Writing to a String cannot fail.
+                let _ = write!(line, "\\x{byte:02x}");
+            }
+        }
+    }
+    line.push('"');
+}
+
+impl Node {
+    pub(in crate::node) fn monitor(&mut self, session: &mut Session) -> CmdResult {
+        if self.collected.is_some() {
+            return Err(CmdError::text("ERR MONITOR isn't allowed for DENY BLOCKING client"));
+        }
+        // A second MONITOR is not answered.
+        if !session.client.monitoring.replace(true) {
+            self.monitors.push(std::rc::Rc::clone(&session.client));
+            self.update_observed();
+            session.out.ok();
+        }
+        Ok(())
+    }
+
+    /// A client does not watch any more.
+    pub(in crate::node) fn stop_monitoring(&mut self, session: &Session) {
+        if session.client.monitoring.replace(false) {
+            self.monitors.retain(|monitor| monitor.id != session.client.id);
+            self.update_observed();
+        }
+    }
+
+    /// Shows an executed command to those who watch. What administrators do is theirs alone.
+    pub(in crate::node) fn feed_monitors(&mut self, session: &Session, command: &Command, args: &Args<'_>) {
+        if self.monitors.is_empty()
+            || command.flags.has(Flags::ADMIN)
+            || command.flags.has(Flags::SKIP_MONITOR)
+        {
+            return;
+        }
+        let now = self.clock.unix();
+        let mut line = String::new();
+        let (seconds, micros) = (now.as_secs(), now.subsec_micros());
+        let client = &session.client;
+        let shown =
+            client.unix_path.as_ref().map_or_else(|| client.addr.to_string(), |path| format!("unix:{path}"));
+        let _ = write!(line, "+{seconds}.{micros:06} [{} {}]", session.db, shown);
+        for arg in shown_args(command, args) {
+            line.push(' ');
+            quote_into(&mut line, &arg);
+        }
+        line.push_str("\r\n");
+        let mut too_slow = Vec::new();
+        for monitor in &self.monitors {
+            monitor.outbox.push(line.as_bytes());
+            if self.is_too_slow(monitor) {
+                too_slow.push(std::rc::Rc::clone(monitor));
+            }
+        }
+        self.cut_slow_readers(&too_slow);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::commands::check;
+    use crate::protocol::OwnedArgs;
+
+    fn shown(words: &[&str]) -> String {
+        let args = OwnedArgs::from_parts(words.iter().map(|word| word.as_bytes()));
+        let command = check(&args.args()).expect("a command");
+        let shown = shown_args(command, &args.args());
+        let shown: Vec<_> = shown.iter().map(|arg| String::from_utf8_lossy(arg).into_owned()).collect();
+        shown.join(" ")
+    }
+
+    #[test]
+    fn passwords_are_not_shown() {
+        assert_eq!(shown(&["AUTH", "secret"]), "AUTH (redacted)");
+        assert_eq!(shown(&["ACL", "setuser", "x", ">secret"]), "ACL setuser (redacted) (redacted)");
+        assert_eq!(shown(&["auth", "user", "secret"]), "auth (redacted) (redacted)");
+        assert_eq!(
+            shown(&["HELLO", "3", "SETNAME", "auth", "AUTH", "user", "secret"]),
+            "HELLO 3 SETNAME auth AUTH (redacted) (redacted)"
+        );
+        assert_eq!(
+            shown(&["CONFIG", "SET", "maxmemory", "1", "masterAUTH", "secret"]),
+            "CONFIG SET maxmemory 1 masterAUTH (redacted)"
+        );
+        let migrate =
+            ["MIGRATE", "host", "1", "", "0", "1", "COPY", "AUTH2", "user", "secret", "KEYS", "auth", "k"];
+        assert_eq!(shown(&migrate), "MIGRATE host 1  0 1 COPY AUTH2 (redacted) (redacted) KEYS auth k");
+        assert_eq!(shown(&["SET", "auth", "value"]), "SET auth value");
+    }
+
+    #[test]
+    fn bytes_are_quoted_as_in_c() {
+        let mut line = String::new();
+        quote_into(&mut line, b"a\"\\\n\r\t\x07\x08\x00\xff~ ");
+        assert_eq!(line, r#""a\"\\\n\r\t\a\b\x00\xff~ ""#);
+    }
+}

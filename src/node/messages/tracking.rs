@@ -1,0 +1,409 @@
+//! CLIENT TRACKING: which client may hold which key in a cache of its own, and what it is told when the key changes.
+//!
+//! A client is told of a key once, and asks for it again to hear of it again; in BCAST mode it hears of every key with
+//! its prefixes, one message for all commands of a turn.
+
+mod checks;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+use crate::commands::{CmdError, CmdResult, Command, Flags, NodeCommand, WholeDb};
+use crate::node::clients::client::{Client, ClientId, bytes_for_name};
+use crate::node::clients::session::Session;
+use crate::node::exec::dispatch::Flow;
+use crate::node::node::Node;
+use crate::protocol::{Args, Replies, strict_i64};
+use checks::{check_tracking, client_caching, write_tracking_info};
+
+/// The channel by which a RESP2 client hears of invalidations.
+const CHANNEL: &[u8] = b"__redis__:invalidate";
+/// Keys forgotten after one command while the table is too full, and so many more each time that this was too few.
+const FORGOTTEN_AT_ONCE: usize = 100;
+
+/// How a client wants to be told.
+#[derive(Debug, Clone, Default)]
+#[allow(clippy::struct_excessive_bools)] // four independent words of one command
+pub(in crate::node) struct Tracking {
+    redirect: ClientId,
+    broken_redirect: bool,
+    bcast: bool,
+    optin: bool,
+    optout: bool,
+    noloop: bool,
+    /// CLIENT CACHING was given for the next command.
+    caching: bool,
+    prefixes: BTreeSet<Vec<u8>>,
+    /// Bytes for all of these.
+    prefix_bytes: usize,
+}
+
+impl Tracking {
+    /// Bytes that it takes.
+    pub(in crate::node) fn memory(&self) -> usize {
+        self.prefix_bytes
+    }
+
+    /// Letters in CLIENT LIST.
+    pub(in crate::node) fn flags(&self) -> &'static str {
+        match (self.broken_redirect, self.bcast) {
+            (false, false) => "t",
+            (false, true) => "tB",
+            (true, false) => "tR",
+            (true, true) => "tRB",
+        }
+    }
+
+    pub(in crate::node) fn redirect(&self) -> ClientId {
+        self.redirect
+    }
+}
+
+/// Who hears of keys with one prefix.
+#[derive(Debug, Default)]
+struct Prefix {
+    clients: BTreeSet<ClientId>,
+    /// Keys changed in this turn, each with who did it last.
+    changed: BTreeMap<Vec<u8>, Option<ClientId>>,
+}
+
+/// What a node knows of caches.
+#[derive(Debug, Default)]
+pub(in crate::node) struct TrackingTable {
+    keys: BTreeMap<Vec<u8>, BTreeSet<ClientId>>,
+    items: usize,
+    prefixes: BTreeMap<Vec<u8>, Prefix>,
+    /// Clients with tracking.
+    pub(in crate::node) clients: usize,
+    /// What the client whose command runs will be told after its reply; `None` is everything.
+    own: Vec<Option<Vec<u8>>>,
+    broadcast_due: bool,
+    /// How many times in a row the table stayed too full.
+    too_full: usize,
+}
+
+impl TrackingTable {
+    fn forget_all(&mut self) {
+        (self.keys, self.items) = (BTreeMap::new(), 0);
+    }
+
+    pub(in crate::node) fn keys(&self) -> usize {
+        self.keys.len()
+    }
+
+    pub(in crate::node) fn items(&self) -> usize {
+        self.items
+    }
+
+    pub(in crate::node) fn prefixes(&self) -> usize {
+        self.prefixes.len()
+    }
+}
+
+impl Node {
+    pub(in crate::node) fn tracking_command(
+        &mut self,
+        session: &mut Session,
+        command: NodeCommand,
+        args: &Args<'_>,
+    ) -> CmdResult<Flow> {
+        match command {
+            NodeCommand::ClientTracking => self.set_tracking(session, args)?,
+            NodeCommand::ClientCaching => client_caching(session, args)?,
+            NodeCommand::ClientGetredir => {
+                let redirect = session.client.tracking.borrow().as_ref().map(|own| own.redirect as i64);
+                session.out.integer(redirect.unwrap_or(-1));
+            }
+            _ => write_tracking_info(session),
+        }
+        Ok(Flow::Next)
+    }
+
+    fn set_tracking(&mut self, session: &mut Session, args: &Args<'_>) -> CmdResult {
+        let (wanted, prefixes) = self.parse_tracking(args)?;
+        if args.is(2, "off") {
+            self.stop_tracking(&session.client);
+        } else if args.is(2, "on") {
+            let before = session.client.tracking.borrow().clone();
+            check_tracking(&wanted, before.as_ref(), &prefixes)?;
+            if before.is_none() {
+                self.tracking.clients += 1;
+            }
+            let (prefixes_before, prefix_bytes) =
+                before.map(|own| (own.prefixes, own.prefix_bytes)).unwrap_or_default();
+            let mut own = Tracking { prefixes: prefixes_before, prefix_bytes, ..wanted };
+            if own.bcast {
+                let none = [Vec::new()];
+                for prefix in if prefixes.is_empty() { &none[..] } else { &prefixes } {
+                    let entry = self.tracking.prefixes.entry(prefix.clone()).or_default();
+                    entry.clients.insert(session.client.id);
+                    if own.prefixes.insert(prefix.clone()) {
+                        own.prefix_bytes += bytes_for_name(prefix);
+                    }
+                }
+            }
+            *session.client.tracking.borrow_mut() = Some(own);
+            self.update_watching();
+            self.update_observed();
+        } else {
+            return Err(CmdError::Syntax);
+        }
+        session.out.ok();
+        Ok(())
+    }
+
+    fn parse_tracking(&self, args: &Args<'_>) -> CmdResult<(Tracking, Vec<Vec<u8>>)> {
+        let (mut wanted, mut prefixes) = (Tracking::default(), Vec::new());
+        let mut at = 3;
+        while at < args.len() {
+            let more = at + 1 < args.len();
+            if args.is(at, "redirect") && more {
+                at += 1;
+                if wanted.redirect != 0 {
+                    return Err(CmdError::text("ERR A client can only redirect to a single other client"));
+                }
+                let id = strict_i64(args.get(at)).ok_or(CmdError::NotAnInteger)?;
+                wanted.redirect = u64::try_from(id).unwrap_or(0);
+                if !self.clients.contains_key(&wanted.redirect) {
+                    return Err(CmdError::text("ERR The client ID you want redirect to does not exist"));
+                }
+            } else if args.is(at, "prefix") && more {
+                at += 1;
+                prefixes.push(args.get(at).to_vec());
+            } else if args.is(at, "bcast") {
+                wanted.bcast = true;
+            } else if args.is(at, "optin") {
+                wanted.optin = true;
+            } else if args.is(at, "optout") {
+                wanted.optout = true;
+            } else if args.is(at, "noloop") {
+                wanted.noloop = true;
+            } else {
+                return Err(CmdError::Syntax);
+            }
+            at += 1;
+        }
+        Ok((wanted, prefixes))
+    }
+
+    /// A client goes, or wants to hear no more. Its keys are forgotten when they change.
+    pub(in crate::node) fn stop_tracking(&mut self, client: &Client) {
+        let Some(own) = client.tracking.borrow_mut().take() else { return };
+        self.tracking.clients -= 1;
+        if self.tracking.clients == 0 {
+            // Nobody looks at changes any more, so these keys would stay for ever.
+            self.tracking.forget_all();
+        }
+        for prefix in &own.prefixes {
+            if let Some(entry) = self.tracking.prefixes.get_mut(prefix) {
+                entry.clients.remove(&client.id);
+                if entry.clients.is_empty() {
+                    self.tracking.prefixes.remove(prefix);
+                }
+            }
+        }
+        self.update_watching();
+        self.update_observed();
+    }
+
+    /// Notes which keys a client has read, if it caches them.
+    pub(in crate::node) fn remember_keys(&mut self, session: &Session, command: &Command, args: &Args<'_>) {
+        let tracking = session.client.tracking.borrow();
+        let Some(own) = &*tracking else { return };
+        let chosen = if own.optin { own.caching } else { !(own.optout && own.caching) };
+        let wanted = chosen && !own.bcast;
+        if !wanted || !command.flags.has(Flags::READONLY) || command.flags.has(Flags::PUBSUB) {
+            return;
+        }
+        for key in command.keys_of(args) {
+            let known = match self.tracking.keys.get_mut(key) {
+                Some(known) => known,
+                None => self.tracking.keys.entry(key.to_vec()).or_default(),
+            };
+            self.tracking.items += usize::from(known.insert(session.client.id));
+        }
+    }
+
+    /// After a command: CLIENT CACHING has had its effect, and the client hears of what it has changed itself.
+    pub(in crate::node) fn settle_tracking(&mut self, session: &Session, command: &Command) {
+        if self.collected.is_some() {
+            return;
+        }
+        if session.transaction.is_none()
+            && !command.full_name.starts_with("client|")
+            && let Some(own) = &mut *session.client.tracking.borrow_mut()
+        {
+            own.caching = false;
+        }
+        for key in std::mem::take(&mut self.tracking.own) {
+            let value = keys_or_all(key.as_deref(), &session.client);
+            self.tell(&session.client, &value);
+        }
+        self.limit_tracked_keys();
+    }
+
+    /// The last command changed these keys: tells all who may hold one of them.
+    pub(in crate::node) fn invalidate_changed(&mut self) {
+        if self.tracking.clients == 0 {
+            return;
+        }
+        if self.effects.whole_dbs.iter().any(|whole| matches!(whole, WholeDb::Flushed { .. })) {
+            self.invalidate_all();
+            return;
+        }
+        let keys: Vec<Vec<u8>> = self.effects.changed_keys().map(|(_, key)| key.to_vec()).collect();
+        let by = self.current.as_ref().map(|client| client.id);
+        for key in keys {
+            for (prefix, entry) in &mut self.tracking.prefixes {
+                if key.starts_with(prefix) {
+                    entry.changed.insert(key.clone(), by);
+                    self.tracking.broadcast_due = true;
+                }
+            }
+            self.invalidate(&key);
+        }
+    }
+
+    fn invalidate(&mut self, key: &[u8]) {
+        let Some(ids) = self.tracking.keys.remove(key) else { return };
+        self.tracking.items -= ids.len();
+        let current = self.current.as_ref().map(|client| client.id);
+        for id in ids {
+            let Some(client) = self.clients.get(&id).cloned() else { continue };
+            let (is_told, noloop) = match &*client.tracking.borrow() {
+                Some(own) => (!own.bcast, own.noloop),
+                None => (false, false),
+            };
+            let is_current = current == Some(id);
+            if !is_told || (noloop && is_current) {
+                continue;
+            }
+            if is_current {
+                self.tracking.own.push(Some(key.to_vec()));
+            } else {
+                self.tell(&client, &keys_or_all(Some(key), &client));
+            }
+        }
+    }
+
+    /// Databases were emptied: every cache is void.
+    pub(in crate::node) fn invalidate_all(&mut self) {
+        let current = self.current.as_ref().map(|client| client.id);
+        let with_tracking = |client: &&Rc<Client>| client.tracking.borrow().is_some();
+        let clients: Vec<Rc<Client>> = self.clients.values().filter(with_tracking).cloned().collect();
+        for client in clients {
+            if current == Some(client.id) {
+                self.tracking.own.push(None);
+            } else {
+                self.tell(&client, &keys_or_all(None, &client));
+            }
+        }
+        self.tracking.forget_all();
+    }
+
+    /// Sends an invalidation to a client, or to the one that it has named for that.
+    fn tell(&mut self, client: &Rc<Client>, value: &[u8]) {
+        let redirect = client.tracking.borrow().as_ref().map_or(0, |own| own.redirect);
+        let receiver = if redirect == 0 { Some(client) } else { self.clients.get(&redirect) };
+        let mut message = Replies::new();
+        let Some(receiver) = receiver.cloned() else {
+            if let Some(own) = &mut *client.tracking.borrow_mut() {
+                own.broken_redirect = true;
+            }
+            if client.resp.get() == 3 {
+                message.array(2);
+                message.bulk(b"tracking-redir-broken");
+                message.integer(redirect as i64);
+                self.post_all(client, message.bytes());
+            }
+            return;
+        };
+        if receiver.resp.get() == 3 {
+            message.array(2);
+            message.bulk(b"invalidate");
+        } else if redirect != 0 && receiver.is_subscriber() {
+            message.array(3);
+            message.bulk(b"message");
+            message.bulk(CHANNEL);
+        } else {
+            return;
+        }
+        message.raw(value);
+        self.post_all(&receiver, message.bytes());
+    }
+
+    fn post_all(&mut self, client: &Rc<Client>, frame: &[u8]) {
+        let mut too_slow = Vec::new();
+        self.post(client, frame, &mut too_slow);
+        self.cut_slow_readers(&too_slow);
+    }
+
+    /// Tells the clients in BCAST mode what this turn has changed.
+    pub(in crate::node) fn broadcast_invalidations(&mut self) {
+        if !std::mem::take(&mut self.tracking.broadcast_due) {
+            return;
+        }
+        let mut due = Vec::new();
+        for entry in self.tracking.prefixes.values_mut() {
+            let changed = std::mem::take(&mut entry.changed);
+            if !changed.is_empty() {
+                due.push((entry.clients.clone(), changed));
+            }
+        }
+        for (ids, changed) in due {
+            for id in ids {
+                let Some(client) = self.clients.get(&id).cloned() else { continue };
+                let noloop = client.tracking.borrow().as_ref().is_some_and(|own| own.noloop);
+                let others = changed.iter().filter(|(_, by)| !noloop || **by != Some(id));
+                let keys: Vec<&[u8]> = others.map(|(key, _)| key.as_slice()).collect();
+                if !keys.is_empty() {
+                    let mut value = Replies::new();
+                    value.bulks(keys.into_iter());
+                    self.tell(&client, value.bytes());
+                }
+            }
+        }
+    }
+
+    /// `tracking-table-max-keys`: forgets some keys, as if they had changed. After every command that somebody may
+    /// hear of, and ten times a second.
+    pub(in crate::node) fn limit_tracked_keys(&mut self) {
+        let most = self.config.integer("tracking-table-max-keys");
+        for _ in 0..FORGOTTEN_AT_ONCE * (self.tracking.too_full + 1) {
+            if most == 0 || self.tracking.keys.len() as i128 <= most {
+                self.tracking.too_full = 0;
+                return;
+            }
+            let start = self.random().to_be_bytes()[..2].to_vec();
+            let after = self.tracking.keys.range(start..).next().or(self.tracking.keys.iter().next());
+            let Some(key) = after.map(|(key, _)| key.clone()) else { return };
+            // Nobody has changed it, so NOLOOP spares nobody.
+            let current = self.current.take();
+            self.invalidate(&key);
+            self.current = current;
+        }
+        self.tracking.too_full += 1;
+    }
+
+    /// Notes whether anybody wants to know which keys change.
+    pub(in crate::node) fn update_watching(&mut self) {
+        self.effects.watching =
+            !self.watched.is_empty() || self.tracking.clients > 0 || self.is_writable_replica();
+    }
+
+    /// Notes whether anybody looks at commands after they have run.
+    pub(in crate::node) fn update_observed(&mut self) {
+        self.observed = !self.monitors.is_empty() || self.tracking.clients > 0;
+    }
+}
+
+/// One key in an array, or null for all of them.
+fn keys_or_all(key: Option<&[u8]>, client: &Client) -> Vec<u8> {
+    let mut value = Replies::new();
+    value.set_resp3(client.resp.get() == 3);
+    match key {
+        Some(key) => value.bulks([key].into_iter()),
+        None => value.null(),
+    }
+    value.take()
+}

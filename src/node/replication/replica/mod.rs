@@ -1,0 +1,15 @@
+//! A replica and its master.
+//!
+//! | file | owns |
+//! |---|---|
+//! | `upstream` | the link as the node sees it |
+//! | `driver` | the link's connection: connect, handshake, stream |
+//! | `transfer` | the snapshot that comes over it |
+//! | `apply` | its stream is executed |
+//! | `wipe_guard` | an emptied master does not take the data of its replicas unasked |
+
+pub(in crate::node) mod apply;
+pub(in crate::node) mod driver;
+pub(in crate::node) mod transfer;
+pub(in crate::node) mod upstream;
+pub(in crate::node) mod wipe_guard;
