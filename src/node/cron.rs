@@ -2,20 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use super::config::Config;
 use super::event::TimeGap;
 use super::node::{Node, Shared};
 use crate::node::clients::client::{Client, ClientKind};
-use crate::node::exec::streams::streams;
+use crate::node::keys::expiry::round;
 
 /// The faster timer.
 const TENTH: Duration = Duration::from_millis(100);
-/// Expired keys deleted in one turn of the thread.
-const EXPIRE_PER_TURN: usize = 500;
-/// Percent of the node's time that expiry may take, however many keys are due, with the least effort.
-const EXPIRE_PERCENT: u32 = 25;
-/// The same for each step of `active-expire-effort` beyond the first.
-const EXPIRE_PERCENT_PER_STEP: u32 = 2;
 /// So long after a buffer was cut, memory is given back to the system: the allocator first waits a second by itself.
 const GIVE_BACK_FOR: Duration = Duration::from_secs(3);
 
@@ -41,13 +34,6 @@ async fn go_round(shared: &Shared) {
             tokio::task::yield_now().await;
         }
     }
-}
-
-/// The time between two rounds of expiry, and how long one may take.
-fn round(config: &Config) -> (Duration, Duration) {
-    let period = Duration::from_secs(1) / config.hz;
-    let percent = EXPIRE_PERCENT + EXPIRE_PERCENT_PER_STEP * (config.active_expire_effort - 1);
-    (period, period * percent / 100)
 }
 
 async fn tick(shared: &Shared) {
@@ -201,92 +187,6 @@ impl Node {
         if let Some((seconds, changes)) = due.copied() {
             self.notice(format!("{changes} changes in {seconds} seconds. Saving..."));
             let _ = self.save_in_background();
-        }
-    }
-
-    /// Deletes some keys whose time has come; `true` if there may be more. A replica waits for its master, but for keys of
-    /// its own.
-    fn expire_some(&mut self) -> bool {
-        if !self.active_expire || self.is_paused() || self.loading.is_some() {
-            return false;
-        }
-        let begun = Instant::now();
-        self.clock.tick(begun);
-        if self.upstream.is_some() {
-            self.expire_own();
-            return false;
-        }
-        let more = self.delete_some_due();
-        self.lag.record(begun);
-        more
-    }
-
-    /// Deletes some keys of each database whose time has come; `true` if there may be more.
-    pub(super) fn delete_some_due(&mut self) -> bool {
-        let now = self.clock.millis();
-        let mut more = false;
-        for db in 0..self.store.databases() {
-            if self.store.db(db).expires() == 0 {
-                continue;
-            }
-            let mut due: Vec<Vec<u8>> = Vec::new();
-            self.store.db_mut(db).due(now, EXPIRE_PER_TURN, |key| due.push(key.to_vec()));
-            more |= due.len() >= EXPIRE_PER_TURN;
-            if !due.is_empty() {
-                self.delete_due(db, &due);
-            }
-        }
-        more
-    }
-
-    pub(super) fn delete_due(&mut self, db: usize, due: &[Vec<u8>]) {
-        self.effects.clear();
-        let mut replies = crate::protocol::Replies::new();
-        let mut ctx = self.ctx(db, &mut replies);
-        for key in due {
-            let hash = ctx.hash(key);
-            ctx.delete_expired(db, hash, key);
-        }
-        self.send_own_effects();
-        if !self.garbage.is_empty() {
-            self.free_garbage();
-        }
-    }
-
-    /// What the node itself has deleted goes to watchers and replicas.
-    pub(super) fn send_own_effects(&mut self) {
-        if self.effects.watching {
-            self.mark_watchers();
-        }
-        self.publish_events();
-        if self.effects.streaming {
-            let mut streams = streams!(self);
-            for (db, command) in self.effects.sent() {
-                streams.encoded(db, command);
-            }
-        }
-        self.effects.clear();
-        self.broadcast_invalidations();
-        self.flush_aof();
-        self.wake_feeds();
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn expiry_takes_the_share_of_time_that_its_effort_asks_for_whatever_the_rate() {
-        for (hz, active_expire_effort, period, most) in [
-            (10, 1, 100_000, 25_000),
-            (10, 10, 100_000, 43_000),
-            (500, 1, 2_000, 500),
-            (1, 5, 1_000_000, 330_000),
-        ] {
-            let mut config = Config::default();
-            (config.hz, config.active_expire_effort) = (hz, active_expire_effort);
-            assert_eq!(round(&config), (Duration::from_micros(period), Duration::from_micros(most)));
         }
     }
 }

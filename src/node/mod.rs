@@ -6,6 +6,7 @@
 //! | file | owns |
 //! |---|---|
 //! | `handle` | the handle: start, stop, kill, freeze, faults |
+//! | `message` | how a node is to start, and what its handle sends it |
 //! | `event` | what a node tells its observer |
 //! | `node` | everything a node owns |
 //! | `runtime` | the thread: start, messages, how it ends |
@@ -34,6 +35,7 @@ mod exec;
 mod faults;
 mod handle;
 mod keys;
+mod message;
 mod messages;
 #[allow(clippy::module_inception)]
 mod node;
@@ -50,7 +52,8 @@ pub use event::{
     SyncOutcome, TimeGap,
 };
 pub use faults::fault::{Fault, FaultKind, Way};
-pub use handle::{NodeHandle, NodeOptions, Signal};
+pub use handle::NodeHandle;
+pub use message::{NodeOptions, Signal};
 #[cfg(feature = "app")]
 pub(crate) use program::crash::panic_text;
 pub use program::standalone::{asked_to_end, serve};

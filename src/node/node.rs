@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 
 use super::config::{Config, MaxmemoryPolicy};
 use super::event::{LogLevel, NodeEvent, NodeRole};
-use super::runtime::Exit;
+use super::tasks::{Exit, guarded};
 use crate::commands::{Access, Ctx, Effects, ExpiryMode, Garbage, LfuTuning, Stats, next_random};
 use crate::node::clients::client::{Client, ClientId};
 use crate::node::observe::log::Log;
@@ -24,13 +24,6 @@ use crate::store::Store;
 
 /// The node as its tasks share it. Never borrowed across an `.await`.
 pub(super) type Shared = Rc<RefCell<Node>>;
-
-/// Which clients wait until CLIENT PAUSE ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Pause {
-    pub(super) until: Duration,
-    pub(super) writes_only: bool,
-}
 
 /// What is known of saving to the RDB file.
 #[derive(Debug)]
@@ -143,14 +136,14 @@ pub(super) struct Node {
     /// Every command is timed by itself.
     pub(super) times_each: bool,
     pub(super) watched: BTreeMap<(usize, Vec<u8>), Vec<crate::node::exec::transaction::Watcher>>,
-    pub(super) pause: Option<Pause>,
+    pub(super) pause: Option<crate::node::clients::pause::Pause>,
     /// An end that waits for replicas holds writes back, …
     pub(super) shutdown: Option<crate::node::replication::shutdown::Shutdown>,
     /// … and so does a FAILOVER under way.
     pub(super) failover: Option<crate::replication::Failover>,
     pub(super) unpause: Rc<Notify>,
     pub(super) save: SaveState,
-    pub(super) aof: crate::node::disk::aof::append::Aof,
+    pub(super) aof: crate::node::disk::aof::Aof,
     /// Commands of the transaction being executed, encoded, each with its database.
     pub(super) collected: Option<Vec<(usize, Vec<u8>)>>,
     pub(super) log: Log,
@@ -232,27 +225,6 @@ impl Node {
         LfuTuning { log_factor: config.lfu_log_factor, decay_minutes: config.lfu_decay_time_min }
     }
 
-    /// Nothing may change now: CLIENT PAUSE, or the role is being handed over.
-    #[inline]
-    pub(super) fn is_paused(&self) -> bool {
-        self.holds_writes_back() || self.pause.is_some_and(|pause| pause.until > self.clock.since_start())
-    }
-
-    /// CLIENT PAUSE is over: for clients, and for the stream of the master.
-    pub(super) fn end_pause(&mut self) {
-        self.pause = None;
-        self.unpause.notify_waiters();
-        if let Some(upstream) = &self.upstream {
-            upstream.wake();
-        }
-    }
-
-    /// Writes wait until it is clear who is master, or whether the node ends.
-    #[inline]
-    pub(super) fn holds_writes_back(&self) -> bool {
-        self.failover.is_some() || self.shutdown.is_some()
-    }
-
     pub(super) fn is_replica(&self) -> bool {
         self.upstream.is_some()
     }
@@ -262,6 +234,11 @@ impl Node {
             None => NodeRole::Master,
             Some(upstream) => NodeRole::Replica { host: upstream.host.clone(), port: upstream.port },
         }
+    }
+
+    /// Runs `task` on the node's thread; a panic in it ends the node.
+    pub(super) fn spawn(&self, task: impl Future<Output = ()> + 'static) -> tokio::task::AbortHandle {
+        tokio::task::spawn_local(guarded(Rc::clone(&self.exit), task)).abort_handle()
     }
 
     /// Tells the observer.

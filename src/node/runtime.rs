@@ -1,15 +1,12 @@
 //! The node's thread: start, timers, and how it ends.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
-use std::future::Future;
 use std::io::IsTerminal as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::absolute;
-use std::pin::Pin;
 use std::rc::{Rc, Weak};
 use std::sync::mpsc as std_mpsc;
-use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use repliscope_platform::DeadlySignal;
@@ -18,8 +15,9 @@ use tokio::task::LocalSet;
 
 use super::config::Config;
 use super::event::{NodeEvent, StopReason};
-use super::handle::{Message, NodeOptions, Wake};
+use super::message::{Message, NodeOptions, Wake};
 use super::node::{Node, SaveState, Shared};
+use super::tasks::Exit;
 use crate::commands::{Effects, Stats};
 use crate::node::observe::log::Log;
 use crate::node::observe::stats::NodeStats;
@@ -30,76 +28,6 @@ use crate::node::time::lag::LoopLag;
 use crate::persistence::FaultyDisk;
 use crate::replication::{History, ReplId, StreamWriter, Waits};
 use crate::store::Store;
-
-/// How the node is to end, once somebody has decided that.
-#[derive(Debug, Default)]
-pub(super) struct Exit {
-    reason: RefCell<Option<StopReason>>,
-    /// Why the node cannot go on, if that is the reason.
-    crash: RefCell<Option<Crash>>,
-    /// The process begins anew, after this time.
-    restart: Cell<Option<Duration>>,
-    notify: Notify,
-    /// Sockets are to be reset instead of closed.
-    pub(super) reset_sockets: Cell<bool>,
-}
-
-impl Exit {
-    /// Ends the node; the first reason counts.
-    pub(super) fn stop(&self, reason: StopReason) {
-        if matches!(reason, StopReason::Killed | StopReason::Crashed(_)) {
-            self.reset_sockets.set(true);
-        }
-        self.reason.borrow_mut().get_or_insert(reason);
-        self.notify.notify_one();
-    }
-
-    /// Lets the process begin anew, this long after the node has ended.
-    pub(super) fn restart(&self, delay: Duration) {
-        self.restart.set(Some(delay));
-    }
-
-    /// Ends the node because it cannot go on.
-    pub(super) fn crash(&self, crash: Crash) {
-        self.stop(StopReason::Crashed(crash.why.clone()));
-        self.crash.replace(Some(crash));
-    }
-
-    async fn wait(&self) -> StopReason {
-        loop {
-            if let Some(reason) = self.reason.borrow().clone() {
-                return reason;
-            }
-            self.notify.notified().await;
-        }
-    }
-}
-
-/// A task whose panic ends the node as a crash, instead of leaving it half dead.
-struct Guarded<F> {
-    task: Pin<Box<F>>,
-    exit: Rc<Exit>,
-}
-
-/// Lets a panic inside `task` end the node.
-pub(super) fn guarded<F: Future<Output = ()>>(exit: Rc<Exit>, task: F) -> impl Future<Output = ()> {
-    Guarded { task: Box::pin(task), exit }
-}
-
-impl<F: Future<Output = ()>> Future for Guarded<F> {
-    type Output = ();
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        let this = &mut *self;
-        match catch_unwind(AssertUnwindSafe(|| this.task.as_mut().poll(context))) {
-            Ok(poll) => poll,
-            Err(payload) => {
-                this.exit.crash(Crash::caught(payload));
-                Poll::Ready(())
-            }
-        }
-    }
-}
 
 /// Runs a node on this thread until it ends.
 pub(super) fn run(
@@ -178,7 +106,7 @@ async fn live(
         }
         node.write_pid_file();
     }
-    tokio::task::spawn_local(guarded(Rc::clone(&exit), super::cron::run(Rc::clone(&shared))));
+    shared.borrow().spawn(super::cron::run(Rc::clone(&shared)));
     let reason = tokio::select! {
         biased;
         reason = exit.wait() => reason,
@@ -197,7 +125,7 @@ async fn live(
 
 /// Loads the data, and serves from then on; returns only if the data cannot be served.
 async fn load_then_serve(shared: &Shared, begun: Instant) -> StopReason {
-    match crate::node::disk::loading::load_at_start(shared).await {
+    match crate::node::disk::start::load_at_start(shared).await {
         Ok(keys) => shared.borrow_mut().begin_to_serve(keys, begun),
         Err(error) => return StopReason::FailedToStart(error),
     }
@@ -405,7 +333,7 @@ fn create(
             emptied: false,
             saves: 0,
         },
-        aof: crate::node::disk::aof::append::Aof::default(),
+        aof: crate::node::disk::aof::Aof::default(),
         collected: None,
         log,
         events,

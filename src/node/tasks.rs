@@ -1,7 +1,19 @@
-//! Helper threads: they encode, decode, read files and free memory, and get immutable data only.
+//! Tasks on the node's thread, whose panic ends the node, and helper threads, which get immutable data only.
 
+use std::cell::{Cell, RefCell};
+use std::future::Future;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, mpsc};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+
+use super::event::StopReason;
+use super::program::crash::Crash;
 
 /// Runs `work` on a helper thread.
 ///
@@ -10,6 +22,89 @@ use std::sync::{Arc, LazyLock, mpsc};
 pub(super) fn start(name: &str, work: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
     std::thread::Builder::new().name(name.to_owned()).spawn(work)?;
     Ok(())
+}
+
+/// Runs `work` on a thread of its own.
+pub(in crate::node) async fn on_thread<T: Send + 'static>(
+    name: &str,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, String> {
+    let (sender, receiver) = tokio::sync::oneshot::channel();
+    start(name, move || {
+        let _ = sender.send(work());
+    })
+    .map_err(|error| format!("no thread: {error}"))?;
+    receiver.await.map_err(|_| "the helper thread panicked".to_owned())
+}
+
+/// How the node is to end, once somebody has decided that.
+#[derive(Debug, Default)]
+pub(super) struct Exit {
+    reason: RefCell<Option<StopReason>>,
+    /// Why the node cannot go on, if that is the reason.
+    pub(super) crash: RefCell<Option<Crash>>,
+    /// The process begins anew, after this time.
+    pub(super) restart: Cell<Option<Duration>>,
+    notify: Notify,
+    /// Sockets are to be reset instead of closed.
+    pub(super) reset_sockets: Cell<bool>,
+}
+
+impl Exit {
+    /// Ends the node; the first reason counts.
+    pub(super) fn stop(&self, reason: StopReason) {
+        if matches!(reason, StopReason::Killed | StopReason::Crashed(_)) {
+            self.reset_sockets.set(true);
+        }
+        self.reason.borrow_mut().get_or_insert(reason);
+        self.notify.notify_one();
+    }
+
+    /// Lets the process begin anew, this long after the node has ended.
+    pub(super) fn restart(&self, delay: Duration) {
+        self.restart.set(Some(delay));
+    }
+
+    /// Ends the node because it cannot go on.
+    pub(super) fn crash(&self, crash: Crash) {
+        self.stop(StopReason::Crashed(crash.why.clone()));
+        self.crash.replace(Some(crash));
+    }
+
+    pub(super) async fn wait(&self) -> StopReason {
+        loop {
+            if let Some(reason) = self.reason.borrow().clone() {
+                return reason;
+            }
+            self.notify.notified().await;
+        }
+    }
+}
+
+/// A task whose panic ends the node as a crash, instead of leaving it half dead.
+struct Guarded<F> {
+    task: Pin<Box<F>>,
+    exit: Rc<Exit>,
+}
+
+/// Lets a panic inside `task` end the node.
+pub(super) fn guarded<F: Future<Output = ()>>(exit: Rc<Exit>, task: F) -> impl Future<Output = ()> {
+    Guarded { task: Box::pin(task), exit }
+}
+
+impl<F: Future<Output = ()>> Future for Guarded<F> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let this = &mut *self;
+        match catch_unwind(AssertUnwindSafe(|| this.task.as_mut().poll(context))) {
+            Ok(poll) => poll,
+            Err(payload) => {
+                this.exit.crash(Crash::caught(payload));
+                Poll::Ready(())
+            }
+        }
+    }
 }
 
 /// Values that are freed beside a node's work: how many wait for it, and how many are gone.

@@ -48,7 +48,7 @@ pub use master_feed::{Acked, FeedAction, FeedFault, FeedLimits, FeedState, Maste
 pub use master_reply::{EOF_MARK_LEN, LinkError, MAX_SNAPSHOT_BYTES, SnapshotForm, parse_preamble};
 pub use relay::Relay;
 pub use replconf::{Replconf, ReplconfError, ReplicaOptions, SnapshotFilter};
-pub use replica_link::ReplicaLink;
+pub use replica_link::{Held, ReplicaLink};
 pub use snapshot_bytes::SnapshotBytes;
 pub use stream::{Applied, StreamWriter, encode_command, relay};
 pub use streams::{Streams, Unit};

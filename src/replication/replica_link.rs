@@ -28,7 +28,7 @@ const PROVEN_AFTER: Duration = Duration::from_millis(50);
 const SPEAK_PERIOD: Duration = Duration::from_millis(900);
 
 /// A history and how far it was applied.
-type Held = (ReplId, ReplOffset);
+pub type Held = (ReplId, ReplOffset);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum State {

@@ -4,7 +4,7 @@
 use crate::commands::{Access, CmdError, CmdResult, Ctx, ExpiryMode, KeyspaceEvents, NodeCommand};
 use crate::commands::{check_source, lru_clock, minutes};
 use crate::node::clients::session::Session;
-use crate::node::exec::dispatch::Flow;
+use crate::node::exec::flow::Flow;
 use crate::node::node::Node;
 use crate::persistence::{Restoring, dump_libraries, dump_value, restore_libraries, restore_value};
 use crate::protocol::{Args, strict_i64};

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use crate::commands::{CmdError, CmdResult, Ctx, KeyspaceEvents};
 use crate::node::clients::session::Session;
-use crate::node::exec::dispatch::Flow;
+use crate::node::exec::flow::Flow;
 use crate::node::node::Node;
 use crate::persistence::dump_value;
 use crate::protocol::{Args, strict_i64, write_request};

@@ -8,7 +8,7 @@ use crate::commands::{CmdError, CmdResult, NodeCommand, database_number};
 use crate::node::clients::commands;
 use crate::node::clients::session::{ReplyMode, Session};
 use crate::node::config::{Caller, Config};
-use crate::node::exec::dispatch::Flow;
+use crate::node::exec::flow::Flow;
 use crate::node::node::Node;
 use crate::node::observe::memory;
 use crate::protocol::{Args, strict_i64};

@@ -8,36 +8,14 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use super::client::{Client, ClientId};
+use super::client::{Answer, Client, ClientId};
 use super::session::Session;
 use crate::commands::{AtTimeout, CmdError, CmdResult, Command, KeyWait, WholeDb};
-use crate::node::exec::dispatch::Flow;
+use crate::node::exec::flow::Flow;
 use crate::node::node::Node;
 use crate::protocol::{Args, OwnedArgs, Replies, strict_i64};
 
 const UNBLOCKED: &str = "UNBLOCKED client unblocked via CLIENT UNBLOCK";
-
-/// What a waiting client is woken with.
-#[derive(Debug)]
-pub(in crate::node) struct Answer {
-    /// Messages that go out before it.
-    heard: Vec<u8>,
-    bytes: Vec<u8>,
-    /// The connection ends with it.
-    close: bool,
-}
-
-impl Answer {
-    /// An answer for a client. If it is the last one, what the client has heard by now comes first; else a client hears
-    /// of what its own command did behind the answer.
-    pub(in crate::node) fn to(client: &Client, bytes: Vec<u8>, close: bool) -> Self {
-        let mut heard = Replies::new();
-        if close {
-            client.outbox.move_into(&mut heard);
-        }
-        Self { heard: heard.take(), bytes, close }
-    }
-}
 
 /// A client that waits for keys.
 #[derive(Debug)]

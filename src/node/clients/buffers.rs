@@ -151,6 +151,13 @@ impl Buffers {
     }
 }
 
+/// Bytes that a client takes for a name that it has given us, as a channel or a key to watch: roughly, with its places
+/// in the tables.
+pub(in crate::node) fn bytes_for_name(name: &[u8]) -> usize {
+    const TABLES: usize = 64;
+    name.len() + TABLES
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

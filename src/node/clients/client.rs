@@ -1,8 +1,9 @@
 //! What a node knows of a connected client beside the connection's own task.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -11,9 +12,9 @@ use tokio::task::AbortHandle;
 
 use super::buffers::Buffers;
 use super::outbox::Outbox;
+use super::subscriptions::{Subscriptions, Topic};
 use crate::node::config::OutputLimit;
-use crate::node::messages::pubsub::{Subscriptions, Topic};
-use crate::node::messages::tracking::Tracking;
+use crate::protocol::Replies;
 
 /// Number of a connection; never used twice in a node's life.
 pub(in crate::node) type ClientId = u64;
@@ -23,13 +24,6 @@ const OUTPUT_BUFFER: usize = 16 * 1024;
 
 /// What a connection takes beside its buffers, roughly.
 const CLIENT_BYTES: usize = 1024;
-
-/// Bytes that a client takes for a name that it has given us, as a channel or a key to watch: roughly, with its places
-/// in the tables.
-pub(in crate::node) fn bytes_for_name(name: &[u8]) -> usize {
-    const TABLES: usize = 64;
-    name.len() + TABLES
-}
 
 /// What a connection is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,7 +74,7 @@ pub(in crate::node) struct Client {
     pub(in crate::node) wake: Notify,
     pub(in crate::node) wake_value: Cell<Option<i64>>,
     /// The answer for a client that waited.
-    pub(in crate::node) answer: RefCell<Option<super::blocking::Answer>>,
+    pub(in crate::node) answer: RefCell<Option<Answer>>,
     /// Bytes that were read and belong to no argument yet.
     pub(in crate::node) query_bytes: Cell<usize>,
     /// Bytes of the arguments of a request that is not complete yet, or that shows itself (CLIENT LIST).
@@ -204,7 +198,7 @@ impl Client {
 
     /// Whether it is a program on the same machine, as far as Redis can tell.
     pub(in crate::node) fn is_local(&self) -> bool {
-        self.unix_path.is_some() || super::listener::is_here(self.addr)
+        self.unix_path.is_some() || is_here(self.addr)
     }
 
     /// Whether it listens to anything.
@@ -288,6 +282,72 @@ impl Client {
         );
         line
     }
+}
+
+/// How a client wants to be told of keys that others change: CLIENT TRACKING.
+#[derive(Debug, Clone, Default)]
+#[allow(clippy::struct_excessive_bools)] // four independent words of one command
+pub(in crate::node) struct Tracking {
+    pub(in crate::node) redirect: ClientId,
+    pub(in crate::node) broken_redirect: bool,
+    pub(in crate::node) bcast: bool,
+    pub(in crate::node) optin: bool,
+    pub(in crate::node) optout: bool,
+    pub(in crate::node) noloop: bool,
+    /// CLIENT CACHING was given for the next command.
+    pub(in crate::node) caching: bool,
+    pub(in crate::node) prefixes: BTreeSet<Vec<u8>>,
+    /// Bytes for all of these.
+    pub(in crate::node) prefix_bytes: usize,
+}
+
+impl Tracking {
+    /// Bytes that it takes.
+    pub(in crate::node) fn memory(&self) -> usize {
+        self.prefix_bytes
+    }
+
+    /// Letters in CLIENT LIST.
+    pub(in crate::node) fn flags(&self) -> &'static str {
+        match (self.broken_redirect, self.bcast) {
+            (false, false) => "t",
+            (false, true) => "tB",
+            (true, false) => "tR",
+            (true, true) => "tRB",
+        }
+    }
+
+    pub(in crate::node) fn redirect(&self) -> ClientId {
+        self.redirect
+    }
+}
+
+/// What a waiting client is woken with.
+#[derive(Debug)]
+pub(in crate::node) struct Answer {
+    /// Messages that go out before it.
+    pub(in crate::node) heard: Vec<u8>,
+    pub(in crate::node) bytes: Vec<u8>,
+    /// The connection ends with it.
+    pub(in crate::node) close: bool,
+}
+
+impl Answer {
+    /// An answer for a client. If it is the last one, what the client has heard by now comes first; else a client hears
+    /// of what its own command did behind the answer.
+    pub(in crate::node) fn to(client: &Client, bytes: Vec<u8>, close: bool) -> Self {
+        let mut heard = Replies::new();
+        if close {
+            client.outbox.move_into(&mut heard);
+        }
+        Self { heard: heard.take(), bytes, close }
+    }
+}
+
+/// Whether an address is one of those at which Redis takes a client for a program on the same machine.
+pub(in crate::node) fn is_here(peer: SocketAddr) -> bool {
+    let ip = peer.ip().to_canonical();
+    ip == IpAddr::from([127, 0, 0, 1]) || ip == IpAddr::from(std::net::Ipv6Addr::LOCALHOST)
 }
 
 #[cfg(test)]

@@ -1,13 +1,11 @@
 //! CLIENT: the node's connections, listed, named, killed, paused.
 
-use std::time::Duration;
-
 use super::client::{Client, ClientKind};
 use super::session::{ReplyMode, Session};
 use crate::commands::{CmdError, CmdResult};
-use crate::node::exec::dispatch::Flow;
+use crate::node::exec::flow::Flow;
 use crate::node::faults::fault::Way;
-use crate::node::node::{Node, Pause};
+use crate::node::node::Node;
 use crate::protocol::{Args, strict_i64};
 
 impl Node {
@@ -88,32 +86,6 @@ impl Node {
             session.out.integer(killed);
         }
         Ok(if me { Flow::Close } else { Flow::Next })
-    }
-
-    pub(in crate::node) fn client_pause(
-        &mut self,
-        session: &mut Session,
-        args: &Args<'_>,
-    ) -> CmdResult<Flow> {
-        let writes_only = match args.len() {
-            3 => false,
-            4 if args.is(3, "write") => true,
-            4 if args.is(3, "all") => false,
-            4 => return Err(CmdError::text("ERR CLIENT PAUSE mode must be WRITE or ALL")),
-            _ => return Err(CmdError::Syntax),
-        };
-        let millis =
-            strict_i64(args.get(2)).ok_or(CmdError::text("ERR timeout is not an integer or out of range"))?;
-        let millis = u64::try_from(millis).map_err(|_| CmdError::text("ERR timeout is negative"))?;
-        let until = self.clock.since_start().saturating_add(Duration::from_millis(millis));
-        // A pause is never shortened or weakened by another one.
-        let before = self.pause.filter(|pause| pause.until > self.clock.since_start());
-        self.pause = Some(Pause {
-            until: before.map_or(until, |pause| pause.until.max(until)),
-            writes_only: writes_only && before.is_none_or(|pause| pause.writes_only),
-        });
-        session.out.ok();
-        Ok(Flow::Next)
     }
 }
 

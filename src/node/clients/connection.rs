@@ -19,9 +19,10 @@ use tokio::net::TcpStream;
 
 use super::session::Session;
 use super::unsent::Unsent;
-use crate::node::exec::dispatch::{Flow, TURN_REPLIES};
+use crate::node::exec::dispatch::TURN_REPLIES;
+use crate::node::exec::flow::Flow;
 use crate::node::node::Shared;
-use crate::node::runtime::Exit;
+use crate::node::tasks::Exit;
 use crate::node::time::pulse::within;
 
 /// Room for one read, from a client's first request on as in Redis; [`Buffers`](super::buffers) gives an idle one's back.

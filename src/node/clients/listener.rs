@@ -13,7 +13,7 @@ use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::AbortHandle;
 
-use super::client::Client;
+use super::client::{Client, is_here};
 use super::descriptors::{Counted, kept};
 use super::session::Session;
 use crate::node::config::Config;
@@ -134,8 +134,8 @@ impl Node {
         for listener in listeners {
             let slot = Rc::new(RefCell::new(Some(listener)));
             let task = accept(Rc::clone(&shared), Rc::clone(&slot));
-            let task = tokio::task::spawn_local(crate::node::runtime::guarded(Rc::clone(&self.exit), task));
-            self.listening.0.push((slot, task.abort_handle()));
+            let task = self.spawn(task);
+            self.listening.0.push((slot, task));
         }
     }
 
@@ -220,12 +220,6 @@ impl Node {
     }
 }
 
-/// Whether an address is one of those at which Redis takes a client for a program on the same machine.
-pub(in crate::node) fn is_here(peer: SocketAddr) -> bool {
-    let ip = peer.ip().to_canonical();
-    ip == IpAddr::from([127, 0, 0, 1]) || ip == IpAddr::from(std::net::Ipv6Addr::LOCALHOST)
-}
-
 /// Makes a client of a connection; `path` is where it came in, if that is a socket in the file system.
 pub(in crate::node) fn welcome(shared: &Shared, stream: TcpStream, peer: SocketAddr, path: Option<&str>) {
     let mut guard = shared.borrow_mut();
@@ -252,8 +246,6 @@ pub(in crate::node) fn welcome(shared: &Shared, stream: TcpStream, peer: SocketA
     node.clients.insert(id, Rc::clone(&client));
     let session = Session::new(Rc::clone(&client), node.config.requirepass.is_none());
     let exit = Rc::clone(&node.exit);
-    drop(guard);
-    let connection = super::connection::Connection::new(Rc::clone(shared), stream, session, Rc::clone(&exit));
-    let task = tokio::task::spawn_local(crate::node::runtime::guarded(exit, connection.run()));
-    *client.task.borrow_mut() = Some(task.abort_handle());
+    let connection = super::connection::Connection::new(Rc::clone(shared), stream, session, exit);
+    *client.task.borrow_mut() = Some(node.spawn(connection.run()));
 }

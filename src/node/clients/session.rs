@@ -1,5 +1,6 @@
 //! One connection's own state: what it has selected, queued and asked for, and its unread requests.
 
+use std::cell::Cell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 
@@ -48,7 +49,7 @@ pub(in crate::node) struct Session {
     /// The command that waits was asked not to reply.
     pub(in crate::node) answer_unwanted: bool,
     pub(in crate::node) transaction: Option<Transaction>,
-    pub(in crate::node) watched: Vec<crate::node::exec::transaction::Watched>,
+    pub(in crate::node) watched: Vec<Watched>,
     pub(in crate::node) replica_options: ReplicaOptions,
     /// Offset after the last write of this client: what WAIT waits for.
     pub(in crate::node) last_write: ReplOffset,
@@ -85,4 +86,12 @@ impl Session {
             last_found: None,
         }
     }
+}
+
+/// One key of a WATCH, as its session knows it.
+#[derive(Debug)]
+pub(in crate::node) struct Watched {
+    pub(in crate::node) key: (usize, Vec<u8>),
+    /// The key had expired already at the WATCH, and is still held.
+    pub(in crate::node) stale: Rc<Cell<bool>>,
 }

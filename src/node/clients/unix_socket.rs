@@ -43,9 +43,8 @@ impl Node {
             bind(&path, mode).map_err(|error| format!("Failed opening Unix socket: {name}: {error}"))?;
         let Some(shared) = self.me.upgrade() else { return Ok(()) };
         let task = accept(shared, listener, name);
-        let task =
-            tokio::task::spawn_local(crate::node::runtime::guarded(std::rc::Rc::clone(&self.exit), task));
-        self.unix_socket = Some(UnixSocket { path, task: task.abort_handle() });
+        let task = self.spawn(task);
+        self.unix_socket = Some(UnixSocket { path, task });
         Ok(())
     }
 }

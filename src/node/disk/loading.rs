@@ -2,18 +2,14 @@
 //!
 //! An RDB file is decoded beside the node's thread; commands of an append-only file are executed in short turns of it.
 
-use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use super::snapshot::on_thread;
 use crate::commands::CmdError;
 use crate::node::config::DisklessLoad;
 use crate::node::event::NodeEvent;
-use crate::node::node::{Node, Shared};
-use crate::node::replication::replica::upstream::TransferIn;
-use crate::persistence::{LoadOptions, Loaded, Progress, load};
+use crate::node::node::Node;
 
 /// The refusal of a command that needs the data.
 pub(in crate::node) const LOADING: CmdError =
@@ -46,20 +42,29 @@ impl Loading {
         self.current.store(bytes, Ordering::Relaxed);
     }
 
+    /// Where a helper thread notes that.
+    pub(in crate::node) fn counter(&self) -> Arc<AtomicU64> {
+        Arc::clone(&self.current)
+    }
+
     /// The present file is through.
     pub(in crate::node) fn next_file(&mut self) {
         self.before += self.current.swap(0, Ordering::Relaxed);
     }
 }
 
-/// Stops the helper thread when nobody waits for it any more.
-#[derive(Debug, Default)]
-struct Abandon(Arc<AtomicBool>);
-
-impl Drop for Abandon {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
+/// A snapshot that arrives.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::node) struct TransferIn {
+    /// Since the start of the node.
+    pub(in crate::node) begun: Duration,
+    pub(in crate::node) begun_unix: u64,
+    pub(in crate::node) total: Option<u64>,
+    pub(in crate::node) received: u64,
+    pub(in crate::node) last_io: Duration,
+    /// Clients get `-LOADING` meanwhile, where Redis refuses with it too: `repl-diskless-load swapdb` does not show
+    /// another master's history, `on-empty-db` no emptiness. Otherwise the old data serves until the new is whole.
+    pub(in crate::node) hides_data: bool,
 }
 
 impl Node {
@@ -89,7 +94,7 @@ impl Node {
     }
 
     /// From here on nothing may look at the data.
-    fn begin_loading(&mut self, total: u64) {
+    pub(in crate::node) fn begin_loading(&mut self, total: u64) {
         let begun = self.clock.since_start();
         self.loading = Some(Loading {
             begun,
@@ -137,69 +142,4 @@ impl Node {
             ("loading_eta_seconds", format!("{}", left as u64)),
         ]
     }
-}
-
-/// Data and history from the files, at the node's start. Returns the keys loaded.
-///
-/// # Errors
-/// A file is there and cannot be served whole, which is in the log already; the node must not start, because it would
-/// write over it.
-pub(in crate::node) async fn load_at_start(shared: &Shared) -> Result<u64, String> {
-    let appendonly = {
-        let mut node = shared.borrow_mut();
-        let total = node.bytes_to_load();
-        node.begin_loading(total);
-        node.config.appendonly
-    };
-    let loaded = if appendonly {
-        crate::node::disk::aof::load::at_start(shared).await
-    } else {
-        from_rdb(shared).await
-    };
-    shared.borrow_mut().loading = None;
-    loaded
-}
-
-/// From the RDB file, if there is one.
-pub(in crate::node) async fn from_rdb(shared: &Shared) -> Result<u64, String> {
-    let (begun, path, options) = {
-        let mut node = shared.borrow_mut();
-        (node.clock.since_start(), node.rdb_path(), node.load_options())
-    };
-    let loaded = match crate::persistence::open(&path) {
-        Ok(file) => decode(shared, file, options).await,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(0),
-        Err(error) => Err(error.to_string()),
-    };
-    let mut node = shared.borrow_mut();
-    match loaded {
-        Ok(loaded) => {
-            let took = node.clock.since_start().saturating_sub(begun);
-            Ok(node.adopt_rdb(loaded, took))
-        }
-        Err(error) => {
-            let error = format!("{}: {error}", path.display());
-            node.warning(format!("Fatal error loading the DB, check server logs. Exiting. {error}"));
-            Err(error)
-        }
-    }
-}
-
-/// Decodes an RDB file, or one that begins as one, beside the node's thread.
-pub(in crate::node) async fn decode(
-    shared: &Shared,
-    file: std::fs::File,
-    options: LoadOptions,
-) -> Result<Loaded, String> {
-    let bytes = shared.borrow().loading.as_ref().map(|loading| Arc::clone(&loading.current));
-    let bytes = bytes.unwrap_or_default();
-    let abandon = Abandon::default();
-    let abandoned = Arc::clone(&abandon.0);
-    let result = on_thread("load", move || {
-        load(file, &options, |progress: &Progress| {
-            bytes.store(progress.bytes, Ordering::Relaxed);
-            if abandoned.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        })
-    });
-    result.await?.map_err(|error| error.to_string())
 }

@@ -2,14 +2,18 @@
 //!
 //! | file | owns |
 //! |---|---|
-//! | `commands` | SAVE, BGSAVE, DEBUG RELOAD, and the RDB file at the start |
+//! | `commands` | SAVE, BGSAVE, DEBUG RELOAD |
+//! | `rdb` | how the RDB file is read, and what becomes of what was in it |
 //! | `save` | the RDB file is written |
 //! | `snapshot` | a snapshot begins and is encoded |
-//! | `loading` | the data at the start, while the node answers already |
+//! | `start` | the data at the start: from which file it comes |
+//! | `loading` | a load under way: how far it is, and what is refused meanwhile |
 //! | `aof` | the append-only file |
 
 pub(in crate::node) mod aof;
 pub(in crate::node) mod commands;
 pub(in crate::node) mod loading;
+pub(in crate::node) mod rdb;
 pub(in crate::node) mod save;
 pub(in crate::node) mod snapshot;
+pub(in crate::node) mod start;

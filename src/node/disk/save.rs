@@ -1,15 +1,15 @@
 //! The RDB file: SAVE and BGSAVE.
 
 use std::path::Path;
-use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
-use super::snapshot::{Job, Outcome, Progress, on_thread};
+use super::snapshot::{Job, Outcome, Progress};
 use crate::commands::{CmdError, CmdResult};
 use crate::node::event::{NodeEvent, SnapshotTarget};
 use crate::node::node::{Node, Saving};
+use crate::node::tasks::on_thread;
 use crate::persistence::remove_stale;
 
 /// So few keys are written in no time.
@@ -87,7 +87,7 @@ impl Node {
         });
         self.save.last_try = self.clock.since_start();
         let Some(shared) = self.me.upgrade() else { return Ok(()) };
-        tokio::task::spawn_local(crate::node::runtime::guarded(Rc::clone(&self.exit), async move {
+        self.spawn(async move {
             let outcome = on_thread("bgsave", move || job.write_file(&path)).await.unwrap_or_else(Err);
             let mut node = shared.borrow_mut();
             let Some(saving) = node.save.running.take() else { return };
@@ -98,7 +98,7 @@ impl Node {
                 node.saved(&outcome, begun, dirty_left);
             }
             node.save_if_scheduled();
-        }));
+        });
         Ok(())
     }
 

@@ -4,7 +4,6 @@
 //! business of `save` (the RDB file) and of `full_sync` (replicas).
 
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -68,7 +67,7 @@ impl Node {
         self.stats.snapshot_begin = begun.elapsed();
         self.lag.record(begun);
         if !done && let Some(shared) = self.me.upgrade() {
-            tokio::task::spawn_local(crate::node::runtime::guarded(Rc::clone(&self.exit), async move {
+            self.spawn(async move {
                 loop {
                     tokio::task::yield_now().await;
                     let mut node = shared.borrow_mut();
@@ -79,7 +78,7 @@ impl Node {
                         return;
                     }
                 }
-            }));
+            });
         }
         reader
     }
@@ -155,17 +154,4 @@ impl Job {
         file.commit().map_err(|error| error.to_string())?;
         Ok(written)
     }
-}
-
-/// Runs `work` on a thread of its own.
-pub(in crate::node) async fn on_thread<T: Send + 'static>(
-    name: &str,
-    work: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, String> {
-    let (sender, receiver) = tokio::sync::oneshot::channel();
-    crate::node::tasks::start(name, move || {
-        let _ = sender.send(work());
-    })
-    .map_err(|error| format!("no thread: {error}"))?;
-    receiver.await.map_err(|_| "the helper thread panicked".to_owned())
 }

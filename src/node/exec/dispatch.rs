@@ -5,51 +5,22 @@ use std::borrow::Cow;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use super::streams::streams;
-use crate::commands::{CmdError, CmdResult, Command, CommandNames, Flags, Group, NodeCommand, Run};
+use super::flow::Flow;
+use super::parse::args_of;
+use crate::commands::{CmdError, CmdResult, Command, Flags, NodeCommand, Run};
 use crate::node::clients::client::ClientKind;
 use crate::node::clients::session::{Pending, ReplyMode, Session};
-use crate::node::config::ProtectedAction;
-use crate::node::keys::eviction::{OUT_OF_MEMORY, Room};
-use crate::node::messages::pubsub::{changes_subscriptions, serves_subscribers};
+use crate::node::exec::accounting::TimedRun;
+use crate::node::messages::pubsub::changes_subscriptions;
 use crate::node::node::Node;
-use crate::node::observe::slowlog::TimedRun;
-use crate::protocol::{Args, Body, Decoder, Limits, ProtocolError};
-use crate::replication::Unit;
+use crate::protocol::{Args, Decoder};
 
-/// Requests parsed before the first of them is executed: their keys are touched together, so that the cache
-/// misses overlap.
-const GROUP: usize = 16;
 /// A connection gives way to the others after this many requests, …
 const TURN_REQUESTS: usize = 1000;
 /// … after this time, …
 const TURN_TIME: Duration = Duration::from_micros(200);
 /// … and when this many bytes of replies wait.
 pub(in crate::node) const TURN_REPLIES: usize = 1024 * 1024;
-
-/// How long a held-back write waits before it looks again by itself.
-const HELD_BACK: Duration = Duration::from_secs(1);
-
-/// How a connection goes on after a batch, or after one command.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::node) enum Flow {
-    /// Go on with the next command; for a batch: all was executed, read more.
-    Next,
-    /// The turn is over, but requests are left.
-    More,
-    /// Close once the replies are out.
-    Close,
-    /// Close at once, without a reply.
-    Drop,
-    /// Wait until the client is woken with a number (WAIT), at most this long.
-    Wait(Option<Duration>),
-    /// Wait until one of some keys is ready, at most this long.
-    Block(Option<Duration>),
-    /// Clients are paused: try again when that ends.
-    Paused(Duration),
-    /// The connection is a replica's from now on.
-    Feed,
-}
 
 impl Node {
     /// Executes what is complete in `buffer`, up to the bounds of one turn.
@@ -140,80 +111,6 @@ impl Node {
                 return Flow::More;
             }
         }
-    }
-
-    /// Parses up to [`GROUP`] requests and touches their keys, or the elements that they are about.
-    ///
-    /// # Errors
-    /// What comes next is no request. Those before it are handed out first; nothing after it ever is.
-    pub(in crate::node) fn parse_group(
-        &mut self,
-        session: &mut Session,
-        decoder: &mut Decoder,
-        pending: &mut std::collections::VecDeque<Pending>,
-        buffer: &[u8],
-    ) -> Result<(), ProtocolError> {
-        let limits =
-            Limits { bulk: self.config.proto_max_bulk_len as i64, authenticated: session.authenticated };
-        // AUTH may lift the limits for the request behind it.
-        let group = if session.authenticated { GROUP } else { 1 };
-        while pending.len() < group && session.broken.is_none() {
-            match decoder.next(buffer, &limits) {
-                Ok(Some(request)) => {
-                    let command =
-                        find(&self.config.command_names, session, &args_of(&request.body, buffer, decoder));
-                    pending.push_back(Pending {
-                        body: request.body,
-                        command,
-                        range: (request.start, request.end),
-                    });
-                }
-                Ok(None) => break,
-                Err(error) => session.broken = Some(error),
-            }
-        }
-        if pending.len() > 1 {
-            let keyspace = self.store.db(session.db);
-            for request in &*pending {
-                if let Ok(command) = request.command
-                    && command.keys.first > 0
-                {
-                    let args = args_of(&request.body, buffer, decoder);
-                    let key = args.get(command.keys.first as usize);
-                    let hash = keyspace.hash(key);
-                    match command.group {
-                        Group::Hash | Group::Set => keyspace.touch_element(hash, key, args.get(2)),
-                        Group::SortedSet => keyspace.touch_element(hash, key, args.get(args.len() - 1)),
-                        _ => keyspace.touch(hash),
-                    }
-                }
-            }
-        }
-        match &session.broken {
-            Some(error) if pending.is_empty() => Err(error.clone()),
-            _ => Ok(()),
-        }
-    }
-
-    fn refuse_protocol(&mut self, session: &mut Session, error: &ProtocolError) -> Flow {
-        if *error == ProtocolError::ForeignProtocol {
-            return self.refuse_stranger(session);
-        }
-        let line = error.to_string();
-        self.stats.count_error(&line);
-        session.out.error(line.as_bytes());
-        Flow::Close
-    }
-
-    /// A browser or another program that must not get its bytes executed.
-    pub(in crate::node) fn refuse_stranger(&mut self, session: &mut Session) -> Flow {
-        let addr = session.client.addr;
-        self.warning(format!(
-            "Possible SECURITY ATTACK detected. It looks like somebody is sending POST or Host: commands to Redis. \
-             This is likely due to an attacker attempting to use Cross Protocol Scripting to compromise your Redis \
-             instance. Connection from {addr} aborted."
-        ));
-        Flow::Drop
     }
 
     /// Executes one request of a client, or queues it, or refuses it.
@@ -313,123 +210,6 @@ impl Node {
         error.write_to(&mut session.out);
     }
 
-    /// The checks before a command, in Redis' order.
-    fn admit(&mut self, session: &Session, command: &Command) -> CmdResult {
-        if command.flags.has(Flags::PROTECTED) {
-            self.admit_protected(session, command)?;
-        }
-        if !session.authenticated && !command.flags.has(Flags::NO_AUTH) {
-            return Err(CmdError::text("NOAUTH Authentication required."));
-        }
-        if self.make_room() == Room::None && may_use_memory(session, command) {
-            return Err(OUT_OF_MEMORY);
-        }
-        let writes = command.flags.has(Flags::WRITE)
-            || (matches!(command.run, Run::Node(NodeCommand::Exec)) && transaction_writes(session));
-        // A health check that only pings must see it as well.
-        if writes || matches!(command.run, Run::Node(NodeCommand::Ping)) {
-            self.admit_by_disk()?;
-        }
-        if writes {
-            self.admit_write(session)?;
-        }
-        if !session.out.is_resp3() && session.client.is_subscriber() && !serves_subscribers(command) {
-            return Err(CmdError::from(format!(
-                "ERR Can't execute '{}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed \
-                 in this context",
-                command.full_name
-            )));
-        }
-        let link_down = self.upstream.as_ref().is_some_and(|upstream| !upstream.is_up());
-        if link_down && !self.config.replica_serve_stale_data && lacks(session, command, Flags::STALE) {
-            return Err(CmdError::text(
-                "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
-            ));
-        }
-        if (self.is_loading() && lacks(session, command, Flags::LOADING))
-            || (command.flags.has(Flags::NO_ASYNC_LOADING) && self.is_swapping())
-        {
-            return Err(crate::node::disk::loading::LOADING);
-        }
-        let touches_keys = command.flags.has(Flags::WRITE) || command.flags.has(Flags::READONLY);
-        let only_listens =
-            session.client.kind.get() == ClientKind::Replica || session.client.monitoring.get();
-        if only_listens && touches_keys {
-            return Err(CmdError::text("ERR Replica can't interact with the keyspace"));
-        }
-        Ok(())
-    }
-
-    /// What may do harm beyond the data is allowed by a parameter of its own, which only redis.conf can set.
-    fn admit_protected(&self, session: &Session, command: &Command) -> CmdResult {
-        let (name, parameter, allowed) = match command.run {
-            Run::Node(NodeCommand::Debug) => {
-                ("DEBUG", "enable-debug-command", self.config.enable_debug_command)
-            }
-            _ => ("MODULE", "enable-module-command", self.config.enable_module_command),
-        };
-        let is_allowed = match allowed {
-            ProtectedAction::Yes => true,
-            ProtectedAction::Local => session.client.is_local(),
-            ProtectedAction::No => false,
-        };
-        if is_allowed {
-            return Ok(());
-        }
-        Err(CmdError::from(format!(
-            "ERR {name} command not allowed. If the {parameter} option is set to \"local\", you can run it from a \
-             local connection, otherwise you need to set this option in the configuration file, and then restart \
-             the server."
-        )))
-    }
-
-    /// What was written could not be kept.
-    fn admit_by_disk(&self) -> CmdResult {
-        if self.config.stop_writes_on_bgsave_error && !self.config.save.is_empty() && !self.save.last_ok {
-            return Err(CmdError::text(
-                "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. \
-                 Commands that may modify the data set are disabled, because this instance is configured to report \
-                 errors during writes if RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check \
-                 the Redis logs for details about the RDB error.",
-            ));
-        }
-        self.admit_by_aof()
-    }
-
-    fn admit_write(&self, session: &Session) -> CmdResult {
-        let is_master = self.upstream.is_none();
-        if is_master && !self.enough_good_replicas() {
-            return Err(CmdError::text("NOREPLICAS Not enough good replicas to write."));
-        }
-        if !is_master && self.config.replica_read_only && session.client.kind.get() != ClientKind::Master {
-            return Err(CmdError::text("READONLY You can't write against a read only replica."));
-        }
-        Ok(())
-    }
-
-    /// How long this command has to wait because clients are paused.
-    fn paused_for(&mut self, session: &Session, command: &Command) -> Option<Duration> {
-        let now = self.clock.since_start();
-        if self.pause.is_some_and(|pause| pause.until <= now) {
-            self.end_pause();
-        }
-        if !self.is_paused() {
-            return None;
-        }
-        let exempt = session.client.kind.get() != ClientKind::Normal
-            || matches!(command.run, Run::Node(NodeCommand::ClientUnpause));
-        let writes = command.flags.has(Flags::WRITE)
-            || command.flags.has(Flags::MAY_REPLICATE)
-            || (matches!(command.run, Run::Node(NodeCommand::Exec)) && transaction_writes(session));
-        let all = self
-            .pause
-            .filter(|pause| !pause.writes_only || writes)
-            .map(|pause| pause.until.saturating_sub(now));
-        // What else holds writes back ends them by a call.
-        let held_back = (writes && self.holds_writes_back()).then_some(HELD_BACK);
-        if exempt { None } else { all.max(held_back) }
-    }
-
     /// Runs one command and sends what it changed into the stream.
     pub(in crate::node) fn call(
         &mut self,
@@ -471,115 +251,10 @@ impl Node {
         }
         result
     }
-
-    /// A command changed something: watchers, save points and replicas hear of it.
-    pub(in crate::node) fn after_write(&mut self, session: &mut Session, args: &Args<'_>) {
-        self.save.dirty += self.effects.dirty;
-        if !self.effects.whole_dbs.is_empty() && self.config.command_names.means(args.name(), "flushall") {
-            self.save_emptiness();
-        }
-        if self.effects.watching {
-            self.mark_watchers();
-            if self.is_writable_replica() {
-                self.note_own_expires();
-            }
-        }
-        self.publish_events();
-        if self.effects.streaming {
-            self.propagate(session.db, args);
-            session.last_write = self.history.offset();
-        }
-    }
-
-    /// Sends the effects of a command into the stream: as one transaction if there is more than one.
-    fn propagate(&mut self, db: usize, args: &Args<'_>) {
-        if let Some(collected) = &mut self.collected {
-            collected.extend(self.effects.sent().map(|(db, command)| (db, command.to_vec())));
-            if self.effects.sends_itself() {
-                collected.push((db, encode(args)));
-            }
-            return;
-        }
-        // Keys that SCAN and RANDOMKEY find expired have nothing to do with each other.
-        let names = &self.config.command_names;
-        let apart = names.means(args.name(), "scan") || names.means(args.name(), "randomkey");
-        let unit = if apart { Unit::Apart } else { Unit::Together };
-        let mut streams = streams!(self);
-        with_parts(args, |parts| streams.effects(&self.effects, db, parts, unit));
-    }
-
-    /// Sends commands that were collected during EXEC, or made by the node itself.
-    pub(in crate::node) fn propagate_collected(&mut self, commands: &[(usize, Vec<u8>)]) {
-        streams!(self).collected(commands);
-    }
-}
-
-/// The arguments of a parsed request.
-pub(in crate::node) fn args_of<'a>(body: &'a Body, buffer: &'a [u8], decoder: &'a Decoder) -> Args<'a> {
-    match body {
-        Body::Spans { first, count } => Args::new(buffer, &decoder.spans()[*first..*first + *count]),
-        Body::Inline(args) => args.args(),
-    }
-}
-
-/// The command of a request; the one found last is tried first.
-fn find(names: &CommandNames, session: &mut Session, args: &Args<'_>) -> CmdResult<&'static Command> {
-    if let Some((name, command)) = &session.last_found
-        && name == args.name()
-        && command.accepts(args.len())
-    {
-        return Ok(command);
-    }
-    let is_stream = session.client.kind.get() == ClientKind::Master;
-    let command = if is_stream { names.check_any(args)? } else { names.check(args)? };
-    if !command.full_name.contains('|') {
-        session.last_found = Some((args.name().to_vec(), command));
-    }
-    Ok(command)
 }
 
 /// Commands that act on the transaction instead of joining it.
 fn runs_inside_multi(command: &Command) -> bool {
     use NodeCommand as N;
     matches!(command.run, Run::Node(N::Exec | N::Discard | N::Multi | N::Watch | N::Quit | N::Reset))
-}
-
-/// Whether a command may be refused for want of memory. So may everything that a transaction would queue; a MULTI
-/// without end would take all of it.
-fn may_use_memory(session: &Session, command: &Command) -> bool {
-    use NodeCommand as N;
-    let queued = session.transaction.iter().flat_map(|transaction| &transaction.commands);
-    match command.run {
-        Run::Node(N::Exec) => queued.into_iter().any(|(command, _)| command.flags.has(Flags::DENYOOM)),
-        Run::Node(N::Discard | N::Quit | N::Reset) => false,
-        _ => session.transaction.is_some() || command.flags.has(Flags::DENYOOM),
-    }
-}
-
-/// Whether a command, or one of the transaction that it executes, lacks the flag: [`Flags::STALE`] for what may run on
-/// data that may be old, [`Flags::LOADING`] for what needs no data.
-fn lacks(session: &Session, command: &Command, flag: Flags) -> bool {
-    let queued = session.transaction.iter().flat_map(|transaction| &transaction.commands);
-    let executes = matches!(command.run, Run::Node(NodeCommand::Exec));
-    !command.flags.has(flag) || (executes && queued.into_iter().any(|(command, _)| !command.flags.has(flag)))
-}
-
-fn transaction_writes(session: &Session) -> bool {
-    let commands = session.transaction.iter().flat_map(|transaction| &transaction.commands);
-    commands.into_iter().any(|(command, _)| command.flags.has(Flags::WRITE))
-}
-
-/// Hands the arguments over as a slice; on the stack for all but the longest commands.
-pub(in crate::node) fn with_parts<R>(args: &Args<'_>, use_them: impl FnOnce(&[&[u8]]) -> R) -> R {
-    let mut on_stack: [&[u8]; 8] = [&[]; 8];
-    if let Some(parts) = on_stack.get_mut(..args.len()) {
-        parts.iter_mut().zip(args.from(0)).for_each(|(part, arg)| *part = arg);
-        return use_them(parts);
-    }
-    let parts: Vec<&[u8]> = args.from(0).collect();
-    use_them(&parts)
-}
-
-fn encode(args: &Args<'_>) -> Vec<u8> {
-    with_parts(args, crate::replication::encode_command)
 }

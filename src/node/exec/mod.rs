@@ -2,10 +2,18 @@
 //!
 //! | file | owns |
 //! |---|---|
+//! | `parse` | from bytes to requests |
+//! | `admit` | whether a command may run now |
 //! | `dispatch` | requests are parsed, checked and executed |
+//! | `flow` | how a connection goes on after a command |
+//! | `accounting` | when commands are timed, and what counts and logs their calls |
 //! | `transaction` | MULTI, EXEC and WATCH |
-//! | `streams` | where a change goes: the stream for replicas, the append-only file |
+//! | `effects` | what follows from a change: watchers, messages, the stream for replicas, the append-only file |
 
+pub(in crate::node) mod accounting;
+pub(in crate::node) mod admit;
 pub(in crate::node) mod dispatch;
-pub(in crate::node) mod streams;
+pub(in crate::node) mod effects;
+pub(in crate::node) mod flow;
+pub(in crate::node) mod parse;
 pub(in crate::node) mod transaction;

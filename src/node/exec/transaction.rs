@@ -3,10 +3,11 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use super::dispatch::Flow;
+use super::flow::Flow;
 use crate::commands::{CmdError, CmdResult, Flags, Garbage, WholeDb};
-use crate::node::clients::client::{Client, bytes_for_name};
-use crate::node::clients::session::{Session, Transaction};
+use crate::node::clients::buffers::bytes_for_name;
+use crate::node::clients::client::Client;
+use crate::node::clients::session::{Session, Transaction, Watched};
 use crate::node::node::Node;
 use crate::protocol::Args;
 use crate::store::{Keyspace, Millis};
@@ -209,14 +210,6 @@ impl State {
             Some(_) => Self::Live,
         }
     }
-}
-
-/// One key of a WATCH, as its session knows it.
-#[derive(Debug)]
-pub(in crate::node) struct Watched {
-    pub(in crate::node) key: (usize, Vec<u8>),
-    /// See [`Watcher::stale`].
-    pub(in crate::node) stale: Rc<Cell<bool>>,
 }
 
 /// One client that watches a key.

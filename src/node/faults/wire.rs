@@ -12,8 +12,9 @@ use tokio::net::{TcpSocket, TcpStream, lookup_host};
 use tokio::time::{Instant, sleep_until};
 
 use super::lane::{Lane, Rules};
-use crate::node::replication::replica::driver::READ;
 
+/// Bytes read from the master at once.
+pub(in crate::node) const READ: usize = 256 * 1024;
 /// Bytes that are read ahead while a line is slow or late; more of them wait in the socket, and then at the master.
 const HELD_MAX: usize = 4 * 1024 * 1024;
 /// Bytes that may wait to be sent: a replica sends little, and much of it waits only while nothing gets out.

@@ -2,8 +2,10 @@
 //!
 //! | file | owns |
 //! |---|---|
+//! | `expiry` | keys whose time has come |
 //! | `eviction` | `maxmemory`, and who has to go |
 //! | `own_expires` | keys with an expiry that were made on a writable replica |
 
 pub(in crate::node) mod eviction;
+pub(in crate::node) mod expiry;
 pub(in crate::node) mod own_expires;

@@ -8,79 +8,12 @@ use std::rc::Rc;
 use crate::commands::{
     Case, CmdError, CmdResult, Command, Flags, KeyspaceEvents, NodeCommand, Run, glob_matches,
 };
-use crate::node::clients::client::{Client, ClientId, bytes_for_name};
+use crate::node::clients::client::{Client, ClientId};
 use crate::node::clients::session::Session;
-use crate::node::exec::dispatch::Flow;
+use crate::node::clients::subscriptions::Topic;
+use crate::node::exec::flow::Flow;
 use crate::node::node::Node;
 use crate::protocol::{Args, Replies};
-
-/// What a subscription names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::node) enum Topic {
-    /// A channel.
-    Channel,
-    /// A pattern of channels.
-    Pattern,
-    /// A shard channel: a world of its own.
-    Shard,
-}
-
-impl Topic {
-    const ALL: [Self; 3] = [Self::Channel, Self::Pattern, Self::Shard];
-
-    fn joined(self) -> &'static [u8] {
-        match self {
-            Self::Channel => b"subscribe",
-            Self::Pattern => b"psubscribe",
-            Self::Shard => b"ssubscribe",
-        }
-    }
-
-    fn left(self) -> &'static [u8] {
-        match self {
-            Self::Channel => b"unsubscribe",
-            Self::Pattern => b"punsubscribe",
-            Self::Shard => b"sunsubscribe",
-        }
-    }
-}
-
-/// What one client listens to.
-#[derive(Debug, Default)]
-pub(in crate::node) struct Subscriptions {
-    /// Per [`Topic`]: names, each with its place in the order of subscription.
-    by_topic: [BTreeMap<Rc<[u8]>, u64>; 3],
-    next: u64,
-    /// Bytes for all names.
-    bytes: usize,
-}
-
-impl Subscriptions {
-    /// How many there are of one topic.
-    pub(in crate::node) fn count(&self, topic: Topic) -> usize {
-        self.by_topic[topic as usize].len()
-    }
-
-    /// Bytes that they take.
-    pub(in crate::node) fn memory(&self) -> usize {
-        self.bytes
-    }
-
-    /// The number in the reply to a subscription: channels and patterns together, shard channels alone.
-    fn shown_count(&self, topic: Topic) -> usize {
-        match topic {
-            Topic::Shard => self.count(topic),
-            Topic::Channel | Topic::Pattern => self.count(Topic::Channel) + self.count(Topic::Pattern),
-        }
-    }
-
-    /// Names of one topic in the order of subscription.
-    fn names(&self, topic: Topic) -> Vec<Rc<[u8]>> {
-        let mut names: Vec<_> = self.by_topic[topic as usize].iter().collect();
-        names.sort_by_key(|(_, place)| **place);
-        names.into_iter().map(|(name, _)| Rc::clone(name)).collect()
-    }
-}
 
 type Listeners = BTreeMap<ClientId, Rc<Client>>;
 
@@ -106,25 +39,13 @@ impl PubSub {
 
     fn join(&mut self, client: &Rc<Client>, topic: Topic, name: &[u8]) {
         let name: Rc<[u8]> = name.into();
-        let mut own = client.subscriptions.borrow_mut();
-        own.next += 1;
-        let place = own.next;
-        let before = own.count(topic);
-        own.by_topic[topic as usize].entry(Rc::clone(&name)).or_insert(place);
-        if own.count(topic) > before {
-            own.bytes += bytes_for_name(&name);
-        }
-        drop(own);
+        client.subscriptions.borrow_mut().add(topic, &name);
         let listeners = self.by_topic[topic as usize].entry(name).or_default();
         listeners.insert(client.id, Rc::clone(client));
     }
 
     fn leave(&mut self, client: &Client, topic: Topic, name: &[u8]) {
-        let mut own = client.subscriptions.borrow_mut();
-        if own.by_topic[topic as usize].remove(name).is_some() {
-            own.bytes -= bytes_for_name(name);
-        }
-        drop(own);
+        client.subscriptions.borrow_mut().remove(topic, name);
         if let Some(listeners) = self.by_topic[topic as usize].get_mut(name) {
             listeners.remove(&client.id);
             if listeners.is_empty() {

@@ -9,9 +9,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use crate::commands::{CmdError, CmdResult, Command, Flags, NodeCommand, WholeDb};
-use crate::node::clients::client::{Client, ClientId, bytes_for_name};
+use crate::node::clients::buffers::bytes_for_name;
+use crate::node::clients::client::{Client, ClientId, Tracking};
 use crate::node::clients::session::Session;
-use crate::node::exec::dispatch::Flow;
+use crate::node::exec::flow::Flow;
 use crate::node::node::Node;
 use crate::protocol::{Args, Replies, strict_i64};
 use checks::{check_tracking, client_caching, write_tracking_info};
@@ -20,44 +21,6 @@ use checks::{check_tracking, client_caching, write_tracking_info};
 const CHANNEL: &[u8] = b"__redis__:invalidate";
 /// Keys forgotten after one command while the table is too full, and so many more each time that this was too few.
 const FORGOTTEN_AT_ONCE: usize = 100;
-
-/// How a client wants to be told.
-#[derive(Debug, Clone, Default)]
-#[allow(clippy::struct_excessive_bools)] // four independent words of one command
-pub(in crate::node) struct Tracking {
-    redirect: ClientId,
-    broken_redirect: bool,
-    bcast: bool,
-    optin: bool,
-    optout: bool,
-    noloop: bool,
-    /// CLIENT CACHING was given for the next command.
-    caching: bool,
-    prefixes: BTreeSet<Vec<u8>>,
-    /// Bytes for all of these.
-    prefix_bytes: usize,
-}
-
-impl Tracking {
-    /// Bytes that it takes.
-    pub(in crate::node) fn memory(&self) -> usize {
-        self.prefix_bytes
-    }
-
-    /// Letters in CLIENT LIST.
-    pub(in crate::node) fn flags(&self) -> &'static str {
-        match (self.broken_redirect, self.bcast) {
-            (false, false) => "t",
-            (false, true) => "tB",
-            (true, false) => "tR",
-            (true, true) => "tRB",
-        }
-    }
-
-    pub(in crate::node) fn redirect(&self) -> ClientId {
-        self.redirect
-    }
-}
 
 /// Who hears of keys with one prefix.
 #[derive(Debug, Default)]
@@ -383,17 +346,6 @@ impl Node {
             self.current = current;
         }
         self.tracking.too_full += 1;
-    }
-
-    /// Notes whether anybody wants to know which keys change.
-    pub(in crate::node) fn update_watching(&mut self) {
-        self.effects.watching =
-            !self.watched.is_empty() || self.tracking.clients > 0 || self.is_writable_replica();
-    }
-
-    /// Notes whether anybody looks at commands after they have run.
-    pub(in crate::node) fn update_observed(&mut self) {
-        self.observed = !self.monitors.is_empty() || self.tracking.clients > 0;
     }
 }
 

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::memory::{Allocator, Overhead};
-use crate::node::messages::pubsub::Topic;
+use crate::node::clients::subscriptions::Topic;
 use crate::node::node::Node;
 use crate::replication::MasterFeed;
 

@@ -9,7 +9,7 @@ use hdrhistogram::Histogram;
 use super::stats::CommandStats;
 use crate::commands::{CmdError, CmdResult, Command, NodeCommand, OWN_NAMES};
 use crate::node::clients::session::Session;
-use crate::node::exec::dispatch::Flow;
+use crate::node::exec::flow::Flow;
 use crate::node::node::Node;
 use crate::protocol::{Args, Replies};
 

@@ -2,7 +2,7 @@
 
 use crate::commands::{CmdError, CmdResult};
 use crate::node::clients::session::Session;
-use crate::node::exec::dispatch::Flow;
+use crate::node::exec::flow::Flow;
 use crate::node::node::Node;
 use crate::protocol::{Args, Replies, strict_i64};
 

@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `info` | INFO |
 //! | `stats` | its figures |
-//! | `slowlog` | SLOWLOG, and how often and how long commands run |
+//! | `slowlog` | SLOWLOG |
 //! | `latency` | LATENCY |
 //! | `memory` | MEMORY and LOLWUT |
 //! | `log` | its log |

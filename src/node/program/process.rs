@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::node::config::Config;
 use crate::node::event::{LogLevel, StopReason};
-use crate::node::handle::NodeOptions;
+use crate::node::message::NodeOptions;
 use crate::node::node::Node;
 use crate::node::replication::shutdown::Ending;
 
@@ -219,7 +219,7 @@ pub(in crate::node) fn go_on_in_background(standard_input: &[u8]) -> Option<Exit
     let started = start_again(standard_input);
     Some(match started {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => super::standalone::fail(&format!("cannot go on in the background: {error}")),
+        Err(error) => fail(&format!("cannot go on in the background: {error}")),
     })
 }
 
@@ -246,7 +246,7 @@ pub(in crate::node) fn begin_anew() {
             Ok(mut program) => std::os::unix::process::CommandExt::exec(&mut program),
             Err(error) => error,
         };
-        super::standalone::fail(&format!("cannot begin anew: {error}"));
+        fail(&format!("cannot begin anew: {error}"));
     }
 }
 
@@ -258,4 +258,11 @@ fn start_again(standard_input: &[u8]) -> std::io::Result<()> {
     let mut child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn()?;
     // Closing it is the end of the text.
     child.stdin.take().map_or(Ok(()), |mut stdin| stdin.write_all(standard_input))
+}
+
+/// Says on standard error why the program ends.
+pub(in crate::node) fn fail(text: &str) -> ExitCode {
+    use std::io::Write as _;
+    let _ = writeln!(std::io::stderr(), "{text}");
+    ExitCode::FAILURE
 }

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use super::process::{DEFAULT_PID_FILE, Supervisor, go_on_in_background};
+use super::process::{DEFAULT_PID_FILE, Supervisor, fail, go_on_in_background};
 use crate::node::config::{CommandLine, FILE_BYTES_MAX, parse_command_line};
 #[cfg(unix)]
-use crate::node::handle::Signal;
+use crate::node::message::Signal;
 use crate::node::{Config, NodeEvent, NodeHandle, NodeOptions, StopReason};
 
 /// How long a session that ends is held up while the program saves: the system would kill it after five seconds.
@@ -179,13 +179,6 @@ impl Signals {
     fn catch() -> Self {
         Self
     }
-}
-
-/// Says on standard error why the program ends.
-pub(in crate::node) fn fail(text: &str) -> ExitCode {
-    use std::io::Write as _;
-    let _ = writeln!(std::io::stderr(), "{text}");
-    ExitCode::FAILURE
 }
 
 /// Comes when the user or the system wants the program to end.

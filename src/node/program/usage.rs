@@ -3,7 +3,7 @@
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use super::standalone::fail;
+use super::process::fail;
 use crate::node::config::REDIS_VERSION;
 
 const USAGE: &str = "\

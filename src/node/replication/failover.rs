@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::commands::{CmdError, CmdResult};
 use crate::node::clients::session::Session;
 use crate::node::event::{FailoverPhase, NodeEvent};
-use crate::node::exec::dispatch::Flow;
+use crate::node::exec::flow::Flow;
 use crate::node::node::Node;
 use crate::protocol::{Args, strict_i64};
 use crate::replication::{Failover, FailoverStep};

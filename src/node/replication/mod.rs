@@ -2,7 +2,8 @@
 //!
 //! | file | owns |
 //! |---|---|
-//! | `commands` | REPLICAOF, PSYNC, REPLCONF, WAIT, ROLE, and what a change of the role leads to |
+//! | `commands` | REPLICAOF, PSYNC, REPLCONF, WAIT, ROLE |
+//! | `role` | the role of the node, and what a change of it leads to |
 //! | `failover` | the role is handed over |
 //! | `shutdown` | the node ends when its replicas have everything |
 //! | `master` | the stream and snapshots on their way to replicas |
@@ -12,4 +13,5 @@ pub(in crate::node) mod commands;
 pub(in crate::node) mod failover;
 pub(in crate::node) mod master;
 pub(in crate::node) mod replica;
+pub(in crate::node) mod role;
 pub(in crate::node) mod shutdown;

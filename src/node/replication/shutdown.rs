@@ -6,12 +6,11 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
 use crate::commands::{CmdError, CmdResult};
-use crate::node::clients::blocking::Answer;
-use crate::node::clients::client::{Client, ClientKind};
+use crate::node::clients::client::{Answer, Client, ClientKind};
 use crate::node::clients::session::Session;
 use crate::node::event::StopReason;
-use crate::node::exec::dispatch::Flow;
-use crate::node::handle::Signal;
+use crate::node::exec::flow::Flow;
+use crate::node::message::Signal;
 use crate::node::node::Node;
 use crate::protocol::{Args, Replies};
 

@@ -8,8 +8,8 @@ use repliscope::commands::Command;
 use repliscope::persistence::{Ending, LoadOptions, load};
 use repliscope::protocol::{Decoder, OwnedArgs};
 use repliscope::replication::{
-    Applied, Continued, Granted, LinkAction, LinkConfig, LinkError, LinkEvent, Relay, ReplId, ReplOffset,
-    ReplicaLink, SnapshotBytes,
+    Applied, Continued, Granted, Held, LinkAction, LinkConfig, LinkError, LinkEvent, Relay, ReplicaLink,
+    SnapshotBytes,
 };
 
 use super::{DATABASES, ENCODINGS, MINE, Server, port_of};
@@ -18,7 +18,6 @@ use crate::env::{Env, Event, MILLI};
 use crate::mutant::Mutant;
 use crate::net::ConnId;
 
-type Held = (ReplId, ReplOffset);
 type Queued = (&'static Command, OwnedArgs);
 
 /// The link to a master.

@@ -6,7 +6,7 @@ use std::io::Write as _;
 use crate::commands::{CmdError, CmdResult};
 use crate::node::clients::client::ClientKind;
 use crate::node::clients::session::Session;
-use crate::node::exec::dispatch::Flow;
+use crate::node::exec::flow::Flow;
 use crate::node::node::Node;
 use crate::persistence::dump_value;
 use crate::protocol::{Replies, strict_i64};

@@ -14,26 +14,12 @@ use crate::commands::CmdError;
 use crate::node::config::{AppendFsync, system_text};
 use crate::node::event::StopReason;
 use crate::node::node::{Node, Shared};
-use crate::persistence::{AofWriter, AppendFile, Manifest};
+use crate::persistence::{AofWriter, AppendFile};
 
 /// How long a write may wait for the disk that a sync keeps busy (`everysec`), as in Redis.
 const POSTPONE_MAX: Duration = Duration::from_secs(2);
 /// Time between two syncs with `everysec`.
 const SYNC_EVERY: Duration = Duration::from_secs(1);
-
-/// The append-only file, on or off.
-#[derive(Debug, Default)]
-pub(in crate::node) struct Aof {
-    pub(in crate::node) log: Option<Log>,
-    pub(in crate::node) manifest: Manifest,
-    pub(in crate::node) rewrite: super::rewrite::RewriteState,
-    /// Why the disk refused a write or a sync; commands that write are refused meanwhile.
-    pub(in crate::node) failure: Option<String>,
-    /// How long the node stands still before each write (`DEBUG AOF-FLUSH-SLEEP`).
-    pub(in crate::node) flush_sleep: Duration,
-    /// `aof_delayed_fsync`: writes that waited for a sync that took too long.
-    pub(in crate::node) delayed: u64,
-}
 
 /// The file that commands are appended to.
 #[derive(Debug)]
@@ -182,8 +168,7 @@ impl Node {
             return;
         }
         log.is_syncing = true;
-        let exit = Rc::clone(&self.exit);
-        tokio::task::spawn_local(crate::node::runtime::guarded(exit, sync(shared)));
+        self.spawn(sync(shared));
     }
 
     /// `no-appendfsync-on-rewrite`: no sync gets in the way of a snapshot, and nothing waits for one.
@@ -298,7 +283,7 @@ async fn sync(shared: Shared) {
             (log.file.for_sync(), log.written)
         };
         let outcome = match file {
-            Ok(file) => crate::node::disk::snapshot::on_thread("aof-fsync", move || file.sync_data()).await,
+            Ok(file) => crate::node::tasks::on_thread("aof-fsync", move || file.sync_data()).await,
             Err(error) => Ok(Err(error)),
         };
         let outcome = outcome.unwrap_or_else(|error| Err(std::io::Error::other(error)));

@@ -46,7 +46,7 @@ pub(in crate::node) async fn at_start(shared: &Shared) -> Result<u64, String> {
     let found = shared.borrow_mut().find_aof()?;
     let Some(manifest) = found else {
         // Redis would begin empty beside a full RDB file.
-        let keys = crate::node::disk::loading::from_rdb(shared).await?;
+        let keys = crate::node::disk::rdb::from_rdb(shared).await?;
         let mut node = shared.borrow_mut();
         node.make_first_files()?;
         node.remove_history();
@@ -60,7 +60,7 @@ pub(in crate::node) async fn at_start(shared: &Shared) -> Result<u64, String> {
         if open.has_preamble {
             let options = shared.borrow_mut().begin_preamble(&open);
             let loaded = match open.file() {
-                Ok(file) => crate::node::disk::loading::decode(shared, file, options).await,
+                Ok(file) => crate::node::disk::rdb::decode(shared, file, options).await,
                 Err(error) => Err(error),
             };
             shared.borrow_mut().adopt_preamble(&mut open, loaded)?;

@@ -5,16 +5,16 @@
 //! its files.
 
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::append::Log;
 use crate::commands::{CmdError, CmdResult};
-use crate::node::disk::snapshot::{Job, Progress, on_thread};
+use crate::node::disk::snapshot::{Job, Progress};
 use crate::node::event::{NodeEvent, SnapshotTarget};
 use crate::node::node::{Node, Shared};
+use crate::node::tasks::on_thread;
 use crate::persistence::{
     AppendFile, Manifest, Part, PendingFile, encode_dataset, move_aside, open_to_write, remove,
     write_whole_to,
@@ -277,10 +277,10 @@ impl Node {
         let Some(shared) = self.me.upgrade() else { return Ok(()) };
         // With the file off only this instant is kept.
         let kept = usize::from(self.aof.log.is_some());
-        tokio::task::spawn_local(crate::node::runtime::guarded(Rc::clone(&self.exit), async move {
+        self.spawn(async move {
             let written = on_thread("aof-rewrite", move || write_base(job, is_rdb, time, &path)).await;
             end_rewrite(&shared, &abandoned, base, kept, written.unwrap_or_else(Err), begun);
-        }));
+        });
         Ok(())
     }
 

@@ -1,7 +1,7 @@
 //! What CLIENT TRACKING and CLIENT CACHING may ask for beside what was asked before, and what CLIENT TRACKINGINFO tells.
 
-use super::Tracking;
 use crate::commands::{CmdError, CmdResult};
+use crate::node::clients::client::Tracking;
 use crate::node::clients::session::Session;
 use crate::protocol::Args;
 

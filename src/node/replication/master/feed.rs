@@ -16,9 +16,9 @@ use crate::node::clients::client::{Client, ClientId};
 use crate::node::clients::session::Session;
 use crate::node::disk::snapshot::Progress;
 use crate::node::event::{FeedPhase, NodeEvent};
-use crate::node::exec::dispatch::Flow;
+use crate::node::exec::flow::Flow;
 use crate::node::node::{Node, Shared};
-use crate::node::replication::commands::replica_name;
+use crate::node::replication::master::name::replica_name;
 use crate::replication::{Backlog, FeedAction, FeedLimits, FeedState, MasterFeed, Transport};
 
 /// Bytes of the stream that one system call sends at most.

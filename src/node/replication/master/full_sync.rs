@@ -4,7 +4,6 @@
 //! bounded channel slows the encoder down to what the replicas take, and never the clients.
 
 use std::path::PathBuf;
-use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -14,9 +13,10 @@ use tokio::sync::mpsc;
 
 use super::feed::{Feed, Transfer};
 use crate::node::clients::client::ClientId;
-use crate::node::disk::snapshot::{Job, Outcome, Progress, on_thread};
+use crate::node::disk::snapshot::{Job, Outcome, Progress};
 use crate::node::event::{FeedPhase, NodeEvent, SnapshotTarget};
 use crate::node::node::{Node, Shared};
+use crate::node::tasks::on_thread;
 use crate::replication::{EOF_MARK_LEN, FeedState, ReplId, SnapshotFilter, Transport, full_resync_line};
 use crate::store::Store;
 
@@ -231,16 +231,10 @@ impl Node {
             piecewise: self.config.rdb_save_incremental_fsync,
         };
         if diskless {
-            tokio::task::spawn_local(crate::node::runtime::guarded(
-                Rc::clone(&self.exit),
-                run_diskless(shared, job, waiting, generation, begun),
-            ));
+            self.spawn(run_diskless(shared, job, waiting, generation, begun));
         } else {
             let path = self.rdb_path();
-            tokio::task::spawn_local(crate::node::runtime::guarded(
-                Rc::clone(&self.exit),
-                run_disk(shared, job, path, generation, begun),
-            ));
+            self.spawn(run_disk(shared, job, path, generation, begun));
         }
     }
 

@@ -7,10 +7,11 @@ use crate::commands::{CmdError, Command, ExpiryMode, Flags, NodeCommand, Run};
 use crate::node::admin::dump::data_run;
 use crate::node::clients::session::{Pending, Session, Transaction};
 use crate::node::config::PropagationErrorBehavior;
-use crate::node::exec::dispatch::{args_of, with_parts};
+use crate::node::exec::accounting::TimedRun;
+use crate::node::exec::effects::with_parts;
+use crate::node::exec::parse::args_of;
 use crate::node::exec::transaction::exec_abort;
 use crate::node::node::Node;
-use crate::node::observe::slowlog::TimedRun;
 use crate::protocol::{Args, Body, Decoder, strict_i64};
 use crate::replication::{LinkAction, LinkEvent};
 

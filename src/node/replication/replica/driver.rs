@@ -9,17 +9,14 @@ use std::time::{Duration, Instant};
 use socket2::SockRef;
 use tokio::sync::Notify;
 
-use super::upstream::Held;
 use crate::node::clients::client::{Client, ClientId, ClientKind};
 use crate::node::clients::session::Session;
 use crate::node::event::{LinkPhase, NodeEvent, SyncOutcome};
-use crate::node::faults::wire::Wire;
+use crate::node::faults::wire::{READ, Wire};
 use crate::node::node::Shared;
 use crate::node::time::pulse::within;
-use crate::replication::{Applied, Granted, LinkAction, LinkError, LinkEvent, LinkStep, ReplId};
+use crate::replication::{Applied, Granted, Held, LinkAction, LinkError, LinkEvent, LinkStep, ReplId};
 
-/// Bytes read from the master at once.
-pub(in crate::node) const READ: usize = 256 * 1024;
 /// Longest line that a master may send in the handshake.
 const LINE_MAX: usize = 4096;
 /// The link's timer.

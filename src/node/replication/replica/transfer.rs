@@ -12,10 +12,11 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use tokio::sync::{mpsc, oneshot};
 
-use super::driver::{Driver, READ, TICK};
-use super::upstream::TransferIn;
+use super::driver::{Driver, TICK};
 use crate::node::config::DisklessLoad;
+use crate::node::disk::loading::TransferIn;
 use crate::node::event::{LinkPhase, NodeEvent};
+use crate::node::faults::wire::READ;
 use crate::node::tasks;
 use crate::persistence::{ChannelReader, Ending, LoadOptions, Loaded, Piece, RdbError, load};
 use crate::replication::{EOF_MARK_LEN, LinkEvent, SnapshotBytes, SnapshotForm};

@@ -10,14 +10,10 @@ use tokio::task::AbortHandle;
 
 use super::driver::Driver;
 use crate::node::clients::client::Client;
+use crate::node::disk::loading::TransferIn;
 use crate::node::node::Node;
 use crate::persistence::Loaded;
-use crate::replication::{
-    Applied, Continued, LinkConfig, MasterAuth, Relay, ReplId, ReplOffset, ReplicaLink,
-};
-
-/// A history and how far it goes.
-pub(in crate::node) type Held = (ReplId, ReplOffset);
+use crate::replication::{Applied, Continued, Held, LinkConfig, MasterAuth, Relay, ReplOffset, ReplicaLink};
 
 /// The link to our master.
 #[derive(Debug)]
@@ -45,20 +41,6 @@ pub(in crate::node) struct Upstream {
     pub(in crate::node) may_wipe: bool,
     wake: Rc<Notify>,
     task: Option<AbortHandle>,
-}
-
-/// A snapshot that arrives.
-#[derive(Debug, Clone, Copy)]
-pub(in crate::node) struct TransferIn {
-    /// Since the start of the node.
-    pub(in crate::node) begun: Duration,
-    pub(in crate::node) begun_unix: u64,
-    pub(in crate::node) total: Option<u64>,
-    pub(in crate::node) received: u64,
-    pub(in crate::node) last_io: Duration,
-    /// Clients get `-LOADING` meanwhile, where Redis refuses with it too: `repl-diskless-load swapdb` does not show
-    /// another master's history, `on-empty-db` no emptiness. Otherwise the old data serves until the new is whole.
-    pub(in crate::node) hides_data: bool,
 }
 
 impl Upstream {
@@ -167,10 +149,8 @@ impl Node {
             upstream.link.hand_over();
         }
         let Some(shared) = self.me.upgrade() else { return };
-        let exit = Rc::clone(&self.exit);
         let driver = Driver::new(shared, generation, Rc::clone(&upstream.wake));
-        let task = tokio::task::spawn_local(crate::node::runtime::guarded(exit, driver.run()));
-        upstream.task = Some(task.abort_handle());
+        upstream.task = Some(self.spawn(driver.run()));
         self.upstream = Some(upstream);
         self.notice("Connecting to MASTER");
     }
