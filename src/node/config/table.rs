@@ -1,5 +1,5 @@
 //! The one table of parameters: name, kind, bounds, default, where the value lives, who may change it, and what it does
-//! here. What is not said to be `moot`, `idle` or `refused` acts: `tests/tidy.rs` looks for its reader.
+//! here. What is not said to be `moot`, `idle` or `refused` acts: `tests/tidy` looks for its reader.
 
 use super::params::{Effect, Home, Kind, Param};
 use super::special;

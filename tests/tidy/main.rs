@@ -1,6 +1,8 @@
 //! What the whole source tree promises: layers know only those to their left, files can be read in one sitting.
 #![allow(clippy::unwrap_used, missing_docs)]
 
+mod circles;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 
