@@ -5,9 +5,9 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use super::params::{self, Effect, Param};
+use super::param::{Effect, Param};
 use super::special::system_text;
-use super::table::TABLE;
+use super::table::{self, TABLE};
 use super::users::{NO_USERS, UserLine};
 use super::{Config, ConfigError, ConfigErrors};
 use crate::persistence::open;
@@ -146,7 +146,7 @@ impl Loader {
         let words = split(line)?;
         let Some((name, args)) = words.split_first() else { return Ok(()) };
         let name = name.to_ascii_lowercase();
-        if let Some((param, _)) = params::find(&name) {
+        if let Some((param, _)) = table::find(&name) {
             self.parameter(param, args)?;
             if let Effect::Refused(reason, _) = param.effect {
                 self.refusable.insert(param.name, (param, origin.mistake(line, reason)));

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 
 use crate::commands::{Case, glob_matches};
 
-use super::params::{self, Access, Effect, Param};
-use super::table::TABLE;
+use super::param::{Access, Effect, Param};
+use super::table::{self, TABLE};
 use super::{Config, LogLevel, ProtectedAction, quote};
 
 /// Who asks for a change, and when.
@@ -47,7 +47,7 @@ impl Config {
         for pattern in patterns {
             let pattern = String::from_utf8_lossy(pattern);
             if !pattern.contains(['*', '?', '[']) {
-                if let Some((param, name)) = params::find(&pattern)
+                if let Some((param, name)) = table::find(&pattern)
                     && seen.insert(name)
                 {
                     found.push((pattern.into_owned(), param.show(self)));
@@ -68,7 +68,7 @@ impl Config {
 
     /// The value of one parameter as CONFIG GET shows it, by name or alias.
     pub fn value_of(&self, name: &str) -> Option<String> {
-        params::find(name).map(|(param, _)| param.show(self))
+        table::find(name).map(|(param, _)| param.show(self))
     }
 
     /// CONFIG SET by an unprivileged caller of a node that is not loading: see [`Config::set_for`].
@@ -115,7 +115,7 @@ impl Config {
         let mut chosen: Vec<(&Param, &str)> = Vec::with_capacity(pairs.len());
         for (typed, _) in pairs {
             let typed = String::from_utf8_lossy(typed);
-            let Some((param, name)) = params::find(&typed) else {
+            let Some((param, name)) = table::find(&typed) else {
                 return Err(format!("ERR Unknown option or number of arguments for CONFIG SET - '{typed}'"));
             };
             if let Some(reason) = self.denial(param, caller) {

@@ -14,11 +14,13 @@ mod get_set;
 mod limits;
 mod names;
 mod numbers;
-mod params;
+mod param;
+mod quote;
 mod rewrite;
 mod special;
 mod table;
 mod users;
+mod value;
 mod values;
 mod words;
 
@@ -34,13 +36,13 @@ pub(super) use file::FILE_BYTES_MAX;
 pub use get_set::Caller;
 pub use limits::{OutputLimit, OutputLimits};
 pub(super) use numbers::parse_memory;
-pub use params::quote;
+pub use quote::quote;
 pub(in crate::node) use special::system_text;
 pub(in crate::node) use users::sha256;
 pub use words::{AppendFsync, DisklessLoad, MaxmemoryPolicy, PropagationErrorBehavior, ProtectedAction};
 
 use crate::node::LogLevel;
-use values::Value;
+use value::Value;
 
 /// The version of Redis whose configuration this is.
 pub const REDIS_VERSION: &str = "7.0.15";

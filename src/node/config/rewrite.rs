@@ -6,9 +6,8 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use super::file::{DIRECTIVES, FILE_BYTES_MAX};
-use super::params::{self, Kind, Param};
-use super::special::Line;
-use super::table::TABLE;
+use super::param::{Kind, Line, Param};
+use super::table::{self, TABLE};
 use super::{Config, values};
 use crate::persistence::{open, write_whole};
 use crate::protocol::split_inline;
@@ -104,7 +103,7 @@ impl Draft {
         let words = split_inline(line).unwrap_or_default();
         let name = words.first().map(|word| String::from_utf8_lossy(word).to_ascii_lowercase());
         let name = name.unwrap_or_default();
-        if let Some((param, _)) = params::find(&name) {
+        if let Some((param, _)) = table::find(&name) {
             self.places.entry(param.name.to_owned()).or_default().push_back(self.lines.len());
         } else if !DIRECTIVES.contains(&name.as_str()) {
             self.lines.push([b"# ??? ", line].concat());

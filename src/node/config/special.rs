@@ -4,37 +4,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::numbers::{c_integer, parse_memory, show_memory};
-use super::values::Value;
+use super::param::{Line, Special};
+use super::value::Value;
 use super::{Config, OutputLimit, OutputLimits, names, quote};
 use crate::commands::KeyspaceEvents;
-
-/// The functions of one special parameter.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Special {
-    /// Whether it takes several words.
-    pub(super) several: bool,
-    /// Validates and stores; the error is Redis' text, and nothing is then changed.
-    pub(super) set: fn(&mut Config, &[String]) -> Result<(), String>,
-    /// The value as CONFIG GET shows it.
-    pub(super) show: fn(&Config) -> String,
-    /// What CONFIG REWRITE writes after the name, line by line.
-    pub(super) lines: fn(&Config, &Config) -> Vec<Line>,
-}
-
-/// One line of a rewritten file, without the name.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Line {
-    /// What follows the name.
-    pub(super) value: String,
-    /// Whether the line is added to a file that has none to replace.
-    pub(super) forced: bool,
-}
-
-impl Line {
-    fn forced(value: String) -> Self {
-        Self { value, forced: true }
-    }
-}
 
 const WRONG_NUMBER: &str = "wrong number of arguments";
 const OOM_NAME: &str = "oom-score-adj-values";

@@ -1,9 +1,9 @@
 //! The one table of parameters: name, kind, bounds, default, where the value lives, who may change it, and what it does
 //! here. What is not said to be `moot`, `idle` or `refused` acts: `tests/tidy` looks for its reader.
 
-use super::params::{Effect, Home, Kind, Param};
+use super::param::{Effect, Home, Kind, Param, Special};
 use super::special;
-use super::values::Stored;
+use super::value::Stored;
 use super::words::{
     AppendFsync, DisklessLoad, LOG_LEVELS, MaxmemoryPolicy, PropagationErrorBehavior, ProtectedAction,
 };
@@ -67,7 +67,7 @@ const fn checked(
     Param::new(name, Kind::Text { unset_if_empty: false, check }, default, home)
 }
 
-const fn special(name: &'static str, special: special::Special, default: &'static str) -> Param {
+const fn special(name: &'static str, special: Special, default: &'static str) -> Param {
     Param::new(name, Kind::Special(special), default, Home::Special)
 }
 
@@ -295,3 +295,12 @@ pub(super) static TABLE: &[Param] = &[
     special("replicaof", special::REPLICAOF, "no one").alias("slaveof").immutable(),
     special("latency-tracking-info-percentiles", special::PERCENTILES, "50 99 99.9"),
 ];
+
+/// The parameter of this name or alias, whatever its case, and the name that was meant.
+pub(super) fn find(name: &str) -> Option<(&'static Param, &'static str)> {
+    TABLE.iter().find_map(|param| {
+        let names = [Some(param.name), param.alias];
+        let meant = names.into_iter().flatten().find(|known| known.eq_ignore_ascii_case(name))?;
+        Some((param, meant))
+    })
+}

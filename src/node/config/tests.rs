@@ -6,7 +6,7 @@ mod real_files;
 mod real_get_set;
 mod rewriting;
 
-use super::params::{self, Effect};
+use super::param::Effect;
 use super::table::TABLE;
 use super::*;
 use real::{get, set};
@@ -123,7 +123,7 @@ fn what_would_be_a_false_promise_is_refused_at_the_start_and_at_run_time() {
         assert_eq!(refusals(&[&line, &back]), [], "{line}");
         let mut config = Config::default();
         let reply = set(&mut config, &[param.name, &value]);
-        if param.access == params::Access::Mutable {
+        if param.access == param::Access::Mutable {
             assert!(reply.ends_with(refusal) && !refusal.is_empty(), "{line}: {reply}");
             assert_eq!(set(&mut config, &[param.name, param.default]), "OK");
         }

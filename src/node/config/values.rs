@@ -1,94 +1,49 @@
 //! A parameter's value apart from its field: how text becomes a value, and a value text.
 
-use std::time::Duration;
-
+use super::Config;
 use super::numbers::{octal, parse_memory, show_memory};
-use super::params::Kind;
+use super::param::{Home, Kind, Param};
+use super::value::Value;
 use crate::protocol::strict_i64;
 
-/// A value of any kind that is not special.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Value {
-    /// yes or no.
-    Flag(bool),
-    /// Any number; a percentage is negative.
-    Number(i128),
-    /// Text; `None` where Redis tells "not set" from empty.
-    Text(Option<String>),
-    /// One of the words of the parameter.
-    Word(&'static str),
-}
+/// Smallest backlog.
+const BACKLOG_MIN: u64 = 16 << 10;
 
-/// A field of [`Config`](super::Config) that holds a value. The table guarantees kind and range.
-pub(super) trait Stored {
-    fn value(&self) -> Value;
-    fn store(&mut self, value: Value);
-}
-
-impl Stored for bool {
-    fn value(&self) -> Value {
-        Value::Flag(*self)
-    }
-
-    fn store(&mut self, value: Value) {
-        if let Value::Flag(flag) = value {
-            *self = flag;
+impl Param {
+    /// Its value as CONFIG GET shows it.
+    pub(super) fn show(&self, config: &Config) -> String {
+        match &self.kind {
+            Kind::Special(special) => (special.show)(config),
+            kind => self.value(config).map_or_else(String::new, |value| show(kind, &value)),
         }
     }
-}
 
-macro_rules! stored_numbers {
-    ($($number:ty),+) => {$(
-        impl Stored for $number {
-            fn value(&self) -> Value {
-                Value::Number((*self).into())
+    /// Its value, if it is not special.
+    pub(super) fn value(&self, config: &Config) -> Option<Value> {
+        match self.home {
+            Home::Field { read, .. } => Some(read(config)),
+            Home::Kept => config.kept.get(self.name).cloned(),
+            Home::Special => None,
+        }
+    }
+
+    /// Validates and stores a value; the error is Redis' text, and the value is then unchanged.
+    pub(super) fn set(&self, config: &mut Config, args: &[String]) -> Result<(), String> {
+        if let Kind::Special(special) = &self.kind {
+            return (special.set)(config, args);
+        }
+        let value = parse(&self.kind, args)?;
+        match self.home {
+            Home::Field { write, .. } => write(config, value),
+            Home::Kept => {
+                config.kept.insert(self.name, value);
             }
-
-            fn store(&mut self, value: Value) {
-                if let Value::Number(number) = value {
-                    // The bounds in the table are within those of the type.
-                    *self = number.try_into().unwrap_or(Self::MAX);
-                }
-            }
+            Home::Special => unreachable!("only special kinds live there"),
         }
-    )+};
-}
-stored_numbers!(u16, u32, u64, i64);
-
-/// Whole seconds.
-impl Stored for Duration {
-    fn value(&self) -> Value {
-        Value::Number(self.as_secs().into())
-    }
-
-    fn store(&mut self, value: Value) {
-        if let Value::Number(seconds) = value {
-            *self = Duration::from_secs(seconds.try_into().unwrap_or(u64::MAX));
-        }
-    }
-}
-
-impl Stored for String {
-    fn value(&self) -> Value {
-        Value::Text(Some(self.clone()))
-    }
-
-    fn store(&mut self, value: Value) {
-        if let Value::Text(text) = value {
-            *self = text.unwrap_or_default();
-        }
-    }
-}
-
-impl Stored for Option<String> {
-    fn value(&self) -> Value {
-        Value::Text(self.clone())
-    }
-
-    fn store(&mut self, value: Value) {
-        if let Value::Text(text) = value {
-            *self = text;
-        }
+        // Out of range is capped here, not refused, as in Redis.
+        config.hz = config.hz.clamp(1, 500);
+        config.repl_backlog_size = config.repl_backlog_size.max(BACKLOG_MIN);
+        Ok(())
     }
 }
 

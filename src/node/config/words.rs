@@ -1,6 +1,6 @@
 //! Parameters whose value is one of a few words.
 
-use super::values::{Stored, Value};
+use super::value::{Stored, Value};
 use crate::node::LogLevel;
 
 /// Declares an enum with the word of each variant, in the order in which Redis' error text lists them.

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::super::params::Kind;
+use super::super::param::Kind;
 use super::super::table::TABLE;
 use super::super::*;
 use super::Effect;

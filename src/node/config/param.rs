@@ -1,12 +1,7 @@
 //! What a parameter is: its name, kind, where its value lives and who may change it.
 
 use super::Config;
-use super::special::Special;
-use super::table::TABLE;
-use super::values::{self, Value};
-
-/// Smallest backlog.
-const BACKLOG_MIN: u64 = 16 << 10;
+use super::value::Value;
 
 /// One parameter.
 #[derive(Debug)]
@@ -160,71 +155,32 @@ impl Param {
             _ => false,
         }
     }
-
-    /// Its value as CONFIG GET shows it.
-    pub(super) fn show(&self, config: &Config) -> String {
-        match &self.kind {
-            Kind::Special(special) => (special.show)(config),
-            kind => self.value(config).map_or_else(String::new, |value| values::show(kind, &value)),
-        }
-    }
-
-    /// Its value, if it is not special.
-    pub(super) fn value(&self, config: &Config) -> Option<Value> {
-        match self.home {
-            Home::Field { read, .. } => Some(read(config)),
-            Home::Kept => config.kept.get(self.name).cloned(),
-            Home::Special => None,
-        }
-    }
-
-    /// Validates and stores a value; the error is Redis' text, and the value is then unchanged.
-    pub(super) fn set(&self, config: &mut Config, args: &[String]) -> Result<(), String> {
-        if let Kind::Special(special) = &self.kind {
-            return (special.set)(config, args);
-        }
-        let value = values::parse(&self.kind, args)?;
-        match self.home {
-            Home::Field { write, .. } => write(config, value),
-            Home::Kept => {
-                config.kept.insert(self.name, value);
-            }
-            Home::Special => unreachable!("only special kinds live there"),
-        }
-        // Out of range is capped here, not refused, as in Redis.
-        config.hz = config.hz.clamp(1, 500);
-        config.repl_backlog_size = config.repl_backlog_size.max(BACKLOG_MIN);
-        Ok(())
-    }
 }
 
-/// The parameter of this name or alias, whatever its case, and the name that was meant.
-pub(super) fn find(name: &str) -> Option<(&'static Param, &'static str)> {
-    TABLE.iter().find_map(|param| {
-        let names = [Some(param.name), param.alias];
-        let meant = names.into_iter().flatten().find(|known| known.eq_ignore_ascii_case(name))?;
-        Some((param, meant))
-    })
+/// The functions of one special parameter.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Special {
+    /// Whether it takes several words.
+    pub(super) several: bool,
+    /// Validates and stores; the error is Redis' text, and nothing is then changed.
+    pub(super) set: fn(&mut Config, &[String]) -> Result<(), String>,
+    /// The value as CONFIG GET shows it.
+    pub(super) show: fn(&Config) -> String,
+    /// What CONFIG REWRITE writes after the name, line by line.
+    pub(super) lines: fn(&Config, &Config) -> Vec<Line>,
 }
 
-/// `text` in double quotes, as redis.conf needs it for blanks, quotes and control characters.
-pub fn quote(text: &str) -> String {
-    let mut quoted = String::from("\"");
-    for byte in text.bytes() {
-        match byte {
-            b'\\' | b'"' => quoted.extend(['\\', char::from(byte)]),
-            b'\n' => quoted.push_str("\\n"),
-            b'\r' => quoted.push_str("\\r"),
-            b'\t' => quoted.push_str("\\t"),
-            7 => quoted.push_str("\\a"),
-            8 => quoted.push_str("\\b"),
-            b' '..=b'~' => quoted.push(char::from(byte)),
-            _ => {
-                let digit = |nibble: u8| char::from(b"0123456789abcdef"[usize::from(nibble)]);
-                quoted.extend(['\\', 'x', digit(byte >> 4), digit(byte & 15)]);
-            }
-        }
+/// One line of a rewritten file, without the name.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Line {
+    /// What follows the name.
+    pub(super) value: String,
+    /// Whether the line is added to a file that has none to replace.
+    pub(super) forced: bool,
+}
+
+impl Line {
+    pub(super) fn forced(value: String) -> Self {
+        Self { value, forced: true }
     }
-    quoted.push('"');
-    quoted
 }
