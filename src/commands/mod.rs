@@ -68,4 +68,5 @@ pub use glob::{Case, matches as glob_matches};
 pub use keyspace_event::KeyspaceEvents;
 pub use names::{CommandNames, OWN_NAMES};
 pub(crate) use numbers::database as database_number;
+pub use object::references;
 pub use table::{Command, Flags, Group, KeySpec, Keys, NodeCommand, Place, Run, lookup, table};

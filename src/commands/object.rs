@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use super::access::{lfu_counter, lru_clock};
 use super::{Access, CmdError, CmdResult, Ctx, numbers};
 use crate::protocol::Args;
-use crate::store::{StringEncoding, ValueRef};
+use crate::store::{EntryRef, StringEncoding, ValueRef};
 
 const NEEDS_LFU: &str = "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note \
     that when switching between policies at runtime LRU and LFU data will take some time to adjust.";
@@ -25,18 +25,21 @@ pub(super) fn encoding(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CmdResult {
 /// `OBJECT REFCOUNT key`. O(1).
 pub(super) fn refcount(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CmdResult {
     let shares = ctx.shares_integers;
-    let count = ctx.peek_unheard(ctx.db, args.get(2)).map(|entry| {
-        let shared = shares
-            && match entry.value() {
-                ValueRef::Str(text) => {
-                    entry.string_encoding() == StringEncoding::Int
-                        && numbers::integer(text).is_ok_and(|number| SHARED_INTEGERS.contains(&number))
-                }
-                _ => false,
-            };
-        if shared { i64::from(i32::MAX) } else { 1 }
-    });
+    let count = ctx.peek_unheard(ctx.db, args.get(2)).map(|entry| references(&entry, shares));
     answer(ctx, count)
+}
+
+/// How many references Redis would have to this value, if it shares small integers or not. O(1).
+pub fn references(entry: &EntryRef<'_>, shares_integers: bool) -> i64 {
+    let is_shared = shares_integers
+        && match entry.value() {
+            ValueRef::Str(text) => {
+                entry.string_encoding() == StringEncoding::Int
+                    && numbers::integer(text).is_ok_and(|number| SHARED_INTEGERS.contains(&number))
+            }
+            _ => false,
+        };
+    if is_shared { i64::from(i32::MAX) } else { 1 }
 }
 
 /// `OBJECT FREQ key`. O(1).

@@ -262,6 +262,11 @@ pub enum NodeCommand {
     Watch,
 }
 
+impl NodeCommand {
+    /// How many there are.
+    pub const COUNT: usize = Self::Watch as usize + 1;
+}
+
 /// One command.
 #[derive(Debug, Clone, Copy)]
 pub struct Command {

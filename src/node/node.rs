@@ -171,8 +171,7 @@ impl Node {
     #[inline]
     pub(super) fn ctx<'a>(&'a mut self, db: usize, out: &'a mut Replies) -> Ctx<'a> {
         let (access, lfu) = (self.access(), self.lfu_tuning());
-        // With one of the policies that look at accesses, each key needs an access time of its own.
-        let shares_integers = self.config.maxmemory == 0 || self.access_to_save().is_none();
+        let shares_integers = self.shares_integers();
         // During a pause nothing may move the offset, not even a read that meets an expired key.
         let hides = self.upstream.is_some() || self.is_paused();
         let expiry = if hides { ExpiryMode::Hide } else { ExpiryMode::Delete };
@@ -197,6 +196,13 @@ impl Node {
             random: &mut self.random,
             garbage: &mut self.garbage,
         }
+    }
+
+    /// Whether Redis would keep small integers once for all keys: not with a policy that looks at accesses, because each
+    /// key then needs an access time of its own.
+    #[inline]
+    pub(super) fn shares_integers(&self) -> bool {
+        self.config.maxmemory == 0 || self.access_to_save().is_none()
     }
 
     /// How accesses are noted in keys.

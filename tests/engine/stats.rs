@@ -73,3 +73,28 @@ fn the_watchdog_tells_of_steps_and_loads_that_kept_clients_waiting() {
     assert_eq!(replica.info("loading_start_time"), "");
     assert_eq!(master.number("sync_full"), 1);
 }
+
+#[test]
+fn a_client_that_looks_at_itself_is_not_idle_and_has_a_request() {
+    let node = Server::node(&[]);
+    let (mut client, mut other) = (node.client(), node.client());
+    let id = client.ask(&["CLIENT", "ID"]).text();
+    let field = |line: &str, name: &str| {
+        let word = line.split(' ').find_map(|word| word.strip_prefix(name)?.strip_prefix('='));
+        word.unwrap().to_owned()
+    };
+    until("it is idle", &[&node], || field(&other.ask(&["CLIENT", "LIST", "ID", &id]).text(), "idle") != "0");
+    let line = client.ask(&["CLIENT", "INFO"]).text();
+    assert_eq!((field(&line, "idle"), field(&line, "argv-mem")), ("0".to_owned(), "10".to_owned()), "{line}");
+    let line = other.ask(&["CLIENT", "LIST", "ID", &id]).text();
+    assert_eq!(field(&line, "argv-mem"), "0", "{line}");
+}
+
+#[test]
+fn shares_of_memory_have_all_their_digits() {
+    let node = Server::node(&[]);
+    let text = node.ask("MEMORY STATS");
+    let mut words = text.split(' ').skip_while(|word| *word != "fragmentation");
+    let ratio = words.nth(1).unwrap();
+    assert!(ratio.len() > 8 && ratio.parse::<f64>().unwrap() > 0.0, "{ratio} in {text}");
+}

@@ -1,13 +1,22 @@
 //! ACL, as far as it asks for the node's password or for luck.
 
 use super::debug::hex;
-use crate::commands::{CmdError, CmdResult, DEFAULT_USER, ONLY_DEFAULT, wrong_acl_words};
+use crate::commands::{CmdError, CmdResult, DEFAULT_USER, NodeCommand as N, ONLY_DEFAULT, wrong_acl_words};
+use crate::node::clients::session::Session;
 use crate::node::config::sha256;
+use crate::node::exec::flow::{Flow, Handlers};
 use crate::node::node::Node;
-use crate::protocol::{Args, Replies, strict_i64};
+use crate::protocol::{Args, strict_i64};
 
 /// Longest password that ACL GENPASS makes up.
 const GENPASS_MAX_BITS: i64 = 4096;
+
+pub(super) const HANDLERS: Handlers = &[
+    (N::AclGenpass, genpass),
+    (N::AclGetuser, Node::acl_getuser),
+    (N::AclList, Node::acl_list),
+    (N::AclSetuser, |_, _, _| Err(ONLY_DEFAULT)),
+];
 
 impl Node {
     /// SHA-256 of `requirepass`, which is the password of the default user.
@@ -16,16 +25,20 @@ impl Node {
     }
 
     /// `ACL LIST`. O(1).
-    pub(in crate::node) fn acl_list(&self, out: &mut Replies) {
+    fn acl_list(&mut self, session: &mut Session, _: &Args<'_>) -> CmdResult<Flow> {
+        let out = &mut session.out;
         let password = self.password_hash().map_or_else(|| "nopass".to_owned(), |hash| format!("#{hash}"));
         out.array(1);
         out.bulk(format!("user {DEFAULT_USER} on {password} ~* &* +@all").as_bytes());
+        Ok(Flow::Next)
     }
 
     /// `ACL GETUSER username`. O(1).
-    pub(in crate::node) fn acl_getuser(&self, out: &mut Replies, name: &[u8]) {
-        if name != DEFAULT_USER.as_bytes() {
-            return out.null();
+    fn acl_getuser(&mut self, session: &mut Session, args: &Args<'_>) -> CmdResult<Flow> {
+        let out = &mut session.out;
+        if args.get(2) != DEFAULT_USER.as_bytes() {
+            out.null();
+            return Ok(Flow::Next);
         }
         let password = self.password_hash();
         out.map(6);
@@ -43,11 +56,12 @@ impl Node {
         }
         out.bulk(b"selectors");
         out.array(0);
+        Ok(Flow::Next)
     }
 }
 
 /// `ACL GENPASS [bits]`: hexadecimal digits for at least that many bits. O(bits).
-pub(in crate::node) fn genpass(out: &mut Replies, args: &Args<'_>) -> CmdResult {
+fn genpass(_: &mut Node, session: &mut Session, args: &Args<'_>) -> CmdResult<Flow> {
     let bits = match args.len() {
         2 => 256,
         3 => strict_i64(args.get(2)).ok_or(CmdError::NotAnInteger)?,
@@ -61,11 +75,6 @@ pub(in crate::node) fn genpass(out: &mut Replies, args: &Args<'_>) -> CmdResult 
     }
     let mut bytes = [0; GENPASS_MAX_BITS as usize / 8];
     rand::fill(&mut bytes);
-    out.bulk(&hex(&bytes).as_bytes()[..(bits as usize).div_ceil(4)]);
-    Ok(())
-}
-
-/// `ACL SETUSER username [rule ...]`.
-pub(in crate::node) fn setuser() -> CmdResult {
-    Err(ONLY_DEFAULT)
+    session.out.bulk(&hex(&bytes).as_bytes()[..(bits as usize).div_ceil(4)]);
+    Ok(Flow::Next)
 }

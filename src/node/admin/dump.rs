@@ -1,10 +1,10 @@
 //! DUMP and RESTORE: values as bytes. They work on the data set as data commands do, but need the format of snapshots,
 //! which the commands' layer must not know.
 
-use crate::commands::{Access, CmdError, CmdResult, Ctx, ExpiryMode, KeyspaceEvents, NodeCommand};
+use crate::commands::{Access, CmdError, CmdResult, Ctx, ExpiryMode, KeyspaceEvents, NodeCommand as N};
 use crate::commands::{check_source, lru_clock, minutes};
 use crate::node::clients::session::Session;
-use crate::node::exec::flow::Flow;
+use crate::node::exec::flow::{Flow, Handlers};
 use crate::node::node::Node;
 use crate::persistence::{Restoring, dump_libraries, dump_value, restore_libraries, restore_value};
 use crate::protocol::{Args, strict_i64};
@@ -13,17 +13,26 @@ use crate::store::{Entry, Libraries, Millis};
 /// How a command that works on the data set runs.
 pub(in crate::node) type DataRun = fn(&mut Ctx<'_>, &Args<'_>) -> CmdResult;
 
-/// What runs a command of the node that works on the data set alone.
-pub(in crate::node) fn data_run(command: NodeCommand, compress: bool) -> Option<DataRun> {
+/// What runs a command of the node that works on the data set alone, as the stream of a master brings it.
+pub(in crate::node) fn data_run(command: N) -> Option<DataRun> {
     match command {
-        NodeCommand::Dump if compress => Some(|ctx, args| dump(ctx, args, true)),
-        NodeCommand::Dump => Some(|ctx, args| dump(ctx, args, false)),
-        NodeCommand::Restore => Some(restore),
-        NodeCommand::FunctionDump => Some(function_dump),
-        NodeCommand::FunctionRestore => Some(function_restore),
+        N::Dump => Some(|ctx, args| dump(ctx, args, false)),
+        N::FunctionDump => Some(function_dump),
+        N::FunctionRestore => Some(function_restore),
+        N::Restore => Some(restore),
         _ => None,
     }
 }
+
+pub(super) const HANDLERS: Handlers = &[
+    (N::Dump, |node, session, args| {
+        let compress = node.config.rdbcompression;
+        node.run_on_data(session, |ctx, args| dump(ctx, args, compress), args)
+    }),
+    (N::FunctionDump, |node, session, args| node.run_on_data(session, function_dump, args)),
+    (N::FunctionRestore, |node, session, args| node.run_on_data(session, function_restore, args)),
+    (N::Restore, |node, session, args| node.run_on_data(session, restore, args)),
+];
 
 impl Node {
     /// Runs a command of the node that works on the data set alone, as a data command.

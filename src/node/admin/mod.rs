@@ -13,3 +13,14 @@ pub(in crate::node) mod debug;
 pub(in crate::node) mod dump;
 pub(in crate::node) mod migrate;
 pub(in crate::node) mod server;
+
+use crate::commands::NodeCommand as N;
+use crate::node::exec::flow::Handlers;
+use crate::node::node::Node;
+
+pub(in crate::node) const HANDLERS: [Handlers; 4] = [
+    acl::HANDLERS,
+    dump::HANDLERS,
+    server::HANDLERS,
+    &[(N::Debug, Node::debug), (N::Migrate, Node::migrate_command)],
+];

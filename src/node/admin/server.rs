@@ -2,179 +2,69 @@
 
 use std::time::Duration;
 
-use super::acl;
-use super::dump::data_run;
-use crate::commands::{CmdError, CmdResult, NodeCommand, database_number};
+use crate::commands::{CmdError, CmdResult, NodeCommand as N, database_number};
 use crate::node::clients::commands;
 use crate::node::clients::session::{ReplyMode, Session};
 use crate::node::config::{Caller, Config};
-use crate::node::exec::flow::Flow;
+use crate::node::exec::flow::{Flow, Handlers};
 use crate::node::node::Node;
-use crate::node::observe::memory;
 use crate::protocol::{Args, strict_i64};
 
 /// Wrong passwords after which each further one is answered late.
 const FREE_WRONG_AUTHS: u32 = 5;
 
+pub(super) const HANDLERS: Handlers = &[
+    (N::Auth, Node::auth),
+    (N::ConfigGet, Node::config_get),
+    (N::ConfigResetstat, Node::config_resetstat),
+    (N::ConfigRewrite, Node::config_rewrite),
+    (N::ConfigSet, Node::config_set),
+    (N::Echo, |_, session, args| {
+        session.out.bulk(args.get(1));
+        Ok(Flow::Next)
+    }),
+    (N::Hello, Node::hello),
+    (N::ModuleLoad, Node::module_load),
+    (N::ModuleUnload, |_, _, _| {
+        Err(CmdError::text("ERR Error unloading module: no such module with that name"))
+    }),
+    (N::Ping, Node::ping),
+    (N::Quit, |_, session, _| {
+        session.out.ok();
+        Ok(Flow::Close)
+    }),
+    (N::Reset, Node::reset),
+    (N::Select, Node::select),
+    (N::Time, Node::time),
+];
+
 impl Node {
-    pub(in crate::node) fn run_node_command(
-        &mut self,
-        session: &mut Session,
-        command: NodeCommand,
-        args: &Args<'_>,
-    ) -> CmdResult<Flow> {
-        use NodeCommand as N;
-        if let Some(run) = data_run(command, self.config.rdbcompression) {
-            return self.run_on_data(session, run, args);
-        }
-        match command {
-            N::Ping => match args.len() {
-                1 | 2 if !session.out.is_resp3() && session.client.is_subscriber() => {
-                    session.out.array(2);
-                    session.out.bulk(b"pong");
-                    session.out.bulk(args.get(1));
-                }
-                1 => session.out.simple("PONG"),
-                2 => session.out.bulk(args.get(1)),
-                _ => return Err(CmdError::Arity("ping".into())),
-            },
-            N::Echo => session.out.bulk(args.get(1)),
-            N::Select => return self.select(session, args),
-            N::Auth => return self.auth(session, args),
-            N::Failover => return self.failover_command(session, args),
-            N::Hello => return self.hello(session, args),
-            N::Quit => {
-                session.out.ok();
-                return Ok(Flow::Close);
-            }
-            N::Reset => return Ok(self.reset(session)),
-            N::Time => {
-                let unix = self.clock.unix();
+    fn ping(&mut self, session: &mut Session, args: &Args<'_>) -> CmdResult<Flow> {
+        match args.len() {
+            1 | 2 if !session.out.is_resp3() && session.client.is_subscriber() => {
                 session.out.array(2);
-                session.out.bulk(unix.as_secs().to_string().as_bytes());
-                session.out.bulk(unix.subsec_micros().to_string().as_bytes());
+                session.out.bulk(b"pong");
+                session.out.bulk(args.get(1));
             }
-            N::Multi => return Self::multi(session),
-            N::Exec => return self.exec(session),
-            N::Discard => {
-                // Keys stay watched when there was nothing to discard.
-                if session.transaction.is_none() {
-                    return Err(CmdError::text("ERR DISCARD without MULTI"));
-                }
-                self.discard(session);
-                session.out.ok();
-            }
-            N::Watch => return self.watch(session, args),
-            N::Unwatch => {
-                self.unwatch(session);
-                session.out.ok();
-            }
-            N::ClientId => session.out.integer(session.client.id as i64),
-            N::ClientGetname => {
-                let name = session.client.name.borrow();
-                session.out.bulk_or_null((!name.is_empty()).then_some(name.as_bytes()));
-            }
-            N::ClientSetname => return commands::set_name(session, args.get(2)),
-            N::ClientInfo => {
-                let line = session.client.describe(self.clock.since_start()) + "\n";
-                session.out.verbatim("txt", line.as_bytes());
-            }
-            N::ClientList => return self.client_list(session, args),
-            N::ClientKill => return self.client_kill(session, args),
-            N::ClientPause => return self.client_pause(session, args),
-            N::ClientUnpause => {
-                self.end_pause();
-                session.out.ok();
-            }
-            N::ClientUnblock => return self.client_unblock(session, args),
-            N::ClientReply => return commands::reply(session, args),
-            N::ConfigGet => self.config_get(session, args),
-            N::ConfigSet => return self.config_set(session, args),
-            N::ConfigRewrite => return self.config_rewrite(session),
-            N::ConfigResetstat => {
-                self.reset_stats();
-                session.out.ok();
-            }
-            N::Info => {
-                let sections: Vec<&[u8]> = args.from(1).collect();
-                let text = self.info(&sections);
-                session.out.verbatim("txt", text.as_bytes());
-            }
-            N::Migrate => return self.migrate_command(session, args),
-            N::Dump | N::Restore | N::FunctionDump | N::FunctionRestore => {}
-            N::MemoryStats => self.memory_stats(&mut session.out),
-            N::MemoryDoctor => {
-                let text = self.memory_doctor();
-                session.out.verbatim("txt", text.as_bytes());
-            }
-            N::MemoryMallocStats => memory::malloc_stats(&mut session.out),
-            N::MemoryPurge => {
-                repliscope_platform::give_memory_back(true);
-                session.out.ok();
-            }
-            N::Lolwut => {
-                let luck = self.random();
-                return memory::lolwut(session, args, luck);
-            }
-            N::AclGenpass => acl::genpass(&mut session.out, args)?,
-            N::AclGetuser => self.acl_getuser(&mut session.out, args.get(2)),
-            N::AclList => self.acl_list(&mut session.out),
-            N::AclSetuser => acl::setuser()?,
-            N::ModuleLoad => {
-                let path = args.get(2).escape_ascii();
-                self.warning(format!("Module {path} failed to load: this server loads no modules"));
-                return Err(CmdError::text("ERR Error loading the extension. Please check the server logs."));
-            }
-            N::ModuleUnload => {
-                return Err(CmdError::text("ERR Error unloading module: no such module with that name"));
-            }
-            N::Debug => return self.debug(session, args),
-            N::Save => return self.save_command(session),
-            N::Bgsave => return self.bgsave_command(session, args),
-            N::Bgrewriteaof => self.rewrite_command(&mut session.out)?,
-            N::Lastsave => session.out.integer(self.save.last_save as i64),
-            N::Shutdown => return self.shutdown_command(session, args),
-            N::Role => self.role_command(session),
-            N::Replicaof => return self.replicaof_command(session, args),
-            N::Replconf => return self.replconf_command(session, args),
-            N::Psync | N::Sync => return self.psync_command(session, args, command == N::Psync),
-            N::Wait => return self.wait_command(session, args),
-            N::Monitor => self.monitor(session)?,
-            N::SlowlogGet | N::SlowlogLen | N::SlowlogReset => {
-                return self.slowlog_command(session, command, args);
-            }
-            N::LatencyDoctor
-            | N::LatencyGraph
-            | N::LatencyHistogram
-            | N::LatencyHistory
-            | N::LatencyLatest
-            | N::LatencyReset => return self.latency_command(session, command, args),
-            N::ClientTracking | N::ClientCaching | N::ClientGetredir | N::ClientTrackinginfo => {
-                return self.tracking_command(session, command, args);
-            }
-            N::ClientNoEvict => {
-                let off = args.is(2, "off");
-                if !off && !args.is(2, "on") {
-                    return Err(CmdError::Syntax);
-                }
-                session.client.no_evict.set(!off);
-                session.out.ok();
-            }
-            N::Publish
-            | N::Spublish
-            | N::Subscribe
-            | N::Psubscribe
-            | N::Ssubscribe
-            | N::Unsubscribe
-            | N::Punsubscribe
-            | N::Sunsubscribe
-            | N::PubsubChannels
-            | N::PubsubNumpat
-            | N::PubsubNumsub
-            | N::PubsubShardchannels
-            | N::PubsubShardnumsub => return self.pubsub_command(session, command, args),
+            1 => session.out.simple("PONG"),
+            2 => session.out.bulk(args.get(1)),
+            _ => return Err(CmdError::Arity("ping".into())),
         }
         Ok(Flow::Next)
+    }
+
+    fn time(&mut self, session: &mut Session, _: &Args<'_>) -> CmdResult<Flow> {
+        let unix = self.clock.unix();
+        session.out.array(2);
+        session.out.bulk(unix.as_secs().to_string().as_bytes());
+        session.out.bulk(unix.subsec_micros().to_string().as_bytes());
+        Ok(Flow::Next)
+    }
+
+    fn module_load(&mut self, _: &mut Session, args: &Args<'_>) -> CmdResult<Flow> {
+        let path = args.get(2).escape_ascii();
+        self.warning(format!("Module {path} failed to load: this server loads no modules"));
+        Err(CmdError::text("ERR Error loading the extension. Please check the server logs."))
     }
 
     fn select(&mut self, session: &mut Session, args: &Args<'_>) -> CmdResult<Flow> {
@@ -271,7 +161,7 @@ impl Node {
         Ok(Flow::Next)
     }
 
-    fn reset(&mut self, session: &mut Session) -> Flow {
+    fn reset(&mut self, session: &mut Session, _: &Args<'_>) -> CmdResult<Flow> {
         self.discard(session);
         self.pubsub.leave_all(&session.client);
         self.stop_monitoring(session);
@@ -284,10 +174,10 @@ impl Node {
         session.client.resp.set(2);
         session.client.name.borrow_mut().clear();
         session.out.simple("RESET");
-        Flow::Next
+        Ok(Flow::Next)
     }
 
-    fn config_get(&self, session: &mut Session, args: &Args<'_>) {
+    fn config_get(&mut self, session: &mut Session, args: &Args<'_>) -> CmdResult<Flow> {
         let patterns: Vec<&[u8]> = args.from(2).collect();
         let pairs = self.config.get(&patterns);
         session.out.map(pairs.len());
@@ -295,6 +185,7 @@ impl Node {
             session.out.bulk(name.as_bytes());
             session.out.bulk(value.as_bytes());
         }
+        Ok(Flow::Next)
     }
 
     fn config_set(&mut self, session: &mut Session, args: &Args<'_>) -> CmdResult<Flow> {
@@ -403,7 +294,7 @@ impl Node {
         }
     }
 
-    fn config_rewrite(&mut self, session: &mut Session) -> CmdResult<Flow> {
+    fn config_rewrite(&mut self, session: &mut Session, _: &Args<'_>) -> CmdResult<Flow> {
         let Some(path) = self.config_file.clone() else {
             return Err(CmdError::text("ERR The server is running without a config file"));
         };
@@ -420,7 +311,7 @@ impl Node {
         }
     }
 
-    fn reset_stats(&mut self) {
+    fn config_resetstat(&mut self, session: &mut Session, _: &Args<'_>) -> CmdResult<Flow> {
         let before = std::mem::take(&mut self.stats);
         // What was loaded and the most that was ever in use are no counters.
         self.stats = crate::node::observe::stats::NodeStats {
@@ -436,6 +327,8 @@ impl Node {
         self.aof.delayed = 0;
         self.aof.rewrite.reset_counters();
         self.lag.reset();
+        session.out.ok();
+        Ok(Flow::Next)
     }
 }
 

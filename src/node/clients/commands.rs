@@ -2,14 +2,58 @@
 
 use super::client::{Client, ClientKind};
 use super::session::{ReplyMode, Session};
-use crate::commands::{CmdError, CmdResult};
-use crate::node::exec::flow::Flow;
+use crate::commands::{CmdError, CmdResult, NodeCommand as N};
+use crate::node::exec::flow::{Flow, Handlers};
 use crate::node::faults::fault::Way;
 use crate::node::node::Node;
 use crate::protocol::{Args, strict_i64};
 
+pub(in crate::node) const HANDLERS: Handlers = &[
+    (N::ClientGetname, |_, session, _| {
+        let name = session.client.name.borrow();
+        session.out.bulk_or_null((!name.is_empty()).then_some(name.as_bytes()));
+        Ok(Flow::Next)
+    }),
+    (N::ClientId, |_, session, _| {
+        session.out.integer(session.client.id as i64);
+        Ok(Flow::Next)
+    }),
+    (N::ClientInfo, |node, session, args| {
+        hold_arguments(session, args);
+        let line = session.client.describe(node.clock.since_start()) + "\n";
+        session.client.argument_bytes.set(0);
+        session.out.verbatim("txt", line.as_bytes());
+        Ok(Flow::Next)
+    }),
+    (N::ClientKill, Node::client_kill),
+    (N::ClientList, Node::client_list),
+    (N::ClientNoEvict, |_, session, args| {
+        let off = args.is(2, "off");
+        if !off && !args.is(2, "on") {
+            return Err(CmdError::Syntax);
+        }
+        session.client.no_evict.set(!off);
+        session.out.ok();
+        Ok(Flow::Next)
+    }),
+    (N::ClientPause, Node::client_pause),
+    (N::ClientReply, |_, session, args| reply(session, args)),
+    (N::ClientSetname, |_, session, args| set_name(session, args.get(2))),
+    (N::ClientUnblock, Node::client_unblock),
+    (N::ClientUnpause, |node, session, _| {
+        node.end_pause();
+        session.out.ok();
+        Ok(Flow::Next)
+    }),
+];
+
+/// The request of a client that looks at itself is a part of what is shown.
+fn hold_arguments(session: &Session, args: &Args<'_>) {
+    session.client.argument_bytes.set(args.from(0).map(<[u8]>::len).sum());
+}
+
 impl Node {
-    pub(in crate::node) fn client_list(&mut self, session: &mut Session, args: &Args<'_>) -> CmdResult<Flow> {
+    fn client_list(&mut self, session: &mut Session, args: &Args<'_>) -> CmdResult<Flow> {
         let mut kind = None;
         let mut ids = None;
         match args.len() {
@@ -24,9 +68,8 @@ impl Node {
             }
             _ => return Err(CmdError::Syntax),
         }
-        // Its own request is a part of what is listed.
-        session.client.argument_bytes.set(args.from(0).map(<[u8]>::len).sum());
         let now = self.clock.since_start();
+        hold_arguments(session, args);
         let mut text = String::new();
         for client in self.clients.values() {
             let wanted = kind.is_none_or(|kind| kind == Kind::of(client))
@@ -41,7 +84,7 @@ impl Node {
         Ok(Flow::Next)
     }
 
-    pub(in crate::node) fn client_kill(&mut self, session: &mut Session, args: &Args<'_>) -> CmdResult<Flow> {
+    fn client_kill(&mut self, session: &mut Session, args: &Args<'_>) -> CmdResult<Flow> {
         let mut filter = KillFilter { skip_me: true, ..KillFilter::default() };
         if args.len() == 3 {
             filter.addr = Some(String::from_utf8_lossy(args.get(2)).into_owned());
@@ -180,14 +223,14 @@ pub(in crate::node) fn checked_name(name: &[u8]) -> CmdResult<String> {
 }
 
 /// CLIENT SETNAME
-pub(in crate::node) fn set_name(session: &mut Session, name: &[u8]) -> CmdResult<Flow> {
+fn set_name(session: &mut Session, name: &[u8]) -> CmdResult<Flow> {
     *session.client.name.borrow_mut() = checked_name(name)?;
     session.out.ok();
     Ok(Flow::Next)
 }
 
 /// CLIENT REPLY
-pub(in crate::node) fn reply(session: &mut Session, args: &Args<'_>) -> CmdResult<Flow> {
+fn reply(session: &mut Session, args: &Args<'_>) -> CmdResult<Flow> {
     session.reply = match args.get(2).to_ascii_lowercase().as_slice() {
         b"on" => ReplyMode::On,
         b"off" => ReplyMode::Off,

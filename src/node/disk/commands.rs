@@ -1,13 +1,23 @@
 //! SAVE, BGSAVE, DEBUG RELOAD, and the RDB file at the start.
 
-use crate::commands::{CmdError, CmdResult};
+use crate::commands::{CmdError, CmdResult, NodeCommand as N};
 use crate::node::clients::session::Session;
-use crate::node::exec::flow::Flow;
+use crate::node::exec::flow::{Flow, Handlers};
 use crate::node::node::Node;
 use crate::protocol::Args;
 
+pub(in crate::node) const HANDLERS: Handlers = &[
+    (N::Bgrewriteaof, Node::rewrite_command),
+    (N::Bgsave, Node::bgsave_command),
+    (N::Lastsave, |node, session, _| {
+        session.out.integer(node.save.last_save as i64);
+        Ok(Flow::Next)
+    }),
+    (N::Save, Node::save_command),
+];
+
 impl Node {
-    pub(in crate::node) fn save_command(&mut self, session: &mut Session) -> CmdResult<Flow> {
+    fn save_command(&mut self, session: &mut Session, _: &Args<'_>) -> CmdResult<Flow> {
         match self.save_now() {
             Ok(_) => {
                 session.out.ok();
@@ -18,11 +28,7 @@ impl Node {
         }
     }
 
-    pub(in crate::node) fn bgsave_command(
-        &mut self,
-        session: &mut Session,
-        args: &Args<'_>,
-    ) -> CmdResult<Flow> {
+    fn bgsave_command(&mut self, session: &mut Session, args: &Args<'_>) -> CmdResult<Flow> {
         let schedule = match args.len() {
             1 => false,
             2 if args.is(1, "schedule") => true,

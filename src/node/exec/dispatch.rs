@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use super::flow::Flow;
+use super::handlers::handler;
 use super::parse::args_of;
 use crate::commands::{CmdError, CmdResult, Command, Flags, NodeCommand, Run};
 use crate::node::clients::client::ClientKind;
@@ -31,6 +32,7 @@ impl Node {
         self.clock.tick(begun);
         session.client.outbox.move_into(&mut session.out);
         self.bound_replies(session);
+        session.client.last_active.set(self.clock.since_start());
         self.current = Some(Rc::clone(&session.client));
         let flow = self.run_requests(session, &mut decoder, &mut pending, buffer, begun);
         self.current = None;
@@ -235,7 +237,7 @@ impl Node {
                 let wait = self.effects.wait.take();
                 Ok(wait.map_or(Flow::Next, |wait| self.block(session, command, args, wait)))
             }
-            Run::Node(command) => self.run_node_command(session, command, args),
+            Run::Node(command) => handler(command)(self, session, args),
             Run::Container(_) => Err(CmdError::Syntax),
         };
         if !session.client.outbox.is_empty() {

@@ -1,6 +1,17 @@
-//! How a connection goes on after a command.
+//! How the node runs a command of its own, and how the connection goes on after it.
 
 use std::time::Duration;
+
+use crate::commands::{CmdResult, NodeCommand};
+use crate::node::clients::session::Session;
+use crate::node::node::Node;
+use crate::protocol::Args;
+
+/// Executes one command that needs the node. A refusal is answered with its error.
+pub(in crate::node) type Handler = fn(&mut Node, &mut Session, &Args<'_>) -> CmdResult<Flow>;
+
+/// The commands of one folder. `exec/handlers.rs` looks whether each command has one.
+pub(in crate::node) type Handlers = &'static [(NodeCommand, Handler)];
 
 /// How a connection goes on after a batch, or after one command.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,8 +3,8 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-use super::flow::Flow;
-use crate::commands::{CmdError, CmdResult, Flags, Garbage, WholeDb};
+use super::flow::{Flow, Handlers};
+use crate::commands::{CmdError, CmdResult, Flags, Garbage, NodeCommand as N, WholeDb};
 use crate::node::clients::buffers::bytes_for_name;
 use crate::node::clients::client::Client;
 use crate::node::clients::session::{Session, Transaction, Watched};
@@ -21,17 +21,27 @@ pub(in crate::node) fn exec_abort() -> CmdError {
     CmdError::text("EXECABORT Transaction discarded because of previous errors.")
 }
 
-impl Node {
-    pub(in crate::node) fn multi(session: &mut Session) -> CmdResult<Flow> {
-        if session.transaction.is_some() {
-            return Err(CmdError::text("ERR MULTI calls can not be nested"));
+pub(super) const HANDLERS: Handlers = &[
+    (N::Discard, |node, session, _| {
+        // Keys stay watched when there was nothing to discard.
+        if session.transaction.is_none() {
+            return Err(CmdError::text("ERR DISCARD without MULTI"));
         }
-        session.transaction = Some(Transaction::default());
-        session.client.note_queue(0, 0);
+        node.discard(session);
         session.out.ok();
         Ok(Flow::Next)
-    }
+    }),
+    (N::Exec, Node::exec),
+    (N::Multi, multi),
+    (N::Unwatch, |node, session, _| {
+        node.unwatch(session);
+        session.out.ok();
+        Ok(Flow::Next)
+    }),
+    (N::Watch, Node::watch),
+];
 
+impl Node {
     /// Ends a transaction without running it, and every WATCH.
     pub(in crate::node) fn discard(&mut self, session: &mut Session) {
         session.transaction = None;
@@ -39,7 +49,7 @@ impl Node {
         self.unwatch(session);
     }
 
-    pub(in crate::node) fn exec(&mut self, session: &mut Session) -> CmdResult<Flow> {
+    fn exec(&mut self, session: &mut Session, _: &Args<'_>) -> CmdResult<Flow> {
         let Some(transaction) = session.transaction.take() else {
             return Err(CmdError::text("ERR EXEC without MULTI"));
         };
@@ -94,7 +104,7 @@ impl Node {
         Ok(flow)
     }
 
-    pub(in crate::node) fn watch(&mut self, session: &mut Session, args: &Args<'_>) -> CmdResult<Flow> {
+    fn watch(&mut self, session: &mut Session, args: &Args<'_>) -> CmdResult<Flow> {
         if session.transaction.is_some() {
             return Err(CmdError::text("ERR WATCH inside MULTI is not allowed"));
         }
@@ -218,4 +228,14 @@ pub(in crate::node) struct Watcher {
     client: Rc<Client>,
     /// The key had expired already at the WATCH, and is still held.
     stale: Rc<Cell<bool>>,
+}
+
+fn multi(_: &mut Node, session: &mut Session, _: &Args<'_>) -> CmdResult<Flow> {
+    if session.transaction.is_some() {
+        return Err(CmdError::text("ERR MULTI calls can not be nested"));
+    }
+    session.transaction = Some(Transaction::default());
+    session.client.note_queue(0, 0);
+    session.out.ok();
+    Ok(Flow::Next)
 }

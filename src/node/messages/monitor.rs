@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use crate::commands::{CmdError, CmdResult, Command, Flags, NodeCommand, Run};
 use crate::node::clients::session::Session;
+use crate::node::exec::flow::Flow;
 use crate::node::node::Node;
 use crate::protocol::Args;
 
@@ -79,7 +80,7 @@ fn quote_into(line: &mut String, arg: &[u8]) {
 }
 
 impl Node {
-    pub(in crate::node) fn monitor(&mut self, session: &mut Session) -> CmdResult {
+    pub(super) fn monitor(&mut self, session: &mut Session, _: &Args<'_>) -> CmdResult<Flow> {
         if self.collected.is_some() {
             return Err(CmdError::text("ERR MONITOR isn't allowed for DENY BLOCKING client"));
         }
@@ -89,7 +90,7 @@ impl Node {
             self.update_observed();
             session.out.ok();
         }
-        Ok(())
+        Ok(Flow::Next)
     }
 
     /// A client does not watch any more.

@@ -73,40 +73,12 @@ fn frame(parts: &[&[u8]]) -> Vec<u8> {
 }
 
 impl Node {
-    pub(in crate::node) fn pubsub_command(
+    pub(super) fn subscribe(
         &mut self,
         session: &mut Session,
-        command: NodeCommand,
+        topic: Topic,
         args: &Args<'_>,
     ) -> CmdResult<Flow> {
-        use NodeCommand as N;
-        match command {
-            N::Subscribe => self.subscribe(session, Topic::Channel, args)?,
-            N::Psubscribe => self.subscribe(session, Topic::Pattern, args)?,
-            N::Ssubscribe => self.subscribe(session, Topic::Shard, args)?,
-            N::Unsubscribe => self.unsubscribe(session, Topic::Channel, args),
-            N::Punsubscribe => self.unsubscribe(session, Topic::Pattern, args),
-            N::Sunsubscribe => self.unsubscribe(session, Topic::Shard, args),
-            N::Publish => {
-                let receivers = self.publish(args.get(1), args.get(2));
-                self.forward(session, args);
-                session.out.integer(receivers);
-            }
-            N::Spublish => {
-                let receivers = self.publish_to_shard(args.get(1), args.get(2));
-                self.forward(session, args);
-                session.out.integer(receivers);
-            }
-            N::PubsubChannels => self.list_channels(session, Topic::Channel, args)?,
-            N::PubsubShardchannels => self.list_channels(session, Topic::Shard, args)?,
-            N::PubsubNumsub => self.count_listeners(session, Topic::Channel, args),
-            N::PubsubShardnumsub => self.count_listeners(session, Topic::Shard, args),
-            _ => session.out.integer(self.pubsub.count(Topic::Pattern) as i64),
-        }
-        Ok(Flow::Next)
-    }
-
-    fn subscribe(&mut self, session: &mut Session, topic: Topic, args: &Args<'_>) -> CmdResult {
         if topic == Topic::Shard && self.collected.is_some() {
             // Redis lets the older two pass, for the sake of old clients.
             return Err(CmdError::text("ERR SSUBSCRIBE isn't allowed for a DENY BLOCKING client"));
@@ -119,10 +91,15 @@ impl Node {
             session.out.bulk(name);
             session.out.integer(count as i64);
         }
-        Ok(())
+        Ok(Flow::Next)
     }
 
-    fn unsubscribe(&mut self, session: &mut Session, topic: Topic, args: &Args<'_>) {
+    pub(super) fn unsubscribe(
+        &mut self,
+        session: &mut Session,
+        topic: Topic,
+        args: &Args<'_>,
+    ) -> CmdResult<Flow> {
         let names: Vec<Rc<[u8]>> = if args.len() > 1 {
             args.from(1).map(Rc::from).collect()
         } else {
@@ -135,6 +112,7 @@ impl Node {
         if names.is_empty() {
             write_left(session, topic, None);
         }
+        Ok(Flow::Next)
     }
 
     /// Sends `message` to all who listen to `channel`, and returns how many times it was sent. O(listeners +
@@ -174,7 +152,7 @@ impl Node {
     }
 
     /// PUBLISH changes no data, yet the replicas' listeners want the message too.
-    fn forward(&mut self, session: &mut Session, args: &Args<'_>) {
+    pub(super) fn forward(&mut self, session: &mut Session, args: &Args<'_>) {
         if !self.effects.streaming {
             return;
         }
@@ -188,7 +166,12 @@ impl Node {
         }
     }
 
-    fn list_channels(&self, session: &mut Session, topic: Topic, args: &Args<'_>) -> CmdResult {
+    pub(super) fn list_channels(
+        &self,
+        session: &mut Session,
+        topic: Topic,
+        args: &Args<'_>,
+    ) -> CmdResult<Flow> {
         if args.len() > 3 {
             let word = String::from_utf8_lossy(args.get(1)).into_owned();
             return Err(CmdError::from(format!(
@@ -199,15 +182,21 @@ impl Node {
         let names = self.pubsub.of(topic).keys().filter(|name| glob_matches(pattern, name, Case::Sensitive));
         let names: Vec<&[u8]> = names.map(|name| &**name).collect();
         session.out.bulks(names.into_iter());
-        Ok(())
+        Ok(Flow::Next)
     }
 
-    fn count_listeners(&self, session: &mut Session, topic: Topic, args: &Args<'_>) {
+    pub(super) fn count_listeners(
+        &self,
+        session: &mut Session,
+        topic: Topic,
+        args: &Args<'_>,
+    ) -> CmdResult<Flow> {
         session.out.array((args.len() - 2) * 2);
         for name in args.from(2) {
             session.out.bulk(name);
             session.out.integer(self.pubsub.of(topic).get(name).map_or(0, BTreeMap::len) as i64);
         }
+        Ok(Flow::Next)
     }
 
     /// Notes which classes of keyspace events go anywhere (`notify-keyspace-events`).

@@ -8,14 +8,15 @@ mod checks;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use crate::commands::{CmdError, CmdResult, Command, Flags, NodeCommand, WholeDb};
+use crate::commands::{CmdError, CmdResult, Command, Flags, WholeDb};
 use crate::node::clients::buffers::bytes_for_name;
 use crate::node::clients::client::{Client, ClientId, Tracking};
 use crate::node::clients::session::Session;
 use crate::node::exec::flow::Flow;
 use crate::node::node::Node;
 use crate::protocol::{Args, Replies, strict_i64};
-use checks::{check_tracking, client_caching, write_tracking_info};
+use checks::check_tracking;
+pub(super) use checks::{client_caching, client_getredir, client_trackinginfo};
 
 /// The channel by which a RESP2 client hears of invalidations.
 const CHANNEL: &[u8] = b"__redis__:invalidate";
@@ -64,25 +65,7 @@ impl TrackingTable {
 }
 
 impl Node {
-    pub(in crate::node) fn tracking_command(
-        &mut self,
-        session: &mut Session,
-        command: NodeCommand,
-        args: &Args<'_>,
-    ) -> CmdResult<Flow> {
-        match command {
-            NodeCommand::ClientTracking => self.set_tracking(session, args)?,
-            NodeCommand::ClientCaching => client_caching(session, args)?,
-            NodeCommand::ClientGetredir => {
-                let redirect = session.client.tracking.borrow().as_ref().map(|own| own.redirect as i64);
-                session.out.integer(redirect.unwrap_or(-1));
-            }
-            _ => write_tracking_info(session),
-        }
-        Ok(Flow::Next)
-    }
-
-    fn set_tracking(&mut self, session: &mut Session, args: &Args<'_>) -> CmdResult {
+    pub(super) fn client_tracking(&mut self, session: &mut Session, args: &Args<'_>) -> CmdResult<Flow> {
         let (wanted, prefixes) = self.parse_tracking(args)?;
         if args.is(2, "off") {
             self.stop_tracking(&session.client);
@@ -112,7 +95,7 @@ impl Node {
             return Err(CmdError::Syntax);
         }
         session.out.ok();
-        Ok(())
+        Ok(Flow::Next)
     }
 
     fn parse_tracking(&self, args: &Args<'_>) -> CmdResult<(Tracking, Vec<Vec<u8>>)> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 
 use super::stats::CommandStats;
-use crate::commands::{CmdError, CmdResult, Command, NodeCommand, OWN_NAMES};
+use crate::commands::{CmdError, CmdResult, Command, OWN_NAMES};
 use crate::node::clients::session::Session;
 use crate::node::exec::flow::Flow;
 use crate::node::node::Node;
@@ -70,57 +70,60 @@ impl Node {
         }
     }
 
-    pub(in crate::node) fn latency_command(
-        &mut self,
-        session: &mut Session,
-        command: NodeCommand,
-        args: &Args<'_>,
-    ) -> CmdResult<Flow> {
+    pub(super) fn latency_latest(&mut self, session: &mut Session, _: &Args<'_>) -> CmdResult<Flow> {
         let out = &mut session.out;
-        match command {
-            NodeCommand::LatencyLatest => {
-                out.array(self.latency_events.len());
-                for (event, series) in &self.latency_events {
-                    let (second, millis) = series.samples.back().copied().unwrap_or_default();
-                    out.array(4);
-                    out.bulk(event.as_bytes());
-                    for number in [second, millis, series.max] {
-                        out.integer(number as i64);
-                    }
-                }
+        out.array(self.latency_events.len());
+        for (event, series) in &self.latency_events {
+            let (second, millis) = series.samples.back().copied().unwrap_or_default();
+            out.array(4);
+            out.bulk(event.as_bytes());
+            for number in [second, millis, series.max] {
+                out.integer(number as i64);
             }
-            NodeCommand::LatencyHistory => {
-                let series =
-                    std::str::from_utf8(args.get(2)).ok().and_then(|name| self.latency_events.get(name));
-                out.array(series.map_or(0, |series| series.samples.len()));
-                for (second, millis) in series.into_iter().flat_map(|series| &series.samples) {
-                    out.array(2);
-                    out.integer(*second as i64);
-                    out.integer(*millis as i64);
-                }
-            }
-            NodeCommand::LatencyReset => {
-                let before = self.latency_events.len();
-                if args.len() == 2 {
-                    self.latency_events.clear();
-                }
-                self.latency_events.retain(|event, _| !args.from(2).any(|name| name == event.as_bytes()));
-                out.integer((before - self.latency_events.len()) as i64);
-            }
-            NodeCommand::LatencyGraph => {
-                let name = std::str::from_utf8(args.get(2)).ok();
-                let found = name.and_then(|name| self.latency_events.get_key_value(name));
-                let Some((event, series)) = found else {
-                    let mut line = b"ERR No samples available for event '".to_vec();
-                    line.extend_from_slice(args.get(2));
-                    line.push(b'\'');
-                    return Err(CmdError::Raw(line));
-                };
-                out.verbatim("txt", graph(event, series, self.clock.unix().as_secs()).as_bytes());
-            }
-            NodeCommand::LatencyDoctor => out.verbatim("txt", self.diagnose().as_bytes()),
-            _ => self.latency_histogram(out, args),
         }
+        Ok(Flow::Next)
+    }
+
+    pub(super) fn latency_history(&mut self, session: &mut Session, args: &Args<'_>) -> CmdResult<Flow> {
+        let out = &mut session.out;
+        let series = std::str::from_utf8(args.get(2)).ok().and_then(|name| self.latency_events.get(name));
+        out.array(series.map_or(0, |series| series.samples.len()));
+        for (second, millis) in series.into_iter().flat_map(|series| &series.samples) {
+            out.array(2);
+            out.integer(*second as i64);
+            out.integer(*millis as i64);
+        }
+        Ok(Flow::Next)
+    }
+
+    pub(super) fn latency_reset(&mut self, session: &mut Session, args: &Args<'_>) -> CmdResult<Flow> {
+        let out = &mut session.out;
+        let before = self.latency_events.len();
+        if args.len() == 2 {
+            self.latency_events.clear();
+        }
+        self.latency_events.retain(|event, _| !args.from(2).any(|name| name == event.as_bytes()));
+        out.integer((before - self.latency_events.len()) as i64);
+        Ok(Flow::Next)
+    }
+
+    pub(super) fn latency_graph(&mut self, session: &mut Session, args: &Args<'_>) -> CmdResult<Flow> {
+        let out = &mut session.out;
+        let name = std::str::from_utf8(args.get(2)).ok();
+        let found = name.and_then(|name| self.latency_events.get_key_value(name));
+        let Some((event, series)) = found else {
+            let mut line = b"ERR No samples available for event '".to_vec();
+            line.extend_from_slice(args.get(2));
+            line.push(b'\'');
+            return Err(CmdError::Raw(line));
+        };
+        out.verbatim("txt", graph(event, series, self.clock.unix().as_secs()).as_bytes());
+        Ok(Flow::Next)
+    }
+
+    pub(super) fn latency_doctor(&mut self, session: &mut Session, _: &Args<'_>) -> CmdResult<Flow> {
+        let out = &mut session.out;
+        out.verbatim("txt", self.diagnose().as_bytes());
         Ok(Flow::Next)
     }
 
@@ -152,7 +155,7 @@ impl Node {
         text
     }
 
-    fn latency_histogram(&self, out: &mut Replies, args: &Args<'_>) {
+    pub(super) fn latency_histogram(&mut self, session: &mut Session, args: &Args<'_>) -> CmdResult<Flow> {
         let mut commands: Vec<&Command> = Vec::new();
         if args.len() == 2 {
             commands.extend(OWN_NAMES.everything());
@@ -179,11 +182,13 @@ impl Node {
                 Some((command.full_name, stats.histogram.as_deref()?))
             })
             .collect();
+        let out = &mut session.out;
         out.map(with_data.len());
         for (name, histogram) in with_data {
             out.bulk(name.as_bytes());
             write_distribution(out, histogram);
         }
+        Ok(Flow::Next)
     }
 }
 
@@ -233,6 +238,7 @@ fn graph(event: &str, series: &Series, now: u64) -> String {
         text.push_str(&line);
         text.push('\n');
     }
+    text.push_str(&" ".repeat(shown.len()));
     text.push('\n');
     let labels: Vec<Vec<u8>> =
         shown.iter().map(|(second, _)| age(now.saturating_sub(*second)).into_bytes()).collect();
@@ -278,7 +284,7 @@ mod tests {
         series.note(130, 17);
         let text = graph("command", &series, 200);
         assert!(text.starts_with("command - high 17 ms, low 10 ms (all time high 17 ms)\n---"));
-        assert!(text.ends_with("\n\n11\nmm\n"), "{text}");
+        assert!(text.ends_with("\n  \n11\nmm\n"), "{text}");
     }
 
     #[test]

@@ -5,6 +5,7 @@ use crate::node::clients::session::Session;
 use crate::node::exec::flow::Flow;
 use crate::node::node::Node;
 use crate::protocol::{Args, Replies, strict_i64};
+use crate::store::ScoreText;
 
 /// Below this, figures say nothing.
 const LITTLE: u64 = 5 * 1024 * 1024;
@@ -127,7 +128,8 @@ impl Node {
     }
 
     /// `MEMORY STATS`. O(databases and clients).
-    pub(in crate::node) fn memory_stats(&self, out: &mut Replies) {
+    pub(super) fn memory_stats(&mut self, session: &mut Session, _: &Args<'_>) -> CmdResult<Flow> {
+        let out = &mut session.out;
         let overview = self.memory_overview();
         let databases: Vec<usize> =
             (0..self.store.databases()).filter(|db| !self.store.db(*db).is_empty()).collect();
@@ -161,6 +163,7 @@ impl Node {
         for (name, figure) in &rest {
             put(out, name, figure);
         }
+        Ok(Flow::Next)
     }
 
     /// `MEMORY DOCTOR`. O(clients).
@@ -206,23 +209,25 @@ fn put(out: &mut Replies, name: &str, figure: &Figure) {
     match figure {
         Figure::Bytes(bytes) => out.integer(*bytes as i64),
         Figure::Difference(bytes) => out.integer(*bytes),
-        Figure::Ratio(ratio) => out.double(&format!("{ratio:.4}")),
+        Figure::Ratio(ratio) => out.double(ScoreText::new(*ratio).as_str()),
     }
 }
 
 /// `MEMORY MALLOC-STATS`: all nodes of a process share one allocator, which keeps no figures for each.
-pub(in crate::node) fn malloc_stats(out: &mut Replies) {
-    out.verbatim(
+pub(super) fn malloc_stats(_: &mut Node, session: &mut Session, _: &Args<'_>) -> CmdResult<Flow> {
+    session.out.verbatim(
         "txt",
         b"mimalloc keeps no statistics in this build; MEMORY STATS has the node's own figures.\n",
     );
+    Ok(Flow::Next)
 }
 
 /// Widest chain that LOLWUT draws.
 const CHAIN_MAX: i64 = 12;
 
 /// `LOLWUT [VERSION version] [replicas ...]`: a chain of replication, longer on request. O(1).
-pub(in crate::node) fn lolwut(session: &mut Session, args: &Args<'_>, luck: u64) -> CmdResult<Flow> {
+pub(super) fn lolwut(node: &mut Node, session: &mut Session, args: &Args<'_>) -> CmdResult<Flow> {
+    let luck = node.random();
     let mut numbers = Vec::new();
     let from = if args.len() >= 3 && args.is(1, "VERSION") { 2 } else { args.len() };
     for number in args.from(from) {

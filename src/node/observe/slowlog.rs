@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use crate::commands::{CmdError, CmdResult, Command, NodeCommand};
+use crate::commands::{CmdError, CmdResult, Command};
 use crate::node::clients::client::Client;
 use crate::node::clients::session::Session;
 use crate::node::exec::flow::Flow;
@@ -61,24 +61,7 @@ impl Node {
         self.slowlog.entries.truncate(most);
     }
 
-    pub(in crate::node) fn slowlog_command(
-        &mut self,
-        session: &mut Session,
-        command: NodeCommand,
-        args: &Args<'_>,
-    ) -> CmdResult<Flow> {
-        match command {
-            NodeCommand::SlowlogLen => session.out.integer(self.slowlog.entries.len() as i64),
-            NodeCommand::SlowlogReset => {
-                self.slowlog.entries.clear();
-                session.out.ok();
-            }
-            _ => self.slowlog_get(session, args)?,
-        }
-        Ok(Flow::Next)
-    }
-
-    fn slowlog_get(&self, session: &mut Session, args: &Args<'_>) -> CmdResult {
+    pub(super) fn slowlog_get(&mut self, session: &mut Session, args: &Args<'_>) -> CmdResult<Flow> {
         let count = match args.len() {
             2 => 10,
             3 => {
@@ -106,7 +89,18 @@ impl Node {
             out.bulk(entry.addr.as_bytes());
             out.bulk(entry.name.as_bytes());
         }
-        Ok(())
+        Ok(Flow::Next)
+    }
+
+    pub(super) fn slowlog_len(&mut self, session: &mut Session, _: &Args<'_>) -> CmdResult<Flow> {
+        session.out.integer(self.slowlog.entries.len() as i64);
+        Ok(Flow::Next)
+    }
+
+    pub(super) fn slowlog_reset(&mut self, session: &mut Session, _: &Args<'_>) -> CmdResult<Flow> {
+        self.slowlog.entries.clear();
+        session.out.ok();
+        Ok(Flow::Next)
     }
 }
 

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use crate::commands::{CmdError, CmdResult};
+use crate::commands::{CmdError, CmdResult, NodeCommand as N};
 use crate::node::clients::client::ClientKind;
 use crate::node::clients::session::Session;
 use crate::node::event::NodeEvent;
-use crate::node::exec::flow::Flow;
+use crate::node::exec::flow::{Flow, Handlers};
 use crate::node::node::Node;
 use crate::node::replication::master::feed::Feed;
 use crate::node::replication::master::name::replica_name;
@@ -15,8 +15,19 @@ use crate::replication::{
     Acked, MasterFeed, PsyncRequest, PsyncVerdict, Replconf, SnapshotFilter, continue_line, judge,
 };
 
+pub(in crate::node) const HANDLERS: Handlers = &[
+    (N::Failover, Node::failover_command),
+    (N::Psync, |node, session, args| node.psync_command(session, args, true)),
+    (N::Replconf, Node::replconf_command),
+    (N::Replicaof, Node::replicaof_command),
+    (N::Role, Node::role_command),
+    (N::Shutdown, Node::shutdown_command),
+    (N::Sync, |node, session, args| node.psync_command(session, args, false)),
+    (N::Wait, Node::wait_command),
+];
+
 impl Node {
-    pub(in crate::node) fn role_command(&mut self, session: &mut Session) {
+    fn role_command(&mut self, session: &mut Session, _: &Args<'_>) -> CmdResult<Flow> {
         let out = &mut session.out;
         if let Some(upstream) = &self.upstream {
             out.array(5);
@@ -25,7 +36,7 @@ impl Node {
             out.integer(i64::from(upstream.port));
             out.bulk(upstream.role_word().as_bytes());
             out.integer(upstream.applied_offset().map_or(-1, |offset| offset as i64));
-            return;
+            return Ok(Flow::Next);
         }
         let online: Vec<_> = self.feeds.values().filter(|feed| feed.core.is_online()).collect();
         out.array(3);
@@ -38,13 +49,10 @@ impl Node {
             out.bulk(feed.port().to_string().as_bytes());
             out.bulk(feed.core.acked().to_string().as_bytes());
         }
+        Ok(Flow::Next)
     }
 
-    pub(in crate::node) fn replicaof_command(
-        &mut self,
-        session: &mut Session,
-        args: &Args<'_>,
-    ) -> CmdResult<Flow> {
+    fn replicaof_command(&mut self, session: &mut Session, args: &Args<'_>) -> CmdResult<Flow> {
         if session.client.kind.get() == ClientKind::Replica {
             return Err(CmdError::text("ERR Command is not valid when client is a replica."));
         }
@@ -78,11 +86,7 @@ impl Node {
         Ok(Flow::Next)
     }
 
-    pub(in crate::node) fn replconf_command(
-        &mut self,
-        session: &mut Session,
-        args: &Args<'_>,
-    ) -> CmdResult<Flow> {
+    fn replconf_command(&mut self, session: &mut Session, args: &Args<'_>) -> CmdResult<Flow> {
         let words: Vec<&[u8]> = args.from(1).collect();
         let now = self.clock.since_start();
         let outcome = match self.feeds.get_mut(&session.client.id) {
@@ -118,11 +122,7 @@ impl Node {
         Ok(Flow::Next)
     }
 
-    pub(in crate::node) fn wait_command(
-        &mut self,
-        session: &mut Session,
-        args: &Args<'_>,
-    ) -> CmdResult<Flow> {
+    fn wait_command(&mut self, session: &mut Session, args: &Args<'_>) -> CmdResult<Flow> {
         if self.is_replica() {
             return Err(CmdError::text(
                 "ERR WAIT cannot be used with replica instances. Please also note that since Redis 4.0 if a replica \
@@ -152,12 +152,7 @@ impl Node {
     }
 
     /// `PSYNC replid offset` and `SYNC`.
-    pub(in crate::node) fn psync_command(
-        &mut self,
-        session: &mut Session,
-        args: &Args<'_>,
-        is_psync: bool,
-    ) -> CmdResult<Flow> {
+    fn psync_command(&mut self, session: &mut Session, args: &Args<'_>, is_psync: bool) -> CmdResult<Flow> {
         if session.client.kind.get() == ClientKind::Replica {
             return Ok(Flow::Next);
         }

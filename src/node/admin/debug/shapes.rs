@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::io::Write as _;
 
-use crate::commands::{CmdError, CmdResult};
+use crate::commands::{CmdError, CmdResult, references};
 use crate::node::clients::client::ClientKind;
 use crate::node::clients::session::Session;
 use crate::node::exec::flow::Flow;
@@ -34,7 +34,8 @@ impl Node {
         // Writing to a String cannot fail.
         let _ = write!(
             line,
-            "Value at:0x0 refcount:1 encoding:{} serializedlength:{} lru:{lru} lru_seconds_idle:{}",
+            "Value at:0x0 refcount:{} encoding:{} serializedlength:{} lru:{lru} lru_seconds_idle:{}",
+            references(&entry, self.shares_integers()),
             entry.encoding(),
             payload.map_or(0, |payload| payload.len() - DUMP_AROUND),
             ((self.clock.millis() / 1000) & 0xFF_FFFF).wrapping_sub(i64::from(lru)).max(0),

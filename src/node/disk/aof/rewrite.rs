@@ -11,14 +11,17 @@ use std::time::{Duration, Instant};
 
 use super::append::Log;
 use crate::commands::{CmdError, CmdResult};
+use crate::node::clients::session::Session;
 use crate::node::disk::snapshot::{Job, Progress};
 use crate::node::event::{NodeEvent, SnapshotTarget};
+use crate::node::exec::flow::Flow;
 use crate::node::node::{Node, Shared};
 use crate::node::tasks::on_thread;
 use crate::persistence::{
     AppendFile, Manifest, Part, PendingFile, encode_dataset, move_aside, open_to_write, remove,
     write_whole_to,
 };
+use crate::protocol::Args;
 
 /// Pause before an automatic rewrite is tried again after one that failed; doubled each time, …
 const RETRY_FIRST: Duration = Duration::from_secs(5);
@@ -122,21 +125,25 @@ impl Node {
     }
 
     /// `BGREWRITEAOF`
-    pub(in crate::node) fn rewrite_command(&mut self, out: &mut crate::protocol::Replies) -> CmdResult {
+    pub(in crate::node) fn rewrite_command(
+        &mut self,
+        session: &mut Session,
+        _: &Args<'_>,
+    ) -> CmdResult<Flow> {
         if self.aof.rewrite.is_running() {
             return Err(CmdError::text("ERR Background append only file rewriting already in progress"));
         }
         // Inside EXEC the file lacks what the transaction has changed so far.
         if self.writes_file() || self.collected.is_some() {
             self.aof.rewrite.scheduled = true;
-            out.simple("Background append only file rewriting scheduled");
-            return Ok(());
+            session.out.simple("Background append only file rewriting scheduled");
+            return Ok(Flow::Next);
         }
         self.begin_rewrite().map_err(|error| {
             CmdError::from(format!("ERR Can't execute an AOF background rewriting. {error}"))
         })?;
-        out.simple("Background append only file rewriting started");
-        Ok(())
+        session.out.simple("Background append only file rewriting started");
+        Ok(Flow::Next)
     }
 
     /// `CONFIG SET appendonly yes`: commands are kept from now on; the base is made in the background.

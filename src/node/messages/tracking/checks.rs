@@ -3,6 +3,8 @@
 use crate::commands::{CmdError, CmdResult};
 use crate::node::clients::client::Tracking;
 use crate::node::clients::session::Session;
+use crate::node::exec::flow::Flow;
+use crate::node::node::Node;
 use crate::protocol::Args;
 
 pub(super) fn check_tracking(
@@ -60,7 +62,11 @@ fn check_overlaps(before: Option<&Tracking>, prefixes: &[Vec<u8>]) -> CmdResult 
 }
 
 /// CLIENT CACHING
-pub(super) fn client_caching(session: &mut Session, args: &Args<'_>) -> CmdResult {
+pub(in crate::node) fn client_caching(
+    _: &mut Node,
+    session: &mut Session,
+    args: &Args<'_>,
+) -> CmdResult<Flow> {
     let mut tracking = session.client.tracking.borrow_mut();
     let Some(own) = &mut *tracking else {
         return Err(CmdError::text(
@@ -85,11 +91,22 @@ pub(super) fn client_caching(session: &mut Session, args: &Args<'_>) -> CmdResul
     }
     own.caching = true;
     session.out.ok();
-    Ok(())
+    Ok(Flow::Next)
+}
+
+/// CLIENT GETREDIR
+pub(in crate::node) fn client_getredir(_: &mut Node, session: &mut Session, _: &Args<'_>) -> CmdResult<Flow> {
+    let redirect = session.client.tracking.borrow().as_ref().map(|own| own.redirect as i64);
+    session.out.integer(redirect.unwrap_or(-1));
+    Ok(Flow::Next)
 }
 
 /// CLIENT TRACKINGINFO
-pub(super) fn write_tracking_info(session: &mut Session) {
+pub(in crate::node) fn client_trackinginfo(
+    _: &mut Node,
+    session: &mut Session,
+    _: &Args<'_>,
+) -> CmdResult<Flow> {
     let tracking = session.client.tracking.borrow();
     let out = &mut session.out;
     let mut flags = vec![if tracking.is_some() { "on" } else { "off" }];
@@ -117,4 +134,5 @@ pub(super) fn write_tracking_info(session: &mut Session) {
     let prefixes: Vec<&[u8]> =
         tracking.iter().flat_map(|own| own.prefixes.iter().map(Vec::as_slice)).collect();
     out.bulks(prefixes.into_iter());
+    Ok(Flow::Next)
 }

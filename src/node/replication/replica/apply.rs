@@ -218,7 +218,7 @@ impl Node {
             return Ok(());
         }
         let run = match command.run {
-            Run::Node(node) => data_run(node, false).map_or(command.run, Run::Data),
+            Run::Node(node) => data_run(node).map_or(command.run, Run::Data),
             run => run,
         };
         let applied = match run {
