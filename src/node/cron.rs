@@ -22,7 +22,7 @@ async fn go_round(shared: &Shared) {
     loop {
         let (period, most) = round(&shared.borrow().config);
         tokio::time::sleep(period).await;
-        if shared.borrow().cron_paused {
+        if shared.borrow().data.cron_paused {
             continue;
         }
         let begun = Instant::now();
@@ -42,7 +42,7 @@ async fn tick(shared: &Shared) {
     timer.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     loop {
         timer.tick().await;
-        if shared.borrow().cron_paused {
+        if shared.borrow().data.cron_paused {
             continue;
         }
         let begun = Instant::now();
@@ -56,7 +56,7 @@ async fn tick(shared: &Shared) {
             if ticks.is_multiple_of(10) {
                 node.second();
             }
-            node.lag.record(begun);
+            node.figures.lag.record(begun);
         }
     }
 }
@@ -80,7 +80,7 @@ impl Node {
 
     fn tenth(&mut self) {
         let now = self.clock.since_start();
-        self.stats.sample_rates(now);
+        self.figures.stats.sample_rates(now);
         self.trim_buffers(now);
         self.note_client_memory();
         self.count_clients();
@@ -90,23 +90,24 @@ impl Node {
         self.save_if_scheduled();
         self.tick_failover();
         self.tick_shutdown();
-        self.stats.peak_memory = self.stats.peak_memory.max(self.used_memory());
+        self.figures.stats.peak_memory = self.figures.stats.peak_memory.max(self.used_memory());
         self.cut_idle_slow_readers();
         self.limit_tracked_keys();
-        if self.pause.is_some_and(|pause| pause.until <= now) {
+        if self.clients.pause.is_some_and(|pause| pause.until <= now) {
             self.end_pause();
         }
     }
 
     /// Lets clients give back what their buffers hold too much.
     fn trim_buffers(&mut self, now: Duration) {
-        for client in self.clients.values().filter(|client| client.kind.get() == ClientKind::Normal) {
+        for client in self.clients.by_id.values().filter(|client| client.kind.get() == ClientKind::Normal) {
             let silent_for = now.saturating_sub(client.last_active.get());
-            let shrunk = client.buffers.tick(now, silent_for, client.query_bytes.get(), self.reply_tuning);
-            self.stats.reply_shrinks += u64::from(shrunk);
+            let shrunk =
+                client.buffers.tick(now, silent_for, client.query_bytes.get(), self.clients.reply_tuning);
+            self.figures.stats.reply_shrinks += u64::from(shrunk);
             if client.buffers.is_trim_due() {
                 client.outbox.wake();
-                self.give_back_until = now + GIVE_BACK_FOR;
+                self.disk.give_back_until = now + GIVE_BACK_FOR;
             }
         }
     }
@@ -114,20 +115,24 @@ impl Node {
     /// Redis' `replicationCron`, as one list of everything that happens by the second.
     fn second(&mut self) {
         let now = self.clock.since_start();
-        if now < self.give_back_until {
+        if now < self.disk.give_back_until {
             repliscope_platform::give_memory_back(false);
         }
         // Not while clients are paused: a PING moves the offset that everybody waits for.
-        let ping_due = now.saturating_sub(self.last_ping) >= self.config.repl_ping_replica_period;
-        if self.upstream.is_none() && !self.feeds.is_empty() && ping_due && !self.is_paused() {
-            self.last_ping = now;
-            if let Some(backlog) = &mut self.backlog {
-                self.writer.ping(&mut self.history, backlog);
+        let ping_due = now.saturating_sub(self.replication.last_ping) >= self.config.repl_ping_replica_period;
+        if self.replication.upstream.is_none()
+            && !self.replication.feeds.is_empty()
+            && ping_due
+            && !self.is_paused()
+        {
+            self.replication.last_ping = now;
+            if let Some(backlog) = &mut self.replication.backlog {
+                self.replication.writer.ping(&mut self.replication.history, backlog);
             }
             self.wake_feeds();
         }
         self.close_idle_clients(now);
-        self.migrate_targets.close_idle();
+        self.clients.migrate_targets.close_idle();
         self.tick_feeds();
         self.tick_sync();
         self.remove_sync_file();
@@ -148,17 +153,21 @@ impl Node {
             let normal = client.kind.get() == ClientKind::Normal && !listens;
             normal && !client.blocked.get() && silent > timeout
         };
-        self.clients.values().filter(|client| is_idle(client)).for_each(|client| client.kill());
+        self.clients.by_id.values().filter(|client| is_idle(client)).for_each(|client| client.kill());
     }
 
     /// A master that nobody follows any more frees its backlog, and changes its name: a replica that returns
     /// after that must not continue a history whose end nobody kept.
     fn free_old_backlog(&mut self, now: Duration) {
         let ttl = self.config.repl_backlog_ttl;
-        if self.upstream.is_some() || ttl.is_zero() || !self.feeds.is_empty() || self.backlog.is_none() {
+        if self.replication.upstream.is_some()
+            || ttl.is_zero()
+            || !self.replication.feeds.is_empty()
+            || self.replication.backlog.is_none()
+        {
             return;
         }
-        let since = *self.without_replicas_since.get_or_insert(now);
+        let since = *self.replication.without_replicas_since.get_or_insert(now);
         if now.saturating_sub(since) > ttl {
             let id = self.random_replid();
             self.ledger().free_backlog(id);
@@ -173,17 +182,16 @@ impl Node {
 
     /// The save points of the configuration.
     fn save_if_due(&mut self, now: Duration) {
-        if self.save.running.is_some() || self.loading.is_some() {
+        if self.disk.save.running.is_some() || self.disk.loading.is_some() {
             return;
         }
-        let since_save = self.clock.unix().as_secs().saturating_sub(self.save.last_save);
+        let since_save = self.clock.unix().as_secs().saturating_sub(self.disk.save.last_save);
         // After a failure not at once again: a full disk would be tried every second.
-        let may_retry = self.save.last_ok || now.saturating_sub(self.save.last_try) >= Duration::from_secs(5);
-        let due = self
-            .config
-            .save
-            .iter()
-            .find(|(seconds, changes)| self.save.dirty >= *changes && since_save > *seconds && may_retry);
+        let may_retry =
+            self.disk.save.last_ok || now.saturating_sub(self.disk.save.last_try) >= Duration::from_secs(5);
+        let due = self.config.save.iter().find(|(seconds, changes)| {
+            self.disk.save.dirty >= *changes && since_save > *seconds && may_retry
+        });
         if let Some((seconds, changes)) = due.copied() {
             self.notice(format!("{changes} changes in {seconds} seconds. Saving..."));
             let _ = self.save_in_background();

@@ -1,160 +1,57 @@
 //! Everything that one node owns, on its one thread.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::rc::{Rc, Weak};
-use std::time::Duration;
-
-use tokio::sync::Notify;
 
 use super::config::{Config, MaxmemoryPolicy};
 use super::event::{LogLevel, NodeEvent, NodeRole};
 use super::tasks::{Exit, guarded};
-use crate::commands::{Access, Ctx, Effects, ExpiryMode, Garbage, LfuTuning, Stats, next_random};
-use crate::node::clients::client::{Client, ClientId};
-use crate::node::observe::log::Log;
-use crate::node::observe::stats::NodeStats;
-use crate::node::replication::master::feed::Feed;
-use crate::node::replication::replica::upstream::Upstream;
+use crate::commands::{Access, Ctx, ExpiryMode, Garbage, LfuTuning, next_random};
+use crate::node::clients::registry::Clients;
+use crate::node::disk::files::Disk;
+use crate::node::keys::dataset::Dataset;
+use crate::node::observe::figures::Figures;
+use crate::node::program::process::Process;
+use crate::node::replication::state::Replication;
 use crate::node::time::clock::Clock;
-use crate::node::time::lag::LoopLag;
 use crate::protocol::Replies;
-use crate::replication::{Backlog, History, ReplId, StreamWriter, Waits};
-use crate::store::Store;
+use crate::replication::ReplId;
 
 /// The node as its tasks share it. Never borrowed across an `.await`.
 pub(super) type Shared = Rc<RefCell<Node>>;
 
-/// What is known of saving to the RDB file.
-#[derive(Debug)]
-pub(super) struct SaveState {
-    /// Changes since the last save.
-    pub(super) dirty: u64,
-    /// Unix time in seconds of the last success.
-    pub(super) last_save: u64,
-    pub(super) last_ok: bool,
-    pub(super) last_took: Option<Duration>,
-    pub(super) last_try: Duration,
-    /// A background save, and when it began.
-    pub(super) running: Option<Saving>,
-    /// One more save is wanted when the present one ends (BGSAVE SCHEDULE).
-    pub(super) scheduled: bool,
-    /// FLUSHALL has emptied the data in this turn.
-    pub(super) emptied: bool,
-    pub(super) saves: u64,
-}
-
-/// A background save under way.
-#[derive(Debug)]
-pub(super) struct Saving {
-    pub(super) begun: Duration,
-    pub(super) progress: crate::node::disk::snapshot::Progress,
-    /// Set when the file is not wanted any more.
-    pub(super) abandoned: std::sync::Arc<std::sync::atomic::AtomicBool>,
-    /// Changes at its begin: they are in the file.
-    pub(super) dirty_before: u64,
-}
-
 /// A helper thread may outlive the node: its file must not replace that of a node started after it.
 impl Drop for Node {
     fn drop(&mut self) {
-        if let Some(saving) = &self.save.running {
+        if let Some(saving) = &self.disk.save.running {
             saving.abandoned.store(true, std::sync::atomic::Ordering::Relaxed);
         }
-        self.snapshot.give_up_file();
+        self.replication.snapshot.give_up_file();
     }
 }
 
 /// One running server.
 pub(super) struct Node {
     pub(super) me: Weak<RefCell<Node>>,
-    pub(super) config: Config,
-    pub(super) config_file: Option<std::path::PathBuf>,
-    pub(super) clock: Clock,
-    pub(super) run_id: String,
-    pub(super) store: Store,
-    /// Where its files are.
-    pub(super) disk: crate::persistence::FaultyDisk,
-    pub(super) effects: Effects,
-    pub(super) data_stats: Stats,
-    pub(super) stats: NodeStats,
-    pub(super) lag: LoopLag,
-    pub(super) random: u64,
-    pub(super) garbage: Vec<Garbage>,
-    pub(super) eviction: crate::node::keys::eviction::Eviction,
-    pub(super) active_expire: bool,
-    /// Nothing is done by the clock (DEBUG PAUSE-CRON).
-    pub(super) cron_paused: bool,
-    /// `DEBUG SET-SKIP-CHECKSUM-VALIDATION`.
-    pub(super) skips_checksums: bool,
-    pub(super) history: History,
-    /// The history came with the data from the RDB file: a partial resync may continue it.
-    pub(super) restored: bool,
-    pub(super) backlog: Option<Backlog>,
-    pub(super) writer: StreamWriter,
-    /// When the last replica left: the backlog is freed `repl-backlog-ttl` later.
-    pub(super) without_replicas_since: Option<Duration>,
-    pub(super) last_ping: Duration,
-    #[cfg(unix)]
-    pub(super) unix_socket: Option<crate::node::clients::unix_socket::UnixSocket>,
-    /// Who waits for word of the process.
-    pub(super) process: crate::node::program::process::Process,
-    /// The data set is not there yet.
-    pub(super) loading: Option<crate::node::disk::loading::Loading>,
-    pub(super) client_eviction: crate::node::clients::eviction::ClientEviction,
-    /// When the load began of which the watchdog has told.
-    pub(super) watchdog_told: Option<Duration>,
-    /// `key-load-delay`, for loads under way too.
-    pub(super) key_load_delay: crate::persistence::KeyDelay,
-    pub(super) own_expires: crate::node::keys::own_expires::OwnExpires,
-    /// Until then freed memory is given back to the system each second.
-    pub(super) give_back_until: Duration,
-    pub(super) feeds: BTreeMap<ClientId, Feed>,
-    pub(super) snapshot: crate::node::replication::master::full_sync::SyncState,
-    pub(super) upstream: Option<Upstream>,
-    /// See [`NodeHandle::ask_before_wipe`](crate::node::NodeHandle::ask_before_wipe).
-    pub(super) asks_before_wipe: bool,
-    pub(super) link_faults: crate::node::faults::link::LinkFaults,
-    pub(super) listening: crate::node::clients::listener::Listening,
-    pub(super) migrate_targets: crate::node::admin::migrate::Targets,
-    pub(super) clients: BTreeMap<ClientId, Rc<Client>>,
-    pub(super) next_client: ClientId,
-    pub(super) reply_tuning: crate::node::clients::buffers::ReplyTuning,
-    pub(super) waits: Waits<ClientId>,
-    pub(super) blocking: crate::node::clients::blocking::Blocking,
-    pub(super) pubsub: crate::node::messages::pubsub::PubSub,
-    pub(super) monitors: Vec<Rc<Client>>,
-    pub(super) tracking: crate::node::messages::tracking::TrackingTable,
-    /// Somebody looks at commands after they have run: MONITOR, tracking.
-    pub(super) observed: bool,
-    /// Whose requests are executed.
-    pub(super) current: Option<Rc<Client>>,
-    /// The last request got as far as being executed.
-    pub(super) called: bool,
-    pub(super) slowlog: crate::node::observe::slowlog::SlowLog,
-    pub(super) latency_events: crate::node::observe::latency::LatencyEvents,
-    /// Every command is timed by itself.
-    pub(super) times_each: bool,
-    pub(super) watched: BTreeMap<(usize, Vec<u8>), Vec<crate::node::exec::transaction::Watcher>>,
-    pub(super) pause: Option<crate::node::clients::pause::Pause>,
-    /// An end that waits for replicas holds writes back, …
-    pub(super) shutdown: Option<crate::node::replication::shutdown::Shutdown>,
-    /// … and so does a FAILOVER under way.
-    pub(super) failover: Option<crate::replication::Failover>,
-    pub(super) unpause: Rc<Notify>,
-    pub(super) save: SaveState,
-    pub(super) aof: crate::node::disk::aof::Aof,
-    /// Commands of the transaction being executed, encoded, each with its database.
-    pub(super) collected: Option<Vec<(usize, Vec<u8>)>>,
-    pub(super) log: Log,
-    pub(super) events: Box<dyn FnMut(NodeEvent)>,
     pub(super) exit: Rc<Exit>,
+    pub(super) config: Config,
+    pub(super) config_file: Option<PathBuf>,
+    pub(super) run_id: String,
+    pub(super) clock: Clock,
+    pub(super) events: Box<dyn FnMut(NodeEvent)>,
+    pub(super) process: Process,
+    pub(super) figures: Figures,
+    pub(super) data: Dataset,
+    pub(super) disk: Disk,
+    pub(super) clients: Clients,
+    pub(super) replication: Replication,
 }
 
 impl Node {
     /// 64 random bits from the node's own generator (SplitMix64).
     pub(super) fn random(&mut self) -> u64 {
-        next_random(&mut self.random)
+        next_random(&mut self.data.random)
     }
 
     /// A new replid.
@@ -173,10 +70,10 @@ impl Node {
         let (access, lfu) = (self.access(), self.lfu_tuning());
         let shares_integers = self.shares_integers();
         // During a pause nothing may move the offset, not even a read that meets an expired key.
-        let hides = self.upstream.is_some() || self.is_paused();
+        let hides = self.replication.upstream.is_some() || self.is_paused();
         let expiry = if hides { ExpiryMode::Hide } else { ExpiryMode::Delete };
         Ctx {
-            store: &mut self.store,
+            store: &mut self.data.store,
             db,
             now: self.clock.millis(),
             expiry,
@@ -185,16 +82,16 @@ impl Node {
             lfu,
             lazy_expire: self.config.lazyfree_lazy_expire,
             max_string: self.config.proto_max_bulk_len as usize,
-            verify_checksum: !self.skips_checksums,
+            verify_checksum: !self.data.skips_checksums,
             encodings: &self.config.encodings,
             names: &self.config.command_names,
             may_block: false,
-            ready_key: self.blocking.ready_key.as_deref(),
+            ready_key: self.clients.blocking.ready_key.as_deref(),
             out,
-            effects: &mut self.effects,
-            stats: &mut self.data_stats,
-            random: &mut self.random,
-            garbage: &mut self.garbage,
+            effects: &mut self.data.effects,
+            stats: &mut self.data.data_stats,
+            random: &mut self.data.random,
+            garbage: &mut self.data.garbage,
         }
     }
 
@@ -232,11 +129,11 @@ impl Node {
     }
 
     pub(super) fn is_replica(&self) -> bool {
-        self.upstream.is_some()
+        self.replication.upstream.is_some()
     }
 
     pub(super) fn role(&self) -> NodeRole {
-        match &self.upstream {
+        match &self.replication.upstream {
             None => NodeRole::Master,
             Some(upstream) => NodeRole::Replica { host: upstream.host.clone(), port: upstream.port },
         }
@@ -256,10 +153,10 @@ impl Node {
     pub(super) fn emit_role(&mut self) {
         let event = NodeEvent::Role {
             role: self.role(),
-            replid: self.history.replid(),
-            replid2: self.history.replid2(),
-            offset: self.history.offset(),
-            second_offset: self.history.second_offset(),
+            replid: self.replication.history.replid(),
+            replid2: self.replication.history.replid2(),
+            offset: self.replication.history.offset(),
+            second_offset: self.replication.history.second_offset(),
         };
         self.emit(event);
     }
@@ -267,8 +164,8 @@ impl Node {
     /// Writes a line to the node's log.
     pub(super) fn log(&mut self, level: LogLevel, text: impl Into<String>) {
         let text = text.into();
-        if self.log.wants(level) {
-            self.log.write(level, self.is_replica(), &text);
+        if self.figures.log.wants(level) {
+            self.figures.log.write(level, self.is_replica(), &text);
             self.emit(NodeEvent::Log { level, text });
         }
     }
@@ -283,7 +180,7 @@ impl Node {
 
     /// Frees what FLUSHALL, DEL and full syncs left, on a thread of its own if that takes long.
     pub(super) fn free_garbage(&mut self) {
-        let garbage = std::mem::take(&mut self.garbage);
+        let garbage = std::mem::take(&mut self.data.garbage);
         let takes_long = garbage.iter().any(|piece| match piece {
             Garbage::Keyspace(keyspace) => keyspace.len() > 1000 || keyspace.memory() > 1024 * 1024,
             Garbage::Object(_) => true,
@@ -293,20 +190,20 @@ impl Node {
                 Garbage::Keyspace(keyspace) => keyspace.len() as u64,
                 Garbage::Object(_) => 1,
             });
-            self.stats.lazyfree.free(count.sum(), garbage);
+            self.figures.stats.lazyfree.free(count.sum(), garbage);
         }
     }
 
     /// Bytes that clients take. O(clients).
     pub(super) fn client_bytes(&self) -> u64 {
-        self.clients.values().map(|client| client.memory() as u64).sum()
+        self.clients.by_id.values().map(|client| client.memory() as u64).sum()
     }
 
     /// Bytes that this node holds: data, backlog, buffers of clients.
     pub(super) fn used_memory(&self) -> u64 {
-        let backlog = self.backlog.as_ref().map_or(0, |backlog| backlog.memory() as u64);
-        let aof = self.aof.log.as_ref().map_or(0, crate::node::disk::aof::append::Log::buffered);
-        self.store.memory()
+        let backlog = self.replication.backlog.as_ref().map_or(0, |backlog| backlog.memory() as u64);
+        let aof = self.disk.aof.log.as_ref().map_or(0, crate::node::disk::aof::append::Log::buffered);
+        self.data.store.memory()
             + backlog
             + self.client_bytes()
             + aof as u64

@@ -1,33 +1,34 @@
 //! The node's thread: start, timers, and how it ends.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::io::IsTerminal as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::absolute;
 use std::rc::{Rc, Weak};
 use std::sync::mpsc as std_mpsc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use repliscope_platform::DeadlySignal;
-use tokio::sync::Notify;
 use tokio::task::LocalSet;
 
 use super::config::Config;
 use super::event::{NodeEvent, StopReason};
 use super::message::{Message, NodeOptions, Wake};
-use super::node::{Node, SaveState, Shared};
+use super::node::{Node, Shared};
 use super::tasks::Exit;
-use crate::commands::{Effects, Stats};
+use crate::node::clients::registry::Clients;
+use crate::node::disk::files::Disk;
+use crate::node::keys::dataset::Dataset;
+use crate::node::observe::figures::Figures;
 use crate::node::observe::log::Log;
-use crate::node::observe::stats::NodeStats;
 use crate::node::program::crash::{Crash, remember_panics};
+use crate::node::program::process::Process;
 use crate::node::replication::shutdown::Ending;
+use crate::node::replication::state::Replication;
 use crate::node::time::clock::Clock;
-use crate::node::time::lag::LoopLag;
 use crate::persistence::FaultyDisk;
-use crate::replication::{History, ReplId, StreamWriter, Waits};
-use crate::store::Store;
+use crate::replication::ReplId;
 
 /// Runs a node on this thread until it ends.
 pub(super) fn run(
@@ -140,7 +141,7 @@ impl Node {
         if !on_terminal && !self.config.always_show_logo {
             return self.notice(format!("Running mode=standalone, port={port}."));
         }
-        self.log.raw(&format!(
+        self.figures.log.raw(&format!(
             "\n   Repliscope {} (Redis {} compatible)\n   Running in standalone mode\n   Port: {port}\n   PID: {pid}\n\n",
             env!("CARGO_PKG_VERSION"),
             crate::node::observe::info::REDIS_VERSION,
@@ -150,27 +151,27 @@ impl Node {
     /// Whether anybody can connect.
     fn is_reachable(&self) -> bool {
         #[cfg(unix)]
-        let has_socket = self.unix_socket.is_some();
+        let has_socket = self.clients.unix_socket.is_some();
         #[cfg(not(unix))]
         let has_socket = false;
-        has_socket || !self.listening.is_empty()
+        has_socket || !self.clients.listening.is_empty()
     }
 
     /// The data is there.
     fn begin_to_serve(&mut self, keys_loaded: u64, begun: Instant) {
         let (port, run_id) = (self.config.port, self.run_id.clone());
-        if !self.listening.is_empty() {
+        if !self.clients.listening.is_empty() {
             self.notice("Ready to accept connections");
         }
         #[cfg(unix)]
-        if self.unix_socket.is_some() {
+        if self.clients.unix_socket.is_some() {
             let name = self.config.text("unixsocket").to_owned();
             self.notice(format!("The server is now ready to accept connections at {name}"));
         }
         self.tell_ready();
         self.emit(NodeEvent::Ready { port, run_id, keys_loaded, took: begun.elapsed() });
         if let Some((host, port)) = self.config.replicaof.clone() {
-            let held = self.restored.then(|| self.ledger().own());
+            let held = self.replication.restored.then(|| self.ledger().own());
             self.start_upstream(host, port, held, false);
         }
         // Not before: a replica that calls itself a master for an instant would be taken for one.
@@ -256,88 +257,25 @@ fn create(
     let (run_id, replid) = (new_id().to_string(), new_id());
     let clock = Clock::start();
     random ^= clock.millis() as u64;
-    let last_save = clock.unix().as_secs();
     let key_load_delay = crate::persistence::KeyDelay::default();
     key_load_delay.set(config.key_load_delay_us);
-    let store = Store::new(config.databases as usize, random);
     let node = Node {
         me: Weak::new(),
-        config,
+        exit: Rc::clone(exit),
         config_file: options
             .config_file
             .as_deref()
             .map(|path| absolute(path).unwrap_or_else(|_| path.into())),
-        clock,
         run_id,
-        store,
-        disk,
-        effects: Effects::default(),
-        data_stats: Stats::default(),
-        stats: NodeStats::default(),
-        lag: LoopLag::new(),
-        random,
-        garbage: Vec::new(),
-        eviction: crate::node::keys::eviction::Eviction::default(),
-        active_expire: true,
-        cron_paused: false,
-        skips_checksums: false,
-        history: History::new(replid),
-        restored: false,
-        backlog: None,
-        writer: StreamWriter::default(),
-        without_replicas_since: None,
-        last_ping: Duration::ZERO,
-        #[cfg(unix)]
-        unix_socket: None,
-        process: crate::node::program::process::Process::of(options),
-        loading: None,
-        watchdog_told: None,
-        client_eviction: crate::node::clients::eviction::ClientEviction::default(),
-        key_load_delay,
-        own_expires: crate::node::keys::own_expires::OwnExpires::default(),
-        give_back_until: Duration::ZERO,
-        feeds: BTreeMap::new(),
-        snapshot: crate::node::replication::master::full_sync::SyncState::default(),
-        upstream: None,
-        asks_before_wipe: options.asks_before_wipe,
-        link_faults: crate::node::faults::link::LinkFaults::default(),
-        listening: crate::node::clients::listener::Listening::default(),
-        migrate_targets: crate::node::admin::migrate::Targets::default(),
-        clients: BTreeMap::new(),
-        next_client: 1,
-        reply_tuning: crate::node::clients::buffers::ReplyTuning::default(),
-        waits: Waits::default(),
-        blocking: crate::node::clients::blocking::Blocking::default(),
-        pubsub: crate::node::messages::pubsub::PubSub::default(),
-        monitors: Vec::new(),
-        tracking: crate::node::messages::tracking::TrackingTable::default(),
-        observed: false,
-        current: None,
-        called: false,
-        slowlog: crate::node::observe::slowlog::SlowLog::default(),
-        latency_events: crate::node::observe::latency::LatencyEvents::default(),
-        times_each: false,
-        watched: BTreeMap::new(),
-        pause: None,
-        shutdown: None,
-        failover: None,
-        unpause: Rc::new(Notify::new()),
-        save: SaveState {
-            dirty: 0,
-            last_save,
-            last_ok: true,
-            last_took: None,
-            last_try: Duration::ZERO,
-            running: None,
-            scheduled: false,
-            emptied: false,
-            saves: 0,
-        },
-        aof: crate::node::disk::aof::Aof::default(),
-        collected: None,
-        log,
         events,
-        exit: Rc::clone(exit),
+        process: Process::of(options),
+        figures: Figures::new(log),
+        data: Dataset::new(config.databases as usize, random),
+        disk: Disk::new(disk, clock.unix().as_secs(), key_load_delay),
+        clients: Clients::default(),
+        replication: Replication::new(replid, options.asks_before_wipe),
+        clock,
+        config,
     };
     let shared = Rc::new(RefCell::new(node));
     {

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, missing_docs)]
 
 mod circles;
+mod node;
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -36,19 +36,19 @@ impl Node {
                     Duration::try_from_secs_f64(leading_float(args.get(2))).unwrap_or_default(),
                 );
                 // Inside a transaction time stands still.
-                if self.collected.is_none() {
+                if self.data.collected.is_none() {
                     self.clock.tick(std::time::Instant::now());
                 }
                 session.out.ok();
             }
             b"digest" if args.len() == 2 => {
-                let digest = hex(&dataset_digest(&self.store));
+                let digest = hex(&dataset_digest(&self.data.store));
                 session.out.simple(&digest);
             }
             b"digest-value" => {
                 session.out.array(args.len() - 2);
                 for key in args.from(2) {
-                    let keyspace = self.store.db(session.db);
+                    let keyspace = self.data.store.db(session.db);
                     let entry = keyspace.get(keyspace.hash(key), key);
                     let digest =
                         entry.map(|entry| value_digest(entry.value(), entry.expire())).unwrap_or_default();
@@ -57,7 +57,7 @@ impl Node {
             }
             b"object" if args.len() == 3 => return self.debug_object(session, args.get(2)),
             b"loadaof" if args.len() == 2 => {
-                if self.collected.is_some() {
+                if self.data.collected.is_some() {
                     return Err(CmdError::text("ERR DEBUG LOADAOF is not possible inside a transaction"));
                 }
                 if self.reload_aof().is_err() {
@@ -69,12 +69,12 @@ impl Node {
             b"aof-flush-sleep" if args.len() == 3 => {
                 let micros =
                     strict_i64(args.get(2)).and_then(|micros| u64::try_from(micros).ok()).unwrap_or(0);
-                self.aof.flush_sleep = Duration::from_micros(micros);
+                self.disk.aof.flush_sleep = Duration::from_micros(micros);
                 session.out.ok();
             }
             b"reload" => return self.debug_reload(session, args),
             b"set-active-expire" if args.len() == 3 => {
-                self.active_expire = leading_integer(args.get(2)) != 0;
+                self.data.active_expire = leading_integer(args.get(2)) != 0;
                 session.out.ok();
             }
             // Large elements are kept as all others are, so there is nothing to set.
@@ -95,7 +95,7 @@ impl Node {
             b"change-repl-id" if args.len() == 2 => {
                 self.warning("Changing replication IDs after receiving DEBUG change-repl-id");
                 let id = self.random_replid();
-                self.history.reset(id);
+                self.replication.history.reset(id);
                 self.emit_role();
                 session.out.ok();
             }
@@ -124,7 +124,7 @@ impl Node {
             }
             b"replybuffer" if args.len() == 4 => self.tune_reply_buffers(session, args)?,
             b"pause-cron" if args.len() == 3 => {
-                self.cron_paused = leading_integer(args.get(2)) != 0;
+                self.data.cron_paused = leading_integer(args.get(2)) != 0;
                 session.out.ok();
             }
             b"segfault" => Crash::by_signal(DeadlySignal::SegmentationFault).raise(),
@@ -167,7 +167,7 @@ impl Node {
                 session.out.simple("Apparently Redis did not crash: test passed");
             }
             b"set-skip-checksum-validation" if args.len() == 3 => {
-                self.skips_checksums = leading_integer(args.get(2)) != 0;
+                self.data.skips_checksums = leading_integer(args.get(2)) != 0;
                 session.out.ok();
             }
             // There are neither scripts nor a cluster that it could change.
@@ -184,7 +184,7 @@ impl Node {
 
     /// `DEBUG REPLYBUFFER PEAK-RESET-TIME milliseconds | NEVER | RESET`, `DEBUG REPLYBUFFER RESIZING 0 | 1`
     fn tune_reply_buffers(&mut self, session: &mut Session, args: &Args<'_>) -> CmdResult {
-        let tuning = &mut self.reply_tuning;
+        let tuning = &mut self.clients.reply_tuning;
         if args.is(2, "resizing") {
             tuning.resizing = leading_integer(args.get(3)) != 0;
         } else if !args.is(2, "peak-reset-time") {
@@ -241,7 +241,7 @@ impl Node {
         // Zero stands for the size of the text itself.
         let size = if args.len() == 5 { Some(positive(4)?).filter(|size| *size > 0) } else { None };
         let access = self.ctx(0, &mut Replies::new()).fresh_access();
-        let keyspace = self.store.db_mut(session.db);
+        let keyspace = self.data.store.db_mut(session.db);
         let mut digits = itoa::Buffer::new();
         for index in 0..count {
             let index = digits.format(index).as_bytes();

@@ -42,10 +42,10 @@ impl Node {
         run: impl FnOnce(&mut Ctx<'_>, &Args<'_>) -> CmdResult,
         args: &Args<'_>,
     ) -> CmdResult<Flow> {
-        self.effects.clear();
+        self.data.effects.clear();
         let mut ctx = self.ctx(session.db, &mut session.out);
         let result = run(&mut ctx, args);
-        if self.effects.has_any() {
+        if self.data.effects.has_any() {
             self.after_write(session, args);
         }
         result.map(|()| Flow::Next)

@@ -221,10 +221,10 @@ impl Node {
         session: &mut Session,
         args: &Args<'_>,
     ) -> CmdResult<Flow> {
-        let mut targets = std::mem::take(&mut self.migrate_targets);
+        let mut targets = std::mem::take(&mut self.clients.migrate_targets);
         let compress = self.config.rdbcompression;
         let result = self.run_on_data(session, |ctx, args| migrate(ctx, args, compress, &mut targets), args);
-        self.migrate_targets = targets;
+        self.clients.migrate_targets = targets;
         result
     }
 }

@@ -68,7 +68,7 @@ impl Node {
     }
 
     fn select(&mut self, session: &mut Session, args: &Args<'_>) -> CmdResult<Flow> {
-        session.db = database_number(args.get(1), self.store.databases())?;
+        session.db = database_number(args.get(1), self.data.store.databases())?;
         session.client.db.set(session.db);
         session.out.ok();
         Ok(Flow::Next)
@@ -155,7 +155,7 @@ impl Node {
         out.bulk(b"mode");
         out.bulk(b"standalone");
         out.bulk(b"role");
-        out.bulk(if self.upstream.is_some() { b"replica" } else { b"master" });
+        out.bulk(if self.replication.upstream.is_some() { b"replica" } else { b"master" });
         out.bulk(b"modules");
         out.array(0);
         Ok(Flow::Next)
@@ -163,7 +163,7 @@ impl Node {
 
     fn reset(&mut self, session: &mut Session, _: &Args<'_>) -> CmdResult<Flow> {
         self.discard(session);
-        self.pubsub.leave_all(&session.client);
+        self.clients.pubsub.leave_all(&session.client);
         self.stop_monitoring(session);
         self.stop_tracking(&session.client);
         session.db = 0;
@@ -268,9 +268,9 @@ impl Node {
                 "replica-read-only" => self.update_watching(),
                 "aof-timestamp-enabled" => self.set_aof_time(),
                 "aof-disable-auto-gc" => self.remove_history(),
-                "key-load-delay" => self.key_load_delay.set(self.config.key_load_delay_us),
+                "key-load-delay" => self.disk.key_load_delay.set(self.config.key_load_delay_us),
                 "repl-backlog-size" => {
-                    if let Some(backlog) = &mut self.backlog {
+                    if let Some(backlog) = &mut self.replication.backlog {
                         backlog.set_size(self.config.repl_backlog_size);
                     }
                 }
@@ -282,13 +282,13 @@ impl Node {
                     self.configure_link();
                 }
                 "maxmemory" | "maxmemory-policy" => {
-                    self.eviction.look_again();
+                    self.data.eviction.look_again();
                     self.set_client_limit();
                 }
                 "maxmemory-clients" => self.set_client_limit(),
                 "notify-keyspace-events" => self.update_notifying(),
                 "slowlog-log-slower-than" => self.update_timing(),
-                "loglevel" => self.log.set_level(self.config.loglevel),
+                "loglevel" => self.figures.log.set_level(self.config.loglevel),
                 _ => {}
             }
         }
@@ -312,21 +312,21 @@ impl Node {
     }
 
     fn config_resetstat(&mut self, session: &mut Session, _: &Args<'_>) -> CmdResult<Flow> {
-        let before = std::mem::take(&mut self.stats);
+        let before = std::mem::take(&mut self.figures.stats);
         // What was loaded and the most that was ever in use are no counters.
-        self.stats = crate::node::observe::stats::NodeStats {
+        self.figures.stats = crate::node::observe::stats::NodeStats {
             peak_memory: before.peak_memory,
             load_keys_loaded: before.load_keys_loaded,
             load_keys_expired: before.load_keys_expired,
             lazyfree: before.lazyfree.reset(),
             ..Default::default()
         };
-        self.data_stats = crate::commands::Stats::default();
-        self.eviction.evicted = 0;
-        self.save.saves = 0;
-        self.aof.delayed = 0;
-        self.aof.rewrite.reset_counters();
-        self.lag.reset();
+        self.data.data_stats = crate::commands::Stats::default();
+        self.data.eviction.evicted = 0;
+        self.disk.save.saves = 0;
+        self.disk.aof.delayed = 0;
+        self.disk.aof.rewrite.reset_counters();
+        self.figures.lag.reset();
         session.out.ok();
         Ok(Flow::Next)
     }

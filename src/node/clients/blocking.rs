@@ -82,7 +82,7 @@ impl Node {
         args: &Args<'_>,
         wait: KeyWait,
     ) -> Flow {
-        if self.blocking.ready_key.is_some() {
+        if self.clients.blocking.ready_key.is_some() {
             // It has waited, and goes on at its place.
             return Flow::Block(None);
         }
@@ -102,7 +102,7 @@ impl Node {
             errors_end_it: wait.errors_end_it,
             resp3: session.out.is_resp3(),
         };
-        self.blocking.add(session.client.id, waiting);
+        self.clients.blocking.add(session.client.id, waiting);
         self.note_blocked();
         session.client.blocked.set(true);
         Flow::Block((wait.timeout > 0).then(|| Duration::from_millis(wait.timeout as u64)))
@@ -110,30 +110,31 @@ impl Node {
 
     /// A client waits no more: it is gone, or its time is over.
     pub(in crate::node) fn forget_blocked(&mut self, id: ClientId) {
-        self.blocking.remove(id);
+        self.clients.blocking.remove(id);
         self.note_blocked();
     }
 
     /// Commands note what is ready only if somebody waits for it.
     fn note_blocked(&mut self) {
-        self.effects.serving = !self.blocking.clients.is_empty();
-        self.effects.changes_serve = self.blocking.clients.values().any(|waiting| waiting.errors_end_it);
+        self.data.effects.serving = !self.clients.blocking.clients.is_empty();
+        self.data.effects.changes_serve =
+            self.clients.blocking.clients.values().any(|waiting| waiting.errors_end_it);
     }
 
     /// Whole databases were flushed or swapped: all that is waited for in them may be there now, or gone.
     pub(in crate::node) fn signal_dbs(&mut self) {
-        let changed: Vec<usize> = self.effects.whole_dbs.iter().flat_map(WholeDb::dbs).collect();
-        for (db, key) in self.blocking.queues.keys() {
+        let changed: Vec<usize> = self.data.effects.whole_dbs.iter().flat_map(WholeDb::dbs).collect();
+        for (db, key) in self.clients.blocking.queues.keys() {
             if changed.contains(db) {
-                self.effects.signal_ready(*db, key);
+                self.data.effects.signal_ready(*db, key);
             }
         }
     }
 
     /// All data were replaced by a full sync: the same for every database.
     pub(in crate::node) fn serve_all(&mut self) {
-        for (db, key) in self.blocking.queues.keys() {
-            self.effects.signal_ready(*db, key);
+        for (db, key) in self.clients.blocking.queues.keys() {
+            self.data.effects.signal_ready(*db, key);
         }
         self.serve_ready();
     }
@@ -146,14 +147,14 @@ impl Node {
             if !std::mem::take(&mut session.answer_unwanted) {
                 session.out.raw(&answer.bytes);
             }
-            session.last_write = self.history.offset();
+            session.last_write = self.replication.history.offset();
             if answer.close {
                 // Nothing follows the reply that a connection is closed on.
                 session.client.outbox.clear();
             }
             return !answer.close;
         }
-        if let Some(waiting) = self.blocking.remove(session.client.id) {
+        if let Some(waiting) = self.clients.blocking.remove(session.client.id) {
             write_timeout(&mut session.out, waiting.at_timeout);
         }
         self.note_blocked();
@@ -169,7 +170,7 @@ impl Node {
     }
 
     fn wake(&mut self, id: ClientId, bytes: Vec<u8>, close: bool) {
-        let Some(waiting) = self.blocking.remove(id) else { return };
+        let Some(waiting) = self.clients.blocking.remove(id) else { return };
         self.note_blocked();
         waiting.client.answer.replace(Some(Answer::to(&waiting.client, bytes, close)));
         waiting.client.blocked.set(false);
@@ -181,8 +182,8 @@ impl Node {
     pub(in crate::node) fn serve_ready(&mut self) {
         // What has expired since the command began is not served.
         self.clock.tick(std::time::Instant::now());
-        while self.effects.has_ready() {
-            for (db, key) in self.effects.take_ready() {
+        while self.data.effects.has_ready() {
+            for (db, key) in self.data.effects.take_ready() {
                 self.serve_key(db, &key);
             }
         }
@@ -190,11 +191,11 @@ impl Node {
 
     /// Runs the requests that wait for a key again, first come first, as long as the key is there.
     fn serve_key(&mut self, db: usize, key: &[u8]) {
-        let Some(queue) = self.blocking.queues.get(&(db, key.to_vec())) else { return };
+        let Some(queue) = self.clients.blocking.queues.get(&(db, key.to_vec())) else { return };
         for id in queue.iter().copied().collect::<Vec<_>>() {
-            let keyspace = self.store.db(db);
+            let keyspace = self.data.store.db(db);
             let is_there = keyspace.get(keyspace.hash(key), key).is_some();
-            let Some(waiting) = self.blocking.clients.get(&id) else { continue };
+            let Some(waiting) = self.clients.blocking.clients.get(&id) else { continue };
             if !is_there && !waiting.errors_end_it {
                 continue;
             }
@@ -205,18 +206,18 @@ impl Node {
             let mut session = Session::new(Rc::clone(&waiting.client), true);
             session.db = db;
             session.out.set_resp3(waiting.resp3);
-            self.blocking.ready_key = Some(key.to_vec());
+            self.clients.blocking.ready_key = Some(key.to_vec());
             // What it changes is its own doing: it hears of that after its reply.
-            let current = self.current.replace(Rc::clone(&session.client));
+            let current = self.clients.current.replace(Rc::clone(&session.client));
             let begun = Instant::now();
             let result = self.call(&mut session, command, &request.args());
-            self.current = current;
-            self.blocking.ready_key = None;
-            self.effects.wait = None;
+            self.clients.current = current;
+            self.clients.blocking.ready_key = None;
+            self.data.effects.wait = None;
             match result {
                 Ok(Flow::Next) => {}
                 Err(error) if errors_end_it => {
-                    self.stats.by_command.entry(command.full_name).or_default().failed += 1;
+                    self.figures.stats.by_command.entry(command.full_name).or_default().failed += 1;
                     self.reply_error(&mut session, &error);
                 }
                 // Nothing for this client, or the key holds another type: the wait goes on.
@@ -234,12 +235,12 @@ impl Node {
         out.error(
             b"UNBLOCKED force unblock from blocking operation, instance state changed (master -> replica?)",
         );
-        let ids: Vec<ClientId> = self.blocking.clients.keys().copied().collect();
+        let ids: Vec<ClientId> = self.clients.blocking.clients.keys().copied().collect();
         for id in ids {
             self.wake(id, out.bytes().to_vec(), true);
         }
-        for id in self.waits.drain() {
-            if let Some(client) = self.clients.get(&id) {
+        for id in self.replication.waits.drain() {
+            if let Some(client) = self.clients.by_id.get(&id) {
                 client.answer.replace(Some(Answer::to(client, out.bytes().to_vec(), true)));
                 client.wake.notify_one();
             }
@@ -271,10 +272,10 @@ impl Node {
         if with_error {
             out.error(UNBLOCKED.as_bytes());
         }
-        if let Some(waiting) = self.blocking.clients.get(&id) {
+        if let Some(waiting) = self.clients.blocking.clients.get(&id) {
             if with_error {
-                self.stats.by_command.entry(waiting.command.full_name).or_default().failed += 1;
-                self.stats.count_error(UNBLOCKED);
+                self.figures.stats.by_command.entry(waiting.command.full_name).or_default().failed += 1;
+                self.figures.stats.count_error(UNBLOCKED);
             } else {
                 out.set_resp3(waiting.resp3);
                 write_timeout(&mut out, waiting.at_timeout);
@@ -282,13 +283,13 @@ impl Node {
             self.wake(id, out.take(), false);
             return true;
         }
-        if !self.waits.has(id) {
+        if !self.replication.waits.has(id) {
             return false;
         }
         // A WAIT counts its replicas itself when its time is over.
-        if let Some(client) = self.clients.get(&id) {
+        if let Some(client) = self.clients.by_id.get(&id) {
             if with_error {
-                self.waits.remove(id);
+                self.replication.waits.remove(id);
                 client.answer.replace(Some(Answer::to(client, out.take(), false)));
             }
             client.wake.notify_one();

@@ -71,7 +71,7 @@ impl Node {
         let now = self.clock.since_start();
         hold_arguments(session, args);
         let mut text = String::new();
-        for client in self.clients.values() {
+        for client in self.clients.by_id.values() {
             let wanted = kind.is_none_or(|kind| kind == Kind::of(client))
                 && ids.as_ref().is_none_or(|ids| ids.contains(&client.id));
             if wanted {
@@ -95,7 +95,7 @@ impl Node {
         let mut killed = 0;
         let mut me = false;
         let mut victims = Vec::new();
-        for client in self.clients.values().filter(|client| filter.matches(client)) {
+        for client in self.clients.by_id.values().filter(|client| filter.matches(client)) {
             if client.id == session.client.id {
                 if filter.skip_me {
                     continue;
@@ -107,10 +107,10 @@ impl Node {
             killed += 1;
         }
         for victim in victims {
-            match (victim.kind.get(), &mut self.upstream) {
+            match (victim.kind.get(), &mut self.replication.upstream) {
                 // The link's task lives on, to connect again.
                 (ClientKind::Master, Some(upstream)) => {
-                    let is_heard = !self.link_faults.rules(Way::ToMaster).holds;
+                    let is_heard = !self.replication.link_faults.rules(Way::ToMaster).holds;
                     upstream.drop_connection("killed by CLIENT KILL", is_heard);
                 }
                 (ClientKind::Replica, _) => self.close_feed(victim.id, "killed by CLIENT KILL"),

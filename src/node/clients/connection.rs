@@ -143,8 +143,8 @@ impl Connection {
     fn note_read(&mut self, count: usize) -> bool {
         self.note_buffer();
         let mut node = self.shared.borrow_mut();
-        node.stats.net_input += count as u64;
-        node.stats.reads += 1;
+        node.figures.stats.net_input += count as u64;
+        node.figures.stats.reads += 1;
         let client = &self.session.client;
         if client.query_bytes.get() as u64 > node.config.client_query_buffer_limit {
             let line = client.describe(node.clock.since_start());
@@ -375,8 +375,8 @@ impl Connection {
             if !node.client_stays(client) {
                 return false;
             }
-            let grown = client.buffers.note_replies(len, node.reply_tuning);
-            node.stats.reply_expands += u64::from(grown);
+            let grown = client.buffers.note_replies(len, node.clients.reply_tuning);
+            node.figures.stats.reply_expands += u64::from(grown);
         }
         self.write_some();
         // A stranger who leaves replies unread gets no memory for more of them.
@@ -415,8 +415,8 @@ impl Connection {
         if written > 0 {
             // A client that takes a long reply is not idle.
             client.last_active.set(node.clock.since_start());
-            node.stats.net_output += written as u64;
-            node.stats.writes += 1;
+            node.figures.stats.net_output += written as u64;
+            node.figures.stats.writes += 1;
         }
         node.note_memory_of(client);
     }
@@ -454,15 +454,15 @@ impl Drop for Connection {
         // A crash can drop this while the node is borrowed; then nobody will ask for the client any more.
         if let Ok(mut node) = self.shared.try_borrow_mut() {
             let id = self.session.client.id;
-            node.clients.remove(&id);
+            node.clients.by_id.remove(&id);
             node.forget_client(&self.session.client);
             node.forget_client_memory(&self.session.client);
-            node.waits.remove(id);
+            node.replication.waits.remove(id);
             node.forget_blocked(id);
-            node.pubsub.leave_all(&self.session.client);
+            node.clients.pubsub.leave_all(&self.session.client);
             node.stop_monitoring(&self.session);
             node.stop_tracking(&self.session.client);
-            node.feeds.remove(&id);
+            node.replication.feeds.remove(&id);
             node.unwatch(&mut self.session);
         }
     }

@@ -25,8 +25,8 @@ impl Node {
         let wanted = self.config.integer("maxmemory-clients");
         let bytes = if wanted < 0 { i128::from(self.config.maxmemory) * -wanted / 100 } else { wanted };
         let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
-        self.client_eviction.limit = if bytes == 0 { 0 } else { bytes.max(LIMIT_MIN) };
-        if let Some(current) = &self.current {
+        self.clients.client_eviction.limit = if bytes == 0 { 0 } else { bytes.max(LIMIT_MIN) };
+        if let Some(current) = &self.clients.current {
             // Its request is executed already and will be gone when the others are looked at next.
             current.query_bytes.set(0);
         }
@@ -35,13 +35,13 @@ impl Node {
 
     /// Ten times a second: what others have sent a client is not seen before.
     pub(in crate::node) fn count_clients(&mut self) {
-        self.client_eviction.bytes = 0;
-        if self.client_eviction.limit == 0 {
+        self.clients.client_eviction.bytes = 0;
+        if self.clients.client_eviction.limit == 0 {
             return;
         }
-        for client in self.clients.values() {
+        for client in self.clients.by_id.values() {
             client.counted.set(counts(client));
-            self.client_eviction.bytes += client.counted.get();
+            self.clients.client_eviction.bytes += client.counted.get();
         }
         self.evict_clients();
     }
@@ -49,46 +49,46 @@ impl Node {
     /// Looks at what a client takes; `false` if it must be closed now.
     #[inline]
     pub(in crate::node) fn client_stays(&mut self, client: &Client) -> bool {
-        self.client_eviction.limit == 0 || self.count_client(client)
+        self.clients.client_eviction.limit == 0 || self.count_client(client)
     }
 
     #[cold]
     fn count_client(&mut self, client: &Client) -> bool {
         self.forget_client(client);
         client.counted.set(counts(client));
-        self.client_eviction.bytes += client.counted.get();
+        self.clients.client_eviction.bytes += client.counted.get();
         self.evict_clients();
-        self.clients.contains_key(&client.id)
+        self.clients.by_id.contains_key(&client.id)
     }
 
     /// A client has gone.
     pub(in crate::node) fn forget_client(&mut self, client: &Client) {
         let bytes = client.counted.take();
-        self.client_eviction.bytes = self.client_eviction.bytes.saturating_sub(bytes);
+        self.clients.client_eviction.bytes = self.clients.client_eviction.bytes.saturating_sub(bytes);
     }
 
     /// Closes the largest until the others are below the limit.
     fn evict_clients(&mut self) {
-        let limit = self.client_eviction.limit;
-        if self.client_eviction.bytes < limit {
-            self.client_eviction.is_helpless = false;
+        let limit = self.clients.client_eviction.limit;
+        if self.clients.client_eviction.bytes < limit {
+            self.clients.client_eviction.is_helpless = false;
             return;
         }
         let may_go = |client: &&Rc<Client>| !client.no_evict.get() && client.counted.get() > 0;
-        let mut largest: Vec<Rc<Client>> = self.clients.values().filter(may_go).cloned().collect();
+        let mut largest: Vec<Rc<Client>> = self.clients.by_id.values().filter(may_go).cloned().collect();
         largest.sort_by_key(|client| client.counted.get());
-        while self.client_eviction.bytes >= limit {
+        while self.clients.client_eviction.bytes >= limit {
             let Some(client) = largest.pop() else {
-                if !std::mem::replace(&mut self.client_eviction.is_helpless, true) {
+                if !std::mem::replace(&mut self.clients.client_eviction.is_helpless, true) {
                     self.warning("Over client maxmemory after evicting all evictable clients");
                 }
                 break;
             };
             self.notice(format!("Evicting client: {}", client.describe(self.clock.since_start())));
-            self.stats.evicted_clients += 1;
+            self.figures.stats.evicted_clients += 1;
             self.forget_client(&client);
             self.forget_client_memory(&client);
-            self.clients.remove(&client.id);
+            self.clients.by_id.remove(&client.id);
             self.forget_blocked(client.id);
             client.kill();
         }

@@ -129,13 +129,13 @@ impl Listening {
 impl Node {
     /// Accepts clients on these sockets, and no more on those from before.
     pub(in crate::node) fn accept_on(&mut self, listeners: Vec<TcpListener>) {
-        self.listening.close();
+        self.clients.listening.close();
         let Some(shared) = self.me.upgrade() else { return };
         for listener in listeners {
             let slot = Rc::new(RefCell::new(Some(listener)));
             let task = accept(Rc::clone(&shared), Rc::clone(&slot));
             let task = self.spawn(task);
-            self.listening.0.push((slot, task));
+            self.clients.listening.0.push((slot, task));
         }
     }
 
@@ -145,13 +145,13 @@ impl Node {
     /// Not all of it can be had. The node then still listens as it did before.
     pub(in crate::node) fn listen_anew(&mut self, before: &Config) -> Result<(), BindError> {
         if self.config.port == 0 {
-            self.listening.close();
+            self.clients.listening.close();
             return Ok(());
         }
         let mut listeners = bind(&mut self.config);
         if listeners.is_err() && self.config.port == before.port {
             // Another address of a port that is in use by this node itself.
-            self.listening.close();
+            self.clients.listening.close();
             listeners = bind(&mut self.config);
         }
         let outcome = match listeners {
@@ -161,7 +161,7 @@ impl Node {
             }
             Err(error) => Err(error),
         };
-        if self.listening.is_empty() && before.port != 0 {
+        if self.clients.listening.is_empty() && before.port != 0 {
             match bind(&mut before.clone()) {
                 Ok(listeners) => self.accept_on(listeners),
                 Err(error) => self.warning(error.log_line()),
@@ -211,7 +211,7 @@ const DENIED: &str = "-DENIED Redis is running in protected mode because protect
 impl Node {
     /// Why a connection from there is not served, as the line that it gets.
     fn refusal(&self, stream: &TcpStream, peer: SocketAddr, path: Option<&str>) -> Option<&'static str> {
-        let are_enough = self.clients.len() >= self.config.maxclients as usize;
+        let are_enough = self.clients.by_id.len() >= self.config.maxclients as usize;
         if are_enough || repliscope_platform::is_beyond(stream, kept()) {
             return Some("-ERR max number of clients reached\r\n");
         }
@@ -225,25 +225,25 @@ pub(in crate::node) fn welcome(shared: &Shared, stream: TcpStream, peer: SocketA
     let mut guard = shared.borrow_mut();
     let node = &mut *guard;
     if let Some(refusal) = node.refusal(&stream, peer, path) {
-        node.stats.rejected_connections += 1;
+        node.figures.stats.rejected_connections += 1;
         // Past the runtime, which does not know yet that the socket can be written to. Best effort: its buffer is
         // empty, so this is sent unless the client is gone.
         let _ = SockRef::from(&stream).send(refusal.as_bytes());
         return;
     }
-    node.stats.connections += 1;
+    node.figures.stats.connections += 1;
     let _ = stream.set_nodelay(true);
     if !node.config.tcp_keepalive.is_zero() {
         let keepalive = TcpKeepalive::new().with_time(node.config.tcp_keepalive);
         let _ = SockRef::from(&stream).set_tcp_keepalive(&keepalive);
     }
     let local = stream.local_addr().unwrap_or(peer);
-    let id = node.next_client;
-    node.next_client += 1;
+    let id = node.clients.next_client;
+    node.clients.next_client += 1;
     let mut client = Client::new(id, peer, local, node.clock.since_start());
     client.unix_path = path.map(ToOwned::to_owned);
     let client = Rc::new(client);
-    node.clients.insert(id, Rc::clone(&client));
+    node.clients.by_id.insert(id, Rc::clone(&client));
     let session = Session::new(Rc::clone(&client), node.config.requirepass.is_none());
     let exit = Rc::clone(&node.exit);
     let connection = super::connection::Connection::new(Rc::clone(shared), stream, session, exit);

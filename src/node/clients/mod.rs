@@ -2,6 +2,7 @@
 //!
 //! | file | owns |
 //! |---|---|
+//! | `registry` | all clients of a node, and what they share |
 //! | `listener` | listening TCP sockets and new connections |
 //! | `unix_socket` | the same for `unixsocket` |
 //! | `descriptors` | how many clients the open files of the process allow |
@@ -29,6 +30,7 @@ pub(in crate::node) mod listener;
 pub(in crate::node) mod outbox;
 pub(in crate::node) mod output;
 pub(in crate::node) mod pause;
+pub(in crate::node) mod registry;
 pub(in crate::node) mod session;
 pub(in crate::node) mod subscriptions;
 #[cfg(unix)]

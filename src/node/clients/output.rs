@@ -42,7 +42,7 @@ impl Node {
             self.warning(format!(
                 "Client {line} scheduled to be closed ASAP for overcoming of output buffer limits."
             ));
-            self.pubsub.leave_all(client);
+            self.clients.pubsub.leave_all(client);
             client.kill();
         }
     }
@@ -50,7 +50,7 @@ impl Node {
     /// Ten times a second: the time above a soft limit passes without anything being sent, too.
     pub(in crate::node) fn cut_idle_slow_readers(&mut self) {
         let slow = |client: &&Rc<Client>| client.unsent() > 0 && self.is_too_slow(client);
-        let too_slow: Vec<_> = self.clients.values().filter(slow).cloned().collect();
+        let too_slow: Vec<_> = self.clients.by_id.values().filter(slow).cloned().collect();
         for client in too_slow {
             self.warn_of_output(&client);
             client.kill();

@@ -33,8 +33,8 @@ impl Node {
         let millis = u64::try_from(millis).map_err(|_| CmdError::text("ERR timeout is negative"))?;
         let until = self.clock.since_start().saturating_add(Duration::from_millis(millis));
         // A pause is never shortened or weakened by another one.
-        let before = self.pause.filter(|pause| pause.until > self.clock.since_start());
-        self.pause = Some(Pause {
+        let before = self.clients.pause.filter(|pause| pause.until > self.clock.since_start());
+        self.clients.pause = Some(Pause {
             until: before.map_or(until, |pause| pause.until.max(until)),
             writes_only: writes_only && before.is_none_or(|pause| pause.writes_only),
         });
@@ -45,14 +45,15 @@ impl Node {
     /// Nothing may change now: CLIENT PAUSE, or the role is being handed over.
     #[inline]
     pub(in crate::node) fn is_paused(&self) -> bool {
-        self.holds_writes_back() || self.pause.is_some_and(|pause| pause.until > self.clock.since_start())
+        self.holds_writes_back()
+            || self.clients.pause.is_some_and(|pause| pause.until > self.clock.since_start())
     }
 
     /// CLIENT PAUSE is over: for clients, and for the stream of the master.
     pub(in crate::node) fn end_pause(&mut self) {
-        self.pause = None;
-        self.unpause.notify_waiters();
-        if let Some(upstream) = &self.upstream {
+        self.clients.pause = None;
+        self.clients.unpause.notify_waiters();
+        if let Some(upstream) = &self.replication.upstream {
             upstream.wake();
         }
     }
@@ -60,6 +61,6 @@ impl Node {
     /// Writes wait until it is clear who is master, or whether the node ends.
     #[inline]
     pub(in crate::node) fn holds_writes_back(&self) -> bool {
-        self.failover.is_some() || self.shutdown.is_some()
+        self.replication.failover.is_some() || self.replication.shutdown.is_some()
     }
 }

@@ -44,7 +44,7 @@ impl Node {
         let Some(shared) = self.me.upgrade() else { return Ok(()) };
         let task = accept(shared, listener, name);
         let task = self.spawn(task);
-        self.unix_socket = Some(UnixSocket { path, task });
+        self.clients.unix_socket = Some(UnixSocket { path, task });
         Ok(())
     }
 }

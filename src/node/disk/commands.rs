@@ -10,7 +10,7 @@ pub(in crate::node) const HANDLERS: Handlers = &[
     (N::Bgrewriteaof, Node::rewrite_command),
     (N::Bgsave, Node::bgsave_command),
     (N::Lastsave, |node, session, _| {
-        session.out.integer(node.save.last_save as i64);
+        session.out.integer(node.disk.save.last_save as i64);
         Ok(Flow::Next)
     }),
     (N::Save, Node::save_command),
@@ -35,13 +35,13 @@ impl Node {
             _ => return Err(CmdError::Syntax),
         };
         // Inside EXEC the offset does not yet count what the transaction has changed.
-        let busy = self.writes_file() || self.aof.rewrite.is_running();
-        if self.collected.is_some() || (schedule && busy) {
-            self.save.scheduled = true;
+        let busy = self.writes_file() || self.disk.aof.rewrite.is_running();
+        if self.data.collected.is_some() || (schedule && busy) {
+            self.disk.save.scheduled = true;
             session.out.simple("Background saving scheduled");
             return Ok(Flow::Next);
         }
-        if self.aof.rewrite.is_running() {
+        if self.disk.aof.rewrite.is_running() {
             return Err(CmdError::text(
                 "ERR Another child process is active (AOF?): can't BGSAVE right now. Use BGSAVE SCHEDULE in order to \
                  schedule a BGSAVE whenever possible.",
@@ -57,7 +57,7 @@ impl Node {
         session: &mut Session,
         args: &Args<'_>,
     ) -> CmdResult<Flow> {
-        if self.collected.is_some() {
+        if self.data.collected.is_some() {
             return Err(CmdError::text("ERR DEBUG RELOAD is not possible inside a transaction"));
         }
         let (mut save, mut flush, mut merge) = (true, true, false);
@@ -79,7 +79,7 @@ impl Node {
         match self.load_file() {
             Ok(Some(loaded)) => {
                 if flush {
-                    self.store = loaded.store;
+                    self.data.store = loaded.store;
                 } else if let Err(duplicated) = self.merge(&loaded.store, merge) {
                     self.warning(duplicated);
                     return Err(CmdError::text("ERR Error trying to load the RDB dump"));

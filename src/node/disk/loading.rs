@@ -69,7 +69,7 @@ pub(in crate::node) struct TransferIn {
 
 impl Node {
     fn transfer(&self) -> Option<&TransferIn> {
-        self.upstream.as_ref()?.transfer.as_ref()
+        self.replication.upstream.as_ref()?.transfer.as_ref()
     }
 
     /// `loading`: the data set is not there, or not to be seen.
@@ -80,7 +80,7 @@ impl Node {
     /// When that began, since the start of the node.
     pub(in crate::node) fn loading_since(&self) -> Option<Duration> {
         let hidden = self.transfer().filter(|transfer| transfer.hides_data);
-        self.loading.as_ref().map(|loading| loading.begun).or(hidden.map(|transfer| transfer.begun))
+        self.disk.loading.as_ref().map(|loading| loading.begun).or(hidden.map(|transfer| transfer.begun))
     }
 
     /// `async_loading`: another data set comes in beside the one that serves.
@@ -96,7 +96,7 @@ impl Node {
     /// From here on nothing may look at the data.
     pub(in crate::node) fn begin_loading(&mut self, total: u64) {
         let begun = self.clock.since_start();
-        self.loading = Some(Loading {
+        self.disk.loading = Some(Loading {
             begun,
             begun_unix: self.clock.unix().as_secs(),
             total,
@@ -109,7 +109,7 @@ impl Node {
     /// Ten times a second.
     pub(in crate::node) fn tell_loading(&mut self) {
         let now = self.clock.since_start();
-        let Some(loading) = &mut self.loading else { return };
+        let Some(loading) = &mut self.disk.loading else { return };
         if now.saturating_sub(loading.told) < TELL_EVERY {
             return;
         }
@@ -120,7 +120,7 @@ impl Node {
 
     /// `loading_*` of INFO, as Redis has them while it loads.
     pub(in crate::node) fn loading_figures(&self) -> Vec<(&'static str, String)> {
-        let (begun, begun_unix, total, loaded) = match (&self.loading, self.transfer()) {
+        let (begun, begun_unix, total, loaded) = match (&self.disk.loading, self.transfer()) {
             (Some(file), _) => (file.begun, file.begun_unix, file.total, file.loaded()),
             (None, Some(from)) => (from.begun, from.begun_unix, from.total.unwrap_or(0), from.received),
             (None, None) => return Vec::new(),

@@ -28,7 +28,7 @@ impl Node {
     /// A key is in both, and the other's may not replace it: nothing is added. Redis panics at such a key.
     pub(in crate::node) fn merge(&mut self, other: &Store, replaces: bool) -> Result<(), String> {
         for db in (0..other.databases()).filter(|_| !replaces) {
-            let own = self.store.db(db);
+            let own = self.data.store.db(db);
             let key = other
                 .db(db)
                 .iter()
@@ -39,7 +39,7 @@ impl Node {
             }
         }
         for db in 0..other.databases() {
-            let own = self.store.db_mut(db);
+            let own = self.data.store.db_mut(db);
             for entry in other.db(db).iter() {
                 let (hash, access) = (own.hash(entry.key()), entry.access().load(Ordering::Relaxed));
                 let copy = Entry { value: entry.to_value(), expire: entry.expire() };
@@ -47,7 +47,7 @@ impl Node {
             }
         }
         for library in other.libraries.iter() {
-            self.store.libraries.put(library.clone());
+            self.data.store.libraries.put(library.clone());
         }
         Ok(())
     }
@@ -60,12 +60,12 @@ impl Node {
             now: self.clock.millis(),
             // Also on a master: its replicas still hold them, so each needs the DEL that expiry will send.
             keep_expired: true,
-            verify_checksum: self.config.rdbchecksum && !self.skips_checksums,
+            verify_checksum: self.config.rdbchecksum && !self.data.skips_checksums,
             max_string: self.config.proto_max_bulk_len,
             access: self.access(),
             encodings: self.config.encodings,
             ending: Ending::File,
-            key_delay: self.key_load_delay.clone(),
+            key_delay: self.disk.key_load_delay.clone(),
         }
     }
 
@@ -93,7 +93,7 @@ impl Node {
             self.warning("RDB file was saved with checksum disabled: no check performed.");
         }
         self.restore_history(&loaded.aux);
-        self.store = loaded.store;
+        self.data.store = loaded.store;
         let expired = self.drop_expired();
         let keys = loaded.keys_loaded - expired;
         self.note_loaded(&loaded.aux, &loaded.repairs, keys, loaded.keys_expired + expired);
@@ -107,20 +107,20 @@ impl Node {
         if self.config.replicaof.is_none() {
             let new = self.random_replid();
             self.ledger().restore_as_master(new, id, offset);
-        } else if db < self.store.databases() {
+        } else if db < self.data.store.databases() {
             self.ledger().restore_as_replica(id, offset, u16::try_from(db).ok());
         } else {
             // The master goes on with commands for a database that is not here.
             return;
         }
-        self.restored = true;
+        self.replication.restored = true;
         self.update_streaming();
     }
 
     /// Logs what a snapshot says of itself and what became of it, in Redis' words.
     pub(in crate::node) fn note_loaded(&mut self, aux: &Aux, repairs: &Repairs, keys: u64, expired: u64) {
-        self.stats.load_keys_loaded = keys;
-        self.stats.load_keys_expired = expired;
+        self.figures.stats.load_keys_loaded = keys;
+        self.figures.stats.load_keys_expired = expired;
         for (name, text) in &aux.remarks {
             self.notice(format!("RDB '{name}': {text}"));
         }
@@ -163,9 +163,9 @@ impl Node {
         }
         self.update_streaming();
         // They count as expired by the load alone.
-        let before = self.data_stats.expired;
+        let before = self.data.data_stats.expired;
         while self.delete_some_due() {}
-        std::mem::replace(&mut self.data_stats.expired, before) - before
+        std::mem::replace(&mut self.data.data_stats.expired, before) - before
     }
 
     /// Bytes of the files that a start reads.
@@ -211,7 +211,7 @@ pub(in crate::node) async fn decode(
     file: std::fs::File,
     options: LoadOptions,
 ) -> Result<Loaded, String> {
-    let bytes = shared.borrow().loading.as_ref().map(Loading::counter);
+    let bytes = shared.borrow().disk.loading.as_ref().map(Loading::counter);
     let bytes = bytes.unwrap_or_default();
     let abandon = Abandon::default();
     let abandoned = Arc::clone(&abandon.0);

@@ -7,8 +7,9 @@ use std::time::Instant;
 
 use super::snapshot::{Job, Outcome, Progress};
 use crate::commands::{CmdError, CmdResult};
+use crate::node::disk::files::Saving;
 use crate::node::event::{NodeEvent, SnapshotTarget};
-use crate::node::node::{Node, Saving};
+use crate::node::node::Node;
 use crate::node::tasks::on_thread;
 use crate::persistence::remove_stale;
 
@@ -18,7 +19,7 @@ const FEW: u64 = 1000;
 impl Node {
     /// A helper thread writes the RDB file: one writer at a time, so that an older snapshot never replaces a newer.
     pub(in crate::node) fn writes_file(&self) -> bool {
-        self.save.running.is_some() || self.snapshot.writes_file()
+        self.disk.save.running.is_some() || self.replication.snapshot.writes_file()
     }
 
     /// At the start: half files of a process that was killed while it saved take up the space of whole ones.
@@ -40,17 +41,17 @@ impl Node {
             return Err("ERR Background save already in progress".to_owned());
         }
         let begun = Instant::now();
-        let reader = self.store.begin_snapshot();
-        self.store.capture(usize::MAX);
+        let reader = self.data.store.begin_snapshot();
+        self.data.store.capture(usize::MAX);
         let keys = reader.keys();
-        let offset = self.history.offset();
+        let offset = self.replication.history.offset();
         self.emit(NodeEvent::SnapshotBegun { target: SnapshotTarget::File, keys, offset });
         let job = Job {
             reader,
             options: self.write_options(true),
             progress: Progress::new(keys),
             abandoned: Arc::default(),
-            disk: self.disk.clone(),
+            disk: self.disk.files.clone(),
             piecewise: self.config.rdb_save_incremental_fsync,
         };
         let outcome = job.write_file(&self.rdb_path());
@@ -65,7 +66,7 @@ impl Node {
         }
         let reader = self.begin_snapshot();
         let keys = reader.keys();
-        let offset = self.history.offset();
+        let offset = self.replication.history.offset();
         self.emit(NodeEvent::SnapshotBegun { target: SnapshotTarget::File, keys, offset });
         self.notice("Background saving started by a helper thread");
         let progress = Progress::new(keys);
@@ -75,26 +76,26 @@ impl Node {
             options: self.write_options(true),
             progress: progress.clone(),
             abandoned: Arc::clone(&abandoned),
-            disk: self.disk.clone(),
+            disk: self.disk.files.clone(),
             piecewise: self.config.rdb_save_incremental_fsync,
         };
         let (path, begun) = (self.rdb_path(), Instant::now());
-        self.save.running = Some(Saving {
+        self.disk.save.running = Some(Saving {
             begun: self.clock.since_start(),
             progress,
             abandoned,
-            dirty_before: self.save.dirty,
+            dirty_before: self.disk.save.dirty,
         });
-        self.save.last_try = self.clock.since_start();
+        self.disk.save.last_try = self.clock.since_start();
         let Some(shared) = self.me.upgrade() else { return Ok(()) };
         self.spawn(async move {
             let outcome = on_thread("bgsave", move || job.write_file(&path)).await.unwrap_or_else(Err);
             let mut node = shared.borrow_mut();
-            let Some(saving) = node.save.running.take() else { return };
+            let Some(saving) = node.disk.save.running.take() else { return };
             if saving.abandoned.load(Ordering::Relaxed) {
                 node.save_given_up(begun);
             } else {
-                let dirty_left = node.save.dirty.saturating_sub(saving.dirty_before);
+                let dirty_left = node.disk.save.dirty.saturating_sub(saving.dirty_before);
                 node.saved(&outcome, begun, dirty_left);
             }
             node.save_if_scheduled();
@@ -104,22 +105,22 @@ impl Node {
 
     /// FLUSHALL: a save under way would bring back what was deleted, and so would the file of an earlier one.
     pub(in crate::node) fn save_emptiness(&mut self) {
-        if let Some(saving) = &self.save.running {
+        if let Some(saving) = &self.disk.save.running {
             saving.abandoned.store(true, Ordering::Relaxed);
         }
         // Not now: the stream does not count this command yet.
-        self.save.emptied |= !self.config.save.is_empty();
+        self.disk.save.emptied |= !self.config.save.is_empty();
     }
 
     /// At the end of a turn in which FLUSHALL has emptied the data, which the stream counts now. As in Redis this thread
     /// writes the file: who asks for a save or a rewrite then finds no other under way. A transaction may have filled the
     /// data again; then a helper writes them.
     pub(in crate::node) fn save_if_emptied(&mut self) {
-        if !std::mem::take(&mut self.save.emptied) {
+        if !std::mem::take(&mut self.disk.save.emptied) {
             return;
         }
-        if self.writes_file() || self.store.keys() > FEW {
-            self.save.scheduled = true;
+        if self.writes_file() || self.data.store.keys() > FEW {
+            self.disk.save.scheduled = true;
         } else {
             // A failure is in the log and in INFO.
             let _ = self.save_now();
@@ -128,8 +129,8 @@ impl Node {
 
     /// Ten times a second: begins the save that was put off, if the file is free.
     pub(in crate::node) fn save_if_scheduled(&mut self) {
-        if self.save.scheduled && !self.writes_file() && !self.aof.rewrite.is_running() {
-            self.save.scheduled = false;
+        if self.disk.save.scheduled && !self.writes_file() && !self.disk.aof.rewrite.is_running() {
+            self.disk.save.scheduled = false;
             // What stands in its way is in the log.
             let _ = self.save_in_background();
         }
@@ -151,20 +152,20 @@ impl Node {
         let took = begun.elapsed();
         let (bytes, error) = match outcome {
             Ok(written) => {
-                self.save.dirty = dirty_left;
-                self.save.last_save = self.clock.unix().as_secs();
-                self.save.saves += 1;
-                self.save.last_ok = true;
+                self.disk.save.dirty = dirty_left;
+                self.disk.save.last_save = self.clock.unix().as_secs();
+                self.disk.save.saves += 1;
+                self.disk.save.last_ok = true;
                 self.notice("DB saved on disk");
                 (written.bytes, None)
             }
             Err(error) => {
-                self.save.last_ok = false;
+                self.disk.save.last_ok = false;
                 self.warning(format!("Saving the RDB file failed: {error}"));
                 (0, Some(error.clone()))
             }
         };
-        self.save.last_took = Some(took);
+        self.disk.save.last_took = Some(took);
         self.emit(NodeEvent::SnapshotEnded { target: SnapshotTarget::File, bytes, took, error });
     }
 }

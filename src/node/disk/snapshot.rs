@@ -61,19 +61,19 @@ impl Node {
     /// Fixes a snapshot and sees to it that all of it is captured.
     pub(in crate::node) fn begin_snapshot(&mut self) -> SnapshotReader {
         let begun = Instant::now();
-        let reader = self.store.begin_snapshot();
-        let done = self.store.capture(CAPTURE_PER_TURN);
-        self.stats.snapshots += 1;
-        self.stats.snapshot_begin = begun.elapsed();
-        self.lag.record(begun);
+        let reader = self.data.store.begin_snapshot();
+        let done = self.data.store.capture(CAPTURE_PER_TURN);
+        self.figures.stats.snapshots += 1;
+        self.figures.stats.snapshot_begin = begun.elapsed();
+        self.figures.lag.record(begun);
         if !done && let Some(shared) = self.me.upgrade() {
             self.spawn(async move {
                 loop {
                     tokio::task::yield_now().await;
                     let mut node = shared.borrow_mut();
                     let begun = Instant::now();
-                    let done = node.store.capture(CAPTURE_PER_TURN);
-                    node.lag.record(begun);
+                    let done = node.data.store.capture(CAPTURE_PER_TURN);
+                    node.figures.lag.record(begun);
                     if done {
                         return;
                     }
@@ -86,11 +86,11 @@ impl Node {
     /// How snapshots are encoded here; sockets get neither compression nor a checksum, which cost more than
     /// they save there.
     pub(in crate::node) fn write_options(&self, to_file: bool) -> WriteOptions {
-        let replid = self.history.replid().to_string();
-        let has_history = self.backlog.is_some() || self.upstream.is_some();
-        let db = match &self.upstream {
+        let replid = self.replication.history.replid().to_string();
+        let has_history = self.replication.backlog.is_some() || self.replication.upstream.is_some();
+        let db = match &self.replication.upstream {
             Some(upstream) => Some(usize::from(upstream.stream_db())),
-            None => self.writer.selected().map(usize::from),
+            None => self.replication.writer.selected().map(usize::from),
         };
         WriteOptions {
             compress: to_file && self.config.rdbcompression,
@@ -106,7 +106,7 @@ impl Node {
                 used_mem: Some(self.used_memory()),
                 repl_stream_db: has_history.then_some(db).flatten().or(has_history.then_some(0)),
                 repl_id: has_history.then(|| replid.as_bytes().try_into().ok()).flatten(),
-                repl_offset: has_history.then(|| self.history.offset()),
+                repl_offset: has_history.then(|| self.replication.history.offset()),
                 ..Aux::default()
             },
         }

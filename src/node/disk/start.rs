@@ -19,6 +19,6 @@ pub(in crate::node) async fn load_at_start(shared: &Shared) -> Result<u64, Strin
     } else {
         super::rdb::from_rdb(shared).await
     };
-    shared.borrow_mut().loading = None;
+    shared.borrow_mut().disk.loading = None;
     loaded
 }

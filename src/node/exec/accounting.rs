@@ -51,22 +51,22 @@ impl Node {
     pub(in crate::node) fn count_call(&self, run: &mut TimedRun, command: &'static Command) {
         if run.command.is_none() {
             run.command = Some(command);
-            run.open = is_brief(command) && !self.times_each;
+            run.open = is_brief(command) && !self.figures.times_each;
         }
         run.calls += 1;
     }
 
     /// A command waits for keys. It counts as called already; what it takes is known when it is served.
     pub(in crate::node) fn count_blocked(&mut self, command: &'static Command) {
-        self.stats.commands += 1;
-        self.stats.by_command.entry(command.full_name).or_default().calls += 1;
+        self.figures.stats.commands += 1;
+        self.figures.stats.by_command.entry(command.full_name).or_default().calls += 1;
     }
 
     /// Ends a run and begins the next: one reading of the clock. `args` is the last request of the run.
     pub(in crate::node) fn end_run(&mut self, run: &mut TimedRun, client: &Client, args: &Args<'_>) {
         let Some(command) = run.command else { return };
         let now = Instant::now();
-        self.stats.commands += run.calls;
+        self.figures.stats.commands += run.calls;
         self.account(command, run.calls, now.saturating_duration_since(run.begun), client, args);
         *run = TimedRun::new(now);
     }
@@ -83,7 +83,7 @@ impl Node {
     ) {
         let each = took / u32::try_from(calls).unwrap_or(u32::MAX).max(1);
         let tracking = self.config.latency_tracking;
-        let stats = self.stats.by_command.entry(command.full_name).or_default();
+        let stats = self.figures.stats.by_command.entry(command.full_name).or_default();
         stats.calls += calls;
         stats.nanos += took.as_nanos() as u64;
         if tracking {
@@ -106,7 +106,7 @@ impl Node {
 
     /// Notes whether every command has to be timed by itself (`slowlog-log-slower-than`).
     pub(in crate::node) fn update_timing(&mut self) {
-        self.times_each = (0..PRECISE_BELOW_US).contains(&self.config.slowlog_log_slower_than_us);
+        self.figures.times_each = (0..PRECISE_BELOW_US).contains(&self.config.slowlog_log_slower_than_us);
     }
 }
 

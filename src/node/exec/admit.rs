@@ -42,7 +42,7 @@ impl Node {
                 command.full_name
             )));
         }
-        let link_down = self.upstream.as_ref().is_some_and(|upstream| !upstream.is_up());
+        let link_down = self.replication.upstream.as_ref().is_some_and(|upstream| !upstream.is_up());
         if link_down && !self.config.replica_serve_stale_data && lacks(session, command, Flags::STALE) {
             return Err(CmdError::text(
                 "MASTERDOWN Link with MASTER is down and replica-serve-stale-data is set to 'no'.",
@@ -87,7 +87,8 @@ impl Node {
 
     /// What was written could not be kept.
     fn admit_by_disk(&self) -> CmdResult {
-        if self.config.stop_writes_on_bgsave_error && !self.config.save.is_empty() && !self.save.last_ok {
+        if self.config.stop_writes_on_bgsave_error && !self.config.save.is_empty() && !self.disk.save.last_ok
+        {
             return Err(CmdError::text(
                 "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. \
                  Commands that may modify the data set are disabled, because this instance is configured to report \
@@ -99,7 +100,7 @@ impl Node {
     }
 
     fn admit_write(&self, session: &Session) -> CmdResult {
-        let is_master = self.upstream.is_none();
+        let is_master = self.replication.upstream.is_none();
         if is_master && !self.enough_good_replicas() {
             return Err(CmdError::text("NOREPLICAS Not enough good replicas to write."));
         }
@@ -112,7 +113,7 @@ impl Node {
     /// How long this command has to wait because clients are paused.
     pub(in crate::node) fn paused_for(&mut self, session: &Session, command: &Command) -> Option<Duration> {
         let now = self.clock.since_start();
-        if self.pause.is_some_and(|pause| pause.until <= now) {
+        if self.clients.pause.is_some_and(|pause| pause.until <= now) {
             self.end_pause();
         }
         if !self.is_paused() {
@@ -124,6 +125,7 @@ impl Node {
             || command.flags.has(Flags::MAY_REPLICATE)
             || (matches!(command.run, Run::Node(NodeCommand::Exec)) && transaction_writes(session));
         let all = self
+            .clients
             .pause
             .filter(|pause| !pause.writes_only || writes)
             .map(|pause| pause.until.saturating_sub(now));

@@ -33,9 +33,9 @@ impl Node {
         session.client.outbox.move_into(&mut session.out);
         self.bound_replies(session);
         session.client.last_active.set(self.clock.since_start());
-        self.current = Some(Rc::clone(&session.client));
+        self.clients.current = Some(Rc::clone(&session.client));
         let flow = self.run_requests(session, &mut decoder, &mut pending, buffer, begun);
-        self.current = None;
+        self.clients.current = None;
         self.broadcast_invalidations();
         if flow == Flow::Close {
             // Nothing follows the reply that a connection is closed on.
@@ -44,13 +44,13 @@ impl Node {
         session.decoder = decoder;
         session.pending = pending;
         session.client.last_active.set(self.clock.since_start());
-        if !self.garbage.is_empty() {
+        if !self.data.garbage.is_empty() {
             self.free_garbage();
         }
         self.flush_aof();
         self.save_if_emptied();
         self.wake_feeds();
-        self.lag.record(begun);
+        self.figures.lag.record(begun);
         flow
     }
 
@@ -84,7 +84,7 @@ impl Node {
                 }
                 flow = self.execute(session, &request.command, &args_of(&request.body, buffer, decoder));
                 executed += 1;
-                let was_called = std::mem::take(&mut self.called);
+                let was_called = std::mem::take(&mut self.figures.called);
                 match next {
                     Some(command) if was_called && matches!(flow, Flow::Block(_)) => {
                         self.count_blocked(command);
@@ -130,7 +130,7 @@ impl Node {
                     return self.refuse_stranger(session);
                 }
                 if let CmdError::Arity(Cow::Borrowed(name)) = error {
-                    self.stats.by_command.entry(name).or_default().rejected += 1;
+                    self.figures.stats.by_command.entry(name).or_default().rejected += 1;
                 }
                 self.refuse(session, error, args.name().eq_ignore_ascii_case(b"exec"));
                 Flow::Next
@@ -153,7 +153,7 @@ impl Node {
     fn admit_and_run(&mut self, session: &mut Session, command: &'static Command, args: &Args<'_>) -> Flow {
         session.client.last_command.set(command.full_name);
         if let Err(error) = self.admit(session, command) {
-            self.stats.by_command.entry(command.full_name).or_default().rejected += 1;
+            self.figures.stats.by_command.entry(command.full_name).or_default().rejected += 1;
             self.refuse(session, &error, matches!(command.run, Run::Node(NodeCommand::Exec)));
             if matches!(command.run, Run::Node(NodeCommand::Exec)) {
                 self.feed_monitors(session, command, args);
@@ -177,15 +177,15 @@ impl Node {
         if let Some(wait) = self.paused_for(session, command) {
             return Flow::Paused(wait);
         }
-        self.called = true;
+        self.figures.called = true;
         let result = self.call(session, command, args);
-        if self.effects.has_ready() {
+        if self.data.effects.has_ready() {
             self.serve_ready();
         }
         match result {
             Ok(flow) => flow,
             Err(error) => {
-                self.stats.by_command.entry(command.full_name).or_default().failed += 1;
+                self.figures.stats.by_command.entry(command.full_name).or_default().failed += 1;
                 self.reply_error(session, &error);
                 Flow::Next
             }
@@ -208,7 +208,7 @@ impl Node {
     }
 
     pub(in crate::node) fn reply_error(&mut self, session: &mut Session, error: &CmdError) {
-        self.stats.count_error(&error.to_string());
+        self.figures.stats.count_error(&error.to_string());
         error.write_to(&mut session.out);
     }
 
@@ -222,19 +222,20 @@ impl Node {
         let mark = session.out.len();
         let result = match command.run {
             Run::Data(run) => {
-                self.effects.clear();
-                let may_block = self.collected.is_none() && session.client.kind.get() == ClientKind::Normal;
+                self.data.effects.clear();
+                let may_block =
+                    self.data.collected.is_none() && session.client.kind.get() == ClientKind::Normal;
                 let mut ctx = self.ctx(session.db, &mut session.out);
                 ctx.may_block = may_block;
                 let result = run(&mut ctx, args);
-                if self.effects.serving && !self.effects.whole_dbs.is_empty() {
+                if self.data.effects.serving && !self.data.effects.whole_dbs.is_empty() {
                     self.signal_dbs();
                 }
-                if self.effects.has_any() {
+                if self.data.effects.has_any() {
                     self.after_write(session, args);
                 }
                 result?;
-                let wait = self.effects.wait.take();
+                let wait = self.data.effects.wait.take();
                 Ok(wait.map_or(Flow::Next, |wait| self.block(session, command, args, wait)))
             }
             Run::Node(command) => handler(command)(self, session, args),
@@ -244,9 +245,9 @@ impl Node {
             // It listens to what it has said itself.
             session.client.outbox.move_before(&mut session.out, mark);
         }
-        if self.observed {
+        if self.clients.observed {
             self.remember_keys(session, command, args);
-            if self.blocking.ready_key.is_none() {
+            if self.clients.blocking.ready_key.is_none() {
                 self.feed_monitors(session, command, args);
             }
             self.settle_tracking(session, command);

@@ -10,10 +10,14 @@ macro_rules! streams {
     ($node:expr) => {
         crate::replication::Streams {
             // The stream of a replica is its master's.
-            backlog: if $node.upstream.is_none() { $node.backlog.as_mut() } else { None },
-            history: &mut $node.history,
-            writer: &mut $node.writer,
-            log: $node.aof.log.as_mut().map(|log| &mut log.writer),
+            backlog: if $node.replication.upstream.is_none() {
+                $node.replication.backlog.as_mut()
+            } else {
+                None
+            },
+            history: &mut $node.replication.history,
+            writer: &mut $node.replication.writer,
+            log: $node.disk.aof.log.as_mut().map(|log| &mut log.writer),
         }
     };
 }
@@ -22,28 +26,29 @@ pub(in crate::node) use streams;
 impl Node {
     /// A command changed something: watchers, save points and replicas hear of it.
     pub(in crate::node) fn after_write(&mut self, session: &mut Session, args: &Args<'_>) {
-        self.save.dirty += self.effects.dirty;
-        if !self.effects.whole_dbs.is_empty() && self.config.command_names.means(args.name(), "flushall") {
+        self.disk.save.dirty += self.data.effects.dirty;
+        if !self.data.effects.whole_dbs.is_empty() && self.config.command_names.means(args.name(), "flushall")
+        {
             self.save_emptiness();
         }
-        if self.effects.watching {
+        if self.data.effects.watching {
             self.mark_watchers();
             if self.is_writable_replica() {
                 self.note_own_expires();
             }
         }
         self.publish_events();
-        if self.effects.streaming {
+        if self.data.effects.streaming {
             self.propagate(session.db, args);
-            session.last_write = self.history.offset();
+            session.last_write = self.replication.history.offset();
         }
     }
 
     /// Sends the effects of a command into the stream: as one transaction if there is more than one.
     fn propagate(&mut self, db: usize, args: &Args<'_>) {
-        if let Some(collected) = &mut self.collected {
-            collected.extend(self.effects.sent().map(|(db, command)| (db, command.to_vec())));
-            if self.effects.sends_itself() {
+        if let Some(collected) = &mut self.data.collected {
+            collected.extend(self.data.effects.sent().map(|(db, command)| (db, command.to_vec())));
+            if self.data.effects.sends_itself() {
                 collected.push((db, encode(args)));
             }
             return;
@@ -53,7 +58,7 @@ impl Node {
         let apart = names.means(args.name(), "scan") || names.means(args.name(), "randomkey");
         let unit = if apart { Unit::Apart } else { Unit::Together };
         let mut streams = streams!(self);
-        with_parts(args, |parts| streams.effects(&self.effects, db, parts, unit));
+        with_parts(args, |parts| streams.effects(&self.data.effects, db, parts, unit));
     }
 
     /// Sends commands that were collected during EXEC, or made by the node itself.
@@ -63,17 +68,17 @@ impl Node {
 
     /// What the node itself has deleted goes to watchers and replicas.
     pub(in crate::node) fn send_own_effects(&mut self) {
-        if self.effects.watching {
+        if self.data.effects.watching {
             self.mark_watchers();
         }
         self.publish_events();
-        if self.effects.streaming {
+        if self.data.effects.streaming {
             let mut streams = streams!(self);
-            for (db, command) in self.effects.sent() {
+            for (db, command) in self.data.effects.sent() {
                 streams.encoded(db, command);
             }
         }
-        self.effects.clear();
+        self.data.effects.clear();
         self.broadcast_invalidations();
         self.flush_aof();
         self.wake_feeds();
@@ -81,19 +86,20 @@ impl Node {
 
     /// What commands change is written down by a master that has a backlog, and by a node with an append-only file.
     pub(in crate::node) fn update_streaming(&mut self) {
-        self.effects.streaming =
-            self.aof.log.is_some() || (self.upstream.is_none() && self.backlog.is_some());
+        self.data.effects.streaming = self.disk.aof.log.is_some()
+            || (self.replication.upstream.is_none() && self.replication.backlog.is_some());
     }
 
     /// Notes whether anybody wants to know which keys change.
     pub(in crate::node) fn update_watching(&mut self) {
-        self.effects.watching =
-            !self.watched.is_empty() || self.tracking.clients > 0 || self.is_writable_replica();
+        self.data.effects.watching = !self.clients.watched.is_empty()
+            || self.clients.tracking.clients > 0
+            || self.is_writable_replica();
     }
 
     /// Notes whether anybody looks at commands after they have run.
     pub(in crate::node) fn update_observed(&mut self) {
-        self.observed = !self.monitors.is_empty() || self.tracking.clients > 0;
+        self.clients.observed = !self.clients.monitors.is_empty() || self.clients.tracking.clients > 0;
     }
 }
 

@@ -43,7 +43,7 @@ impl Node {
             }
         }
         if pending.len() > 1 {
-            let keyspace = self.store.db(session.db);
+            let keyspace = self.data.store.db(session.db);
             for request in &*pending {
                 if let Ok(command) = request.command
                     && command.keys.first > 0
@@ -70,7 +70,7 @@ impl Node {
             return self.refuse_stranger(session);
         }
         let line = error.to_string();
-        self.stats.count_error(&line);
+        self.figures.stats.count_error(&line);
         session.out.error(line.as_bytes());
         Flow::Close
     }

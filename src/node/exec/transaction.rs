@@ -68,8 +68,8 @@ impl Node {
             hard => hard,
         };
         session.out.array(transaction.commands.len());
-        self.collected = Some(Vec::new());
-        let was_master = self.upstream.is_none();
+        self.data.collected = Some(Vec::new());
+        let was_master = self.replication.upstream.is_none();
         let mut flow = Flow::Next;
         for (command, args) in &transaction.commands {
             let begun = std::time::Instant::now();
@@ -78,11 +78,11 @@ impl Node {
                 // Here and not behind the transaction: what it takes counts before anybody is served.
                 Ok(other) => flow = other,
                 Err(error) => {
-                    self.stats.by_command.entry(command.full_name).or_default().failed += 1;
+                    self.figures.stats.by_command.entry(command.full_name).or_default().failed += 1;
                     self.reply_error(session, &error);
                 }
             }
-            self.stats.commands += 1;
+            self.figures.stats.commands += 1;
             self.account(command, 1, begun.elapsed(), &session.client, &args.args());
             if session.out.len() as u64 > limit {
                 // All of the transaction is executed, but nobody could take these replies.
@@ -90,15 +90,15 @@ impl Node {
                 flow = Flow::Drop;
             }
         }
-        let commands = self.collected.take().unwrap_or_default();
+        let commands = self.data.collected.take().unwrap_or_default();
         let writes = transaction.commands.iter().any(|(command, _)| command.flags.has(Flags::WRITE));
-        if was_master && self.upstream.is_some() {
+        if was_master && self.replication.upstream.is_some() {
             if writes {
                 self.leave_own_history();
             }
         } else if !commands.is_empty() {
             self.propagate_collected(&commands);
-            session.last_write = self.history.offset();
+            session.last_write = self.replication.history.offset();
         }
         self.save_if_scheduled();
         Ok(flow)
@@ -113,10 +113,10 @@ impl Node {
             if session.watched.iter().any(|watched| watched.key == entry) {
                 continue;
             }
-            let stale = State::of(self.store.db(session.db), key, self.clock.millis()) == State::Stale;
+            let stale = State::of(self.data.store.db(session.db), key, self.clock.millis()) == State::Stale;
             let stale = Rc::new(Cell::new(stale));
             let watcher = Watcher { client: Rc::clone(&session.client), stale: Rc::clone(&stale) };
-            self.watched.entry(entry.clone()).or_default().push(watcher);
+            self.clients.watched.entry(entry.clone()).or_default().push(watcher);
             session.watched.push(Watched { key: entry, stale });
             let bytes = &session.client.watched_bytes;
             bytes.set(bytes.get() + bytes_for_name(key));
@@ -129,10 +129,10 @@ impl Node {
 
     pub(in crate::node) fn unwatch(&mut self, session: &mut Session) {
         for watched in session.watched.drain(..) {
-            if let Some(watchers) = self.watched.get_mut(&watched.key) {
+            if let Some(watchers) = self.clients.watched.get_mut(&watched.key) {
                 watchers.retain(|watcher| watcher.client.id != session.client.id);
                 if watchers.is_empty() {
-                    self.watched.remove(&watched.key);
+                    self.clients.watched.remove(&watched.key);
                 }
             }
         }
@@ -147,32 +147,32 @@ impl Node {
         let now = self.clock.millis();
         session.watched.iter().any(|watched| {
             let (db, key) = &watched.key;
-            !watched.stale.get() && State::of(self.store.db(*db), key, now) == State::Stale
+            !watched.stale.get() && State::of(self.data.store.db(*db), key, now) == State::Stale
         })
     }
 
     /// Spoils the transactions of those who watch what the last command changed.
     pub(in crate::node) fn mark_watchers(&mut self) {
         let now = self.clock.millis();
-        for (db, key) in self.effects.changed_keys() {
-            for watcher in self.watched.get(&(db, key.to_vec())).into_iter().flatten() {
-                let gone = State::of(self.store.db(db), key, now) == State::Missing;
+        for (db, key) in self.data.effects.changed_keys() {
+            for watcher in self.clients.watched.get(&(db, key.to_vec())).into_iter().flatten() {
+                let gone = State::of(self.data.store.db(db), key, now) == State::Missing;
                 // What had expired before the WATCH is removed now: nothing has changed for its client.
                 if !(gone && watcher.stale.take()) {
                     watcher.client.dirty_cas.set(true);
                 }
             }
         }
-        for whole in &self.effects.whole_dbs {
+        for whole in &self.data.effects.whole_dbs {
             match *whole {
                 WholeDb::Flushed { db, garbage } => {
-                    let lost = garbage.and_then(|index| self.garbage.get(index));
+                    let lost = garbage.and_then(|index| self.data.garbage.get(index));
                     let Some(Garbage::Keyspace(lost)) = lost else { continue };
                     self.mark_watchers_of(db, lost, None);
                 }
                 WholeDb::Swapped(one, other) => {
-                    self.mark_watchers_of(one, self.store.db(other), Some(self.store.db(one)));
-                    self.mark_watchers_of(other, self.store.db(one), Some(self.store.db(other)));
+                    self.mark_watchers_of(one, self.data.store.db(other), Some(self.data.store.db(one)));
+                    self.mark_watchers_of(other, self.data.store.db(one), Some(self.data.store.db(other)));
                 }
             }
         }
@@ -182,7 +182,7 @@ impl Node {
     /// The keys of a database were lost, or others took their place.
     fn mark_watchers_of(&self, db: usize, lost: &Keyspace, replaced_by: Option<&Keyspace>) {
         let now = self.clock.millis();
-        for ((_, key), watchers) in self.watched.range((db, Vec::new())..(db + 1, Vec::new())) {
+        for ((_, key), watchers) in self.clients.watched.range((db, Vec::new())..(db + 1, Vec::new())) {
             let before = State::of(lost, key, now);
             let after = replaced_by.map_or(State::Missing, |keyspace| State::of(keyspace, key, now));
             for watcher in watchers {
@@ -199,7 +199,7 @@ impl Node {
 
     /// The whole data set was replaced by a full sync: everything watched counts as changed.
     pub(in crate::node) fn mark_all_watchers(&mut self) {
-        self.watched.values().flatten().for_each(|watcher| watcher.client.dirty_cas.set(true));
+        self.clients.watched.values().flatten().for_each(|watcher| watcher.client.dirty_cas.set(true));
     }
 }
 

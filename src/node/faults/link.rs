@@ -81,18 +81,18 @@ impl LinkFaults {
 impl Node {
     /// Something is wrong from now on.
     pub(in crate::node) fn begin_fault(&mut self, fault: Fault) {
-        self.link_faults.begin(fault);
+        self.replication.link_faults.begin(fault);
         self.link_faults_changed();
     }
 
     /// It is not any more.
     pub(in crate::node) fn end_fault(&mut self, kind: FaultKind) {
-        self.link_faults.end(kind);
+        self.replication.link_faults.end(kind);
         self.link_faults_changed();
     }
 
     fn link_faults_changed(&self) {
-        if let Some(upstream) = &self.upstream {
+        if let Some(upstream) = &self.replication.upstream {
             upstream.wake();
         }
     }

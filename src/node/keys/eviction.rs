@@ -100,20 +100,20 @@ fn only_expiring(policy: MaxmemoryPolicy) -> bool {
 impl Node {
     /// Bytes that count against `maxmemory`: not what replicas have yet to read beyond the backlog's own size.
     fn memory_to_limit(&self) -> u64 {
-        let backlog = self.backlog.as_ref().map_or(0, |backlog| backlog.memory() as u64);
-        self.store.memory()
+        let backlog = self.replication.backlog.as_ref().map_or(0, |backlog| backlog.memory() as u64);
+        self.data.store.memory()
             + backlog.min(self.config.repl_backlog_size)
-            + self.eviction.client_bytes
+            + self.data.eviction.client_bytes
             + crate::node::observe::stats::BASE_MEMORY
     }
 
     /// Ten times a second.
     pub(in crate::node) fn note_client_memory(&mut self) {
-        self.eviction.client_bytes = 0;
-        for client in self.clients.values() {
+        self.data.eviction.client_bytes = 0;
+        for client in self.clients.by_id.values() {
             let bytes = client.memory() as u64;
             client.counted_as_used.set(bytes);
-            self.eviction.client_bytes += bytes;
+            self.data.eviction.client_bytes += bytes;
         }
     }
 
@@ -125,14 +125,14 @@ impl Node {
             self.forget_client_memory(client);
             let bytes = client.memory() as u64;
             client.counted_as_used.set(bytes);
-            self.eviction.client_bytes += bytes;
+            self.data.eviction.client_bytes += bytes;
         }
     }
 
     /// A client has gone: keys need not make room for what it took.
     pub(in crate::node) fn forget_client_memory(&mut self, client: &Client) {
         let bytes = client.counted_as_used.take();
-        self.eviction.client_bytes = self.eviction.client_bytes.saturating_sub(bytes);
+        self.data.eviction.client_bytes = self.data.eviction.client_bytes.saturating_sub(bytes);
     }
 
     /// Makes room if the data set is over `maxmemory`, for a bounded time. Replicas leave that to their master, unless
@@ -145,18 +145,18 @@ impl Node {
 
     /// Goes on where the last call ran out of time; `true` if there is more to do.
     pub(in crate::node) fn evict_more(&mut self) -> bool {
-        if std::mem::take(&mut self.eviction.unfinished) {
+        if std::mem::take(&mut self.data.eviction.unfinished) {
             self.clock.tick(Instant::now());
             self.make_room();
         }
-        self.eviction.unfinished
+        self.data.eviction.unfinished
     }
 
     #[cold]
     fn evict(&mut self, limit: u64) -> Room {
-        self.eviction.unfinished = false;
-        let leaves_it = self.upstream.is_some() && self.config.replica_ignore_maxmemory;
-        if leaves_it || self.is_paused() || self.loading.is_some() {
+        self.data.eviction.unfinished = false;
+        let leaves_it = self.replication.upstream.is_some() && self.config.replica_ignore_maxmemory;
+        if leaves_it || self.is_paused() || self.disk.loading.is_some() {
             return Room::Enough;
         }
         let policy = self.config.maxmemory_policy;
@@ -167,8 +167,8 @@ impl Node {
         let time_limit = time_limit(self.config.maxmemory_eviction_tenacity);
         let mut evicted = 0;
         // It is nobody's own change: the client whose command needs the room hears of it before the reply.
-        let current = self.current.take();
-        self.effects.clear();
+        let current = self.clients.current.take();
+        self.data.effects.clear();
         let mut room = Room::Enough;
         while self.memory_to_limit() > limit {
             let Some((db, key)) = self.victim(policy) else {
@@ -180,13 +180,13 @@ impl Node {
             let late =
                 evicted % KEYS_PER_LOOK == 0 && time_limit.is_some_and(|limit| begun.elapsed() > limit);
             if late {
-                self.eviction.unfinished = true;
+                self.data.eviction.unfinished = true;
                 break;
             }
         }
         self.send_own_effects();
-        self.current = current;
-        if !self.garbage.is_empty() {
+        self.clients.current = current;
+        if !self.data.garbage.is_empty() {
             self.free_garbage();
         }
         room
@@ -202,7 +202,7 @@ impl Node {
             ctx.effects.send(db, &[verb, key]);
             ctx.also_changed(db, key);
             ctx.notify(KeyspaceEvents::EVICTED, "evicted", key);
-            self.eviction.evicted += 1;
+            self.data.eviction.evicted += 1;
         }
     }
 
@@ -216,8 +216,8 @@ impl Node {
             if !self.sample(policy) {
                 return None;
             }
-            while let Some(Candidate { db, key, .. }) = self.eviction.pool.pop() {
-                let keyspace = self.store.db(db);
+            while let Some(Candidate { db, key, .. }) = self.data.eviction.pool.pop() {
+                let keyspace = self.data.store.db(db);
                 let found = keyspace.get(keyspace.hash(&key), &key);
                 // It may be gone by now, or live for ever.
                 if found.is_some_and(|entry| !only_expiring(policy) || entry.expire().is_some()) {
@@ -228,11 +228,11 @@ impl Node {
     }
 
     fn random_victim(&mut self, expiring: bool) -> Option<(usize, Vec<u8>)> {
-        let databases = self.store.databases();
+        let databases = self.data.store.databases();
         for _ in 0..databases {
-            let db = self.eviction.next_db % databases;
-            self.eviction.next_db = db + 1;
-            if let Some(entry) = pick(&self.store, &mut self.random, db, expiring) {
+            let db = self.data.eviction.next_db % databases;
+            self.data.eviction.next_db = db + 1;
+            if let Some(entry) = pick(&self.data.store, &mut self.data.random, db, expiring) {
                 return Some((db, entry.key().to_vec()));
             }
         }
@@ -245,9 +245,9 @@ impl Node {
         let samples = self.config.maxmemory_samples.min(SAMPLES_MAX);
         let (now, tuning) = (self.clock.millis(), self.lfu_tuning());
         let mut any = false;
-        for db in 0..self.store.databases() {
+        for db in 0..self.data.store.databases() {
             for _ in 0..samples {
-                let Some(entry) = pick(&self.store, &mut self.random, db, expiring) else { break };
+                let Some(entry) = pick(&self.data.store, &mut self.data.random, db, expiring) else { break };
                 any = true;
                 let access = entry.access().load(Relaxed);
                 let score = match policy {
@@ -257,7 +257,7 @@ impl Node {
                     MaxmemoryPolicy::VolatileTtl => u64::MAX - entry.expire().unwrap_or(0).max(0) as u64,
                     _ => u64::from(lru_clock(now).wrapping_sub(access) & 0xFF_FFFF),
                 };
-                self.eviction.offer(Candidate { score, db, key: entry.key().to_vec() });
+                self.data.eviction.offer(Candidate { score, db, key: entry.key().to_vec() });
             }
         }
         any

@@ -23,17 +23,17 @@ impl Node {
     /// Deletes some keys whose time has come; `true` if there may be more. A replica waits for its master, but for keys of
     /// its own.
     pub(in crate::node) fn expire_some(&mut self) -> bool {
-        if !self.active_expire || self.is_paused() || self.loading.is_some() {
+        if !self.data.active_expire || self.is_paused() || self.disk.loading.is_some() {
             return false;
         }
         let begun = Instant::now();
         self.clock.tick(begun);
-        if self.upstream.is_some() {
+        if self.replication.upstream.is_some() {
             self.expire_own();
             return false;
         }
         let more = self.delete_some_due();
-        self.lag.record(begun);
+        self.figures.lag.record(begun);
         more
     }
 
@@ -41,12 +41,12 @@ impl Node {
     pub(in crate::node) fn delete_some_due(&mut self) -> bool {
         let now = self.clock.millis();
         let mut more = false;
-        for db in 0..self.store.databases() {
-            if self.store.db(db).expires() == 0 {
+        for db in 0..self.data.store.databases() {
+            if self.data.store.db(db).expires() == 0 {
                 continue;
             }
             let mut due: Vec<Vec<u8>> = Vec::new();
-            self.store.db_mut(db).due(now, EXPIRE_PER_TURN, |key| due.push(key.to_vec()));
+            self.data.store.db_mut(db).due(now, EXPIRE_PER_TURN, |key| due.push(key.to_vec()));
             more |= due.len() >= EXPIRE_PER_TURN;
             if !due.is_empty() {
                 self.delete_due(db, &due);
@@ -56,7 +56,7 @@ impl Node {
     }
 
     pub(in crate::node) fn delete_due(&mut self, db: usize, due: &[Vec<u8>]) {
-        self.effects.clear();
+        self.data.effects.clear();
         let mut replies = crate::protocol::Replies::new();
         let mut ctx = self.ctx(db, &mut replies);
         for key in due {
@@ -64,7 +64,7 @@ impl Node {
             ctx.delete_expired(db, hash, key);
         }
         self.send_own_effects();
-        if !self.garbage.is_empty() {
+        if !self.data.garbage.is_empty() {
             self.free_garbage();
         }
     }

@@ -43,15 +43,15 @@ impl OwnExpires {
 impl Node {
     /// Whether clients may write here although a master sends the data.
     pub(in crate::node) fn is_writable_replica(&self) -> bool {
-        self.upstream.is_some() && !self.config.replica_read_only
+        self.replication.upstream.is_some() && !self.config.replica_read_only
     }
 
     /// Notes which of the keys that a client has just changed have an expiry.
     pub(in crate::node) fn note_own_expires(&mut self) {
-        for (db, key) in self.effects.changed_keys() {
-            let keyspace = self.store.db(db);
+        for (db, key) in self.data.effects.changed_keys() {
+            let keyspace = self.data.store.db(db);
             if keyspace.get(keyspace.hash(key), key).is_some_and(|entry| entry.expire().is_some()) {
-                self.own_expires.keys.insert((db, key.to_vec()));
+                self.data.own_expires.keys.insert((db, key.to_vec()));
             }
         }
     }
@@ -59,8 +59,8 @@ impl Node {
     /// Deletes those whose time has come, and forgets those that are gone or stay for ever.
     pub(in crate::node) fn expire_own(&mut self) {
         let now = self.clock.millis();
-        for (db, key) in self.own_expires.next_turn() {
-            let keyspace = self.store.db(db);
+        for (db, key) in self.data.own_expires.next_turn() {
+            let keyspace = self.data.store.db(db);
             let expire = keyspace.get(keyspace.hash(&key), &key).and_then(|entry| entry.expire());
             if expire.is_some_and(|at| at > now) {
                 continue;
@@ -68,7 +68,7 @@ impl Node {
             if expire.is_some() {
                 self.delete_due(db, std::slice::from_ref(&key));
             }
-            self.own_expires.keys.remove(&(db, key));
+            self.data.own_expires.keys.remove(&(db, key));
         }
     }
 }

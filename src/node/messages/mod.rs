@@ -30,7 +30,7 @@ pub(in crate::node) const HANDLERS: Handlers = &[
     }),
     (N::PubsubChannels, |node, session, args| node.list_channels(session, Topic::Channel, args)),
     (N::PubsubNumpat, |node, session, _| {
-        session.out.integer(node.pubsub.count(Topic::Pattern) as i64);
+        session.out.integer(node.clients.pubsub.count(Topic::Pattern) as i64);
         Ok(Flow::Next)
     }),
     (N::PubsubNumsub, |node, session, args| node.count_listeners(session, Topic::Channel, args)),

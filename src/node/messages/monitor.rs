@@ -81,12 +81,12 @@ fn quote_into(line: &mut String, arg: &[u8]) {
 
 impl Node {
     pub(super) fn monitor(&mut self, session: &mut Session, _: &Args<'_>) -> CmdResult<Flow> {
-        if self.collected.is_some() {
+        if self.data.collected.is_some() {
             return Err(CmdError::text("ERR MONITOR isn't allowed for DENY BLOCKING client"));
         }
         // A second MONITOR is not answered.
         if !session.client.monitoring.replace(true) {
-            self.monitors.push(std::rc::Rc::clone(&session.client));
+            self.clients.monitors.push(std::rc::Rc::clone(&session.client));
             self.update_observed();
             session.out.ok();
         }
@@ -96,14 +96,14 @@ impl Node {
     /// A client does not watch any more.
     pub(in crate::node) fn stop_monitoring(&mut self, session: &Session) {
         if session.client.monitoring.replace(false) {
-            self.monitors.retain(|monitor| monitor.id != session.client.id);
+            self.clients.monitors.retain(|monitor| monitor.id != session.client.id);
             self.update_observed();
         }
     }
 
     /// Shows an executed command to those who watch. What administrators do is theirs alone.
     pub(in crate::node) fn feed_monitors(&mut self, session: &Session, command: &Command, args: &Args<'_>) {
-        if self.monitors.is_empty()
+        if self.clients.monitors.is_empty()
             || command.flags.has(Flags::ADMIN)
             || command.flags.has(Flags::SKIP_MONITOR)
         {
@@ -122,7 +122,7 @@ impl Node {
         }
         line.push_str("\r\n");
         let mut too_slow = Vec::new();
-        for monitor in &self.monitors {
+        for monitor in &self.clients.monitors {
             monitor.outbox.push(line.as_bytes());
             if self.is_too_slow(monitor) {
                 too_slow.push(std::rc::Rc::clone(monitor));

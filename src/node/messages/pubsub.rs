@@ -79,12 +79,12 @@ impl Node {
         topic: Topic,
         args: &Args<'_>,
     ) -> CmdResult<Flow> {
-        if topic == Topic::Shard && self.collected.is_some() {
+        if topic == Topic::Shard && self.data.collected.is_some() {
             // Redis lets the older two pass, for the sake of old clients.
             return Err(CmdError::text("ERR SSUBSCRIBE isn't allowed for a DENY BLOCKING client"));
         }
         for name in args.from(1) {
-            self.pubsub.join(&session.client, topic, name);
+            self.clients.pubsub.join(&session.client, topic, name);
             let count = session.client.subscriptions.borrow().shown_count(topic);
             session.out.push(3);
             session.out.bulk(topic.joined());
@@ -106,7 +106,7 @@ impl Node {
             session.client.subscriptions.borrow().names(topic)
         };
         for name in &names {
-            self.pubsub.leave(&session.client, topic, name);
+            self.clients.pubsub.leave(&session.client, topic, name);
             write_left(session, topic, Some(name));
         }
         if names.is_empty() {
@@ -121,11 +121,11 @@ impl Node {
         let mut sent = 0;
         let mut too_slow = Vec::new();
         let plain = frame(&[b"message", channel, message]);
-        for client in self.pubsub.listeners(Topic::Channel, channel) {
+        for client in self.clients.pubsub.listeners(Topic::Channel, channel) {
             self.post(client, &plain, &mut too_slow);
             sent += 1;
         }
-        for (pattern, listeners) in self.pubsub.of(Topic::Pattern) {
+        for (pattern, listeners) in self.clients.pubsub.of(Topic::Pattern) {
             if glob_matches(pattern, channel, Case::Sensitive) {
                 let matched = frame(&[b"pmessage", pattern, channel, message]);
                 for client in listeners.values() {
@@ -142,7 +142,7 @@ impl Node {
     pub(in crate::node) fn publish_to_shard(&mut self, channel: &[u8], message: &[u8]) -> i64 {
         let mut too_slow = Vec::new();
         let plain = frame(&[b"smessage", channel, message]);
-        let listeners: Vec<_> = self.pubsub.listeners(Topic::Shard, channel).collect();
+        let listeners: Vec<_> = self.clients.pubsub.listeners(Topic::Shard, channel).collect();
         for client in &listeners {
             self.post(client, &plain, &mut too_slow);
         }
@@ -153,16 +153,16 @@ impl Node {
 
     /// PUBLISH changes no data, yet the replicas' listeners want the message too.
     pub(super) fn forward(&mut self, session: &mut Session, args: &Args<'_>) {
-        if !self.effects.streaming {
+        if !self.data.effects.streaming {
             return;
         }
         let parts: Vec<&[u8]> = args.from(0).collect();
         let command = (session.db, crate::replication::encode_command(&parts));
-        if let Some(collected) = &mut self.collected {
+        if let Some(collected) = &mut self.data.collected {
             collected.push(command);
         } else {
             self.propagate_collected(&[command]);
-            session.last_write = self.history.offset();
+            session.last_write = self.replication.history.offset();
         }
     }
 
@@ -179,7 +179,8 @@ impl Node {
             )));
         }
         let pattern = if args.len() == 3 { args.get(2) } else { b"*" };
-        let names = self.pubsub.of(topic).keys().filter(|name| glob_matches(pattern, name, Case::Sensitive));
+        let names =
+            self.clients.pubsub.of(topic).keys().filter(|name| glob_matches(pattern, name, Case::Sensitive));
         let names: Vec<&[u8]> = names.map(|name| &**name).collect();
         session.out.bulks(names.into_iter());
         Ok(Flow::Next)
@@ -194,7 +195,7 @@ impl Node {
         session.out.array((args.len() - 2) * 2);
         for name in args.from(2) {
             session.out.bulk(name);
-            session.out.integer(self.pubsub.of(topic).get(name).map_or(0, BTreeMap::len) as i64);
+            session.out.integer(self.clients.pubsub.of(topic).get(name).map_or(0, BTreeMap::len) as i64);
         }
         Ok(Flow::Next)
     }
@@ -203,19 +204,20 @@ impl Node {
     pub(in crate::node) fn update_notifying(&mut self) {
         let classes = self.config.notify_keyspace_events;
         let anywhere = classes.has(KeyspaceEvents::KEYSPACE) || classes.has(KeyspaceEvents::KEYEVENT);
-        self.effects.notifying = if anywhere { classes } else { KeyspaceEvents::NONE };
+        self.data.effects.notifying = if anywhere { classes } else { KeyspaceEvents::NONE };
     }
 
     /// Publishes the events that the last command left. Replicas get none: they make their own.
     pub(in crate::node) fn publish_events(&mut self) {
-        if !self.effects.has_events()
-            || (self.pubsub.of(Topic::Channel).is_empty() && self.pubsub.of(Topic::Pattern).is_empty())
+        if !self.data.effects.has_events()
+            || (self.clients.pubsub.of(Topic::Channel).is_empty()
+                && self.clients.pubsub.of(Topic::Pattern).is_empty())
         {
             return;
         }
-        let classes = self.effects.notifying;
+        let classes = self.data.effects.notifying;
         let events: Vec<_> =
-            self.effects.events().map(|(db, name, key)| (db, name.to_owned(), key.to_vec())).collect();
+            self.data.effects.events().map(|(db, name, key)| (db, name.to_owned(), key.to_vec())).collect();
         for (db, name, key) in events {
             if classes.has(KeyspaceEvents::KEYSPACE) {
                 let channel = [format!("__keyspace@{db}__:").as_bytes(), &key].concat();

@@ -73,7 +73,7 @@ impl Node {
             let before = session.client.tracking.borrow().clone();
             check_tracking(&wanted, before.as_ref(), &prefixes)?;
             if before.is_none() {
-                self.tracking.clients += 1;
+                self.clients.tracking.clients += 1;
             }
             let (prefixes_before, prefix_bytes) =
                 before.map(|own| (own.prefixes, own.prefix_bytes)).unwrap_or_default();
@@ -81,7 +81,7 @@ impl Node {
             if own.bcast {
                 let none = [Vec::new()];
                 for prefix in if prefixes.is_empty() { &none[..] } else { &prefixes } {
-                    let entry = self.tracking.prefixes.entry(prefix.clone()).or_default();
+                    let entry = self.clients.tracking.prefixes.entry(prefix.clone()).or_default();
                     entry.clients.insert(session.client.id);
                     if own.prefixes.insert(prefix.clone()) {
                         own.prefix_bytes += bytes_for_name(prefix);
@@ -110,7 +110,7 @@ impl Node {
                 }
                 let id = strict_i64(args.get(at)).ok_or(CmdError::NotAnInteger)?;
                 wanted.redirect = u64::try_from(id).unwrap_or(0);
-                if !self.clients.contains_key(&wanted.redirect) {
+                if !self.clients.by_id.contains_key(&wanted.redirect) {
                     return Err(CmdError::text("ERR The client ID you want redirect to does not exist"));
                 }
             } else if args.is(at, "prefix") && more {
@@ -135,16 +135,16 @@ impl Node {
     /// A client goes, or wants to hear no more. Its keys are forgotten when they change.
     pub(in crate::node) fn stop_tracking(&mut self, client: &Client) {
         let Some(own) = client.tracking.borrow_mut().take() else { return };
-        self.tracking.clients -= 1;
-        if self.tracking.clients == 0 {
+        self.clients.tracking.clients -= 1;
+        if self.clients.tracking.clients == 0 {
             // Nobody looks at changes any more, so these keys would stay for ever.
-            self.tracking.forget_all();
+            self.clients.tracking.forget_all();
         }
         for prefix in &own.prefixes {
-            if let Some(entry) = self.tracking.prefixes.get_mut(prefix) {
+            if let Some(entry) = self.clients.tracking.prefixes.get_mut(prefix) {
                 entry.clients.remove(&client.id);
                 if entry.clients.is_empty() {
-                    self.tracking.prefixes.remove(prefix);
+                    self.clients.tracking.prefixes.remove(prefix);
                 }
             }
         }
@@ -162,17 +162,17 @@ impl Node {
             return;
         }
         for key in command.keys_of(args) {
-            let known = match self.tracking.keys.get_mut(key) {
+            let known = match self.clients.tracking.keys.get_mut(key) {
                 Some(known) => known,
-                None => self.tracking.keys.entry(key.to_vec()).or_default(),
+                None => self.clients.tracking.keys.entry(key.to_vec()).or_default(),
             };
-            self.tracking.items += usize::from(known.insert(session.client.id));
+            self.clients.tracking.items += usize::from(known.insert(session.client.id));
         }
     }
 
     /// After a command: CLIENT CACHING has had its effect, and the client hears of what it has changed itself.
     pub(in crate::node) fn settle_tracking(&mut self, session: &Session, command: &Command) {
-        if self.collected.is_some() {
+        if self.data.collected.is_some() {
             return;
         }
         if session.transaction.is_none()
@@ -181,7 +181,7 @@ impl Node {
         {
             own.caching = false;
         }
-        for key in std::mem::take(&mut self.tracking.own) {
+        for key in std::mem::take(&mut self.clients.tracking.own) {
             let value = keys_or_all(key.as_deref(), &session.client);
             self.tell(&session.client, &value);
         }
@@ -190,20 +190,20 @@ impl Node {
 
     /// The last command changed these keys: tells all who may hold one of them.
     pub(in crate::node) fn invalidate_changed(&mut self) {
-        if self.tracking.clients == 0 {
+        if self.clients.tracking.clients == 0 {
             return;
         }
-        if self.effects.whole_dbs.iter().any(|whole| matches!(whole, WholeDb::Flushed { .. })) {
+        if self.data.effects.whole_dbs.iter().any(|whole| matches!(whole, WholeDb::Flushed { .. })) {
             self.invalidate_all();
             return;
         }
-        let keys: Vec<Vec<u8>> = self.effects.changed_keys().map(|(_, key)| key.to_vec()).collect();
-        let by = self.current.as_ref().map(|client| client.id);
+        let keys: Vec<Vec<u8>> = self.data.effects.changed_keys().map(|(_, key)| key.to_vec()).collect();
+        let by = self.clients.current.as_ref().map(|client| client.id);
         for key in keys {
-            for (prefix, entry) in &mut self.tracking.prefixes {
+            for (prefix, entry) in &mut self.clients.tracking.prefixes {
                 if key.starts_with(prefix) {
                     entry.changed.insert(key.clone(), by);
-                    self.tracking.broadcast_due = true;
+                    self.clients.tracking.broadcast_due = true;
                 }
             }
             self.invalidate(&key);
@@ -211,11 +211,11 @@ impl Node {
     }
 
     fn invalidate(&mut self, key: &[u8]) {
-        let Some(ids) = self.tracking.keys.remove(key) else { return };
-        self.tracking.items -= ids.len();
-        let current = self.current.as_ref().map(|client| client.id);
+        let Some(ids) = self.clients.tracking.keys.remove(key) else { return };
+        self.clients.tracking.items -= ids.len();
+        let current = self.clients.current.as_ref().map(|client| client.id);
         for id in ids {
-            let Some(client) = self.clients.get(&id).cloned() else { continue };
+            let Some(client) = self.clients.by_id.get(&id).cloned() else { continue };
             let (is_told, noloop) = match &*client.tracking.borrow() {
                 Some(own) => (!own.bcast, own.noloop),
                 None => (false, false),
@@ -225,7 +225,7 @@ impl Node {
                 continue;
             }
             if is_current {
-                self.tracking.own.push(Some(key.to_vec()));
+                self.clients.tracking.own.push(Some(key.to_vec()));
             } else {
                 self.tell(&client, &keys_or_all(Some(key), &client));
             }
@@ -234,23 +234,23 @@ impl Node {
 
     /// Databases were emptied: every cache is void.
     pub(in crate::node) fn invalidate_all(&mut self) {
-        let current = self.current.as_ref().map(|client| client.id);
+        let current = self.clients.current.as_ref().map(|client| client.id);
         let with_tracking = |client: &&Rc<Client>| client.tracking.borrow().is_some();
-        let clients: Vec<Rc<Client>> = self.clients.values().filter(with_tracking).cloned().collect();
+        let clients: Vec<Rc<Client>> = self.clients.by_id.values().filter(with_tracking).cloned().collect();
         for client in clients {
             if current == Some(client.id) {
-                self.tracking.own.push(None);
+                self.clients.tracking.own.push(None);
             } else {
                 self.tell(&client, &keys_or_all(None, &client));
             }
         }
-        self.tracking.forget_all();
+        self.clients.tracking.forget_all();
     }
 
     /// Sends an invalidation to a client, or to the one that it has named for that.
     fn tell(&mut self, client: &Rc<Client>, value: &[u8]) {
         let redirect = client.tracking.borrow().as_ref().map_or(0, |own| own.redirect);
-        let receiver = if redirect == 0 { Some(client) } else { self.clients.get(&redirect) };
+        let receiver = if redirect == 0 { Some(client) } else { self.clients.by_id.get(&redirect) };
         let mut message = Replies::new();
         let Some(receiver) = receiver.cloned() else {
             if let Some(own) = &mut *client.tracking.borrow_mut() {
@@ -286,11 +286,11 @@ impl Node {
 
     /// Tells the clients in BCAST mode what this turn has changed.
     pub(in crate::node) fn broadcast_invalidations(&mut self) {
-        if !std::mem::take(&mut self.tracking.broadcast_due) {
+        if !std::mem::take(&mut self.clients.tracking.broadcast_due) {
             return;
         }
         let mut due = Vec::new();
-        for entry in self.tracking.prefixes.values_mut() {
+        for entry in self.clients.tracking.prefixes.values_mut() {
             let changed = std::mem::take(&mut entry.changed);
             if !changed.is_empty() {
                 due.push((entry.clients.clone(), changed));
@@ -298,7 +298,7 @@ impl Node {
         }
         for (ids, changed) in due {
             for id in ids {
-                let Some(client) = self.clients.get(&id).cloned() else { continue };
+                let Some(client) = self.clients.by_id.get(&id).cloned() else { continue };
                 let noloop = client.tracking.borrow().as_ref().is_some_and(|own| own.noloop);
                 let others = changed.iter().filter(|(_, by)| !noloop || **by != Some(id));
                 let keys: Vec<&[u8]> = others.map(|(key, _)| key.as_slice()).collect();
@@ -315,20 +315,21 @@ impl Node {
     /// hear of, and ten times a second.
     pub(in crate::node) fn limit_tracked_keys(&mut self) {
         let most = self.config.integer("tracking-table-max-keys");
-        for _ in 0..FORGOTTEN_AT_ONCE * (self.tracking.too_full + 1) {
-            if most == 0 || self.tracking.keys.len() as i128 <= most {
-                self.tracking.too_full = 0;
+        for _ in 0..FORGOTTEN_AT_ONCE * (self.clients.tracking.too_full + 1) {
+            if most == 0 || self.clients.tracking.keys.len() as i128 <= most {
+                self.clients.tracking.too_full = 0;
                 return;
             }
             let start = self.random().to_be_bytes()[..2].to_vec();
-            let after = self.tracking.keys.range(start..).next().or(self.tracking.keys.iter().next());
+            let after =
+                self.clients.tracking.keys.range(start..).next().or(self.clients.tracking.keys.iter().next());
             let Some(key) = after.map(|(key, _)| key.clone()) else { return };
             // Nobody has changed it, so NOLOOP spares nobody.
-            let current = self.current.take();
+            let current = self.clients.current.take();
             self.invalidate(&key);
-            self.current = current;
+            self.clients.current = current;
         }
-        self.tracking.too_full += 1;
+        self.clients.tracking.too_full += 1;
     }
 }
 

@@ -89,7 +89,7 @@ impl Node {
             "cpu" => info_cpu(&mut section),
             "commandstats" => self.info_commandstats(&mut section),
             "errorstats" => {
-                for (code, count) in &self.stats.errors {
+                for (code, count) in &self.figures.stats.errors {
                     section.add(&format!("errorstat_{code}"), format_args!("count={count}"));
                 }
             }
@@ -128,7 +128,7 @@ impl Node {
         let file = self.config_file.as_ref().map(|path| path.display().to_string());
         info.add("config_file", file.unwrap_or_default());
         info.add("io_threads_active", 0);
-        if let Some(shutdown) = &self.shutdown {
+        if let Some(shutdown) = &self.replication.shutdown {
             info.add("shutdown_in_milliseconds", shutdown.left(self.clock.since_start()).as_millis());
         }
         info.add("repliscope_version", env!("CARGO_PKG_VERSION"));
@@ -136,10 +136,10 @@ impl Node {
 
     fn info_clients(&self, info: &mut Section<'_>) {
         use crate::node::clients::client::ClientKind;
-        let normal = self.clients.values().filter(|client| client.kind.get() == ClientKind::Normal);
-        let blocked = self.clients.values().filter(|client| client.blocked.get()).count();
+        let normal = self.clients.by_id.values().filter(|client| client.kind.get() == ClientKind::Normal);
+        let blocked = self.clients.by_id.values().filter(|client| client.blocked.get()).count();
         let largest = |of: fn(&crate::node::clients::client::Client) -> usize| {
-            self.clients.values().map(|client| of(client)).max().unwrap_or(0)
+            self.clients.by_id.values().map(|client| of(client)).max().unwrap_or(0)
         };
         info.add("connected_clients", normal.count());
         info.add("cluster_connections", 0);
@@ -147,16 +147,16 @@ impl Node {
         info.add("client_recent_max_input_buffer", largest(|client| client.query_bytes.get()));
         info.add("client_recent_max_output_buffer", largest(|client| client.output_bytes.get()));
         info.add("blocked_clients", blocked);
-        info.add("tracking_clients", self.tracking.clients);
+        info.add("tracking_clients", self.clients.tracking.clients);
         info.add("clients_in_timeout_table", blocked);
     }
 
     fn info_memory(&self, info: &mut Section<'_>) {
         let used = self.used_memory();
-        let data = self.store.memory();
-        let backlog = self.backlog.as_ref().map_or(0, |backlog| backlog.memory() as u64);
+        let data = self.data.store.memory();
+        let backlog = self.replication.backlog.as_ref().map_or(0, |backlog| backlog.memory() as u64);
         let backlog_own = backlog.min(self.config.repl_backlog_size);
-        let peak = self.stats.peak_memory.max(used);
+        let peak = self.figures.stats.peak_memory.max(used);
         let rss = repliscope_platform::resident_bytes();
         info.add("used_memory", used);
         info.add("used_memory_human", human(used));
@@ -194,31 +194,32 @@ impl Node {
         info.add("mem_not_counted_for_evict", backlog - backlog_own);
         info.add("mem_replication_backlog", backlog_own);
         info.add("mem_total_replication_buffers", backlog);
-        let is_read = self.feeds.values().any(crate::node::replication::master::feed::Feed::is_open);
+        let is_read =
+            self.replication.feeds.values().any(crate::node::replication::master::feed::Feed::is_open);
         info.add("mem_clients_slaves", if is_read { backlog - backlog_own } else { 0 });
         info.add("mem_clients_normal", self.client_bytes());
         info.add("mem_cluster_links", 0);
         info.add(
             "mem_aof_buffer",
-            self.aof.log.as_ref().map_or(0, crate::node::disk::aof::append::Log::buffered),
+            self.disk.aof.log.as_ref().map_or(0, crate::node::disk::aof::append::Log::buffered),
         );
         info.add("mem_allocator", "mimalloc");
         info.add("active_defrag_running", 0);
-        let lazyfree = &self.stats.lazyfree;
+        let lazyfree = &self.figures.stats.lazyfree;
         info.add("lazyfree_pending_objects", lazyfree.pending());
         info.add("lazyfreed_objects", lazyfree.freed());
     }
 
     /// No interpreter of scripts is here: only the text of libraries takes memory.
     fn info_scripts(&self, info: &mut Section<'_>) {
-        let libraries = self.store.libraries.memory();
+        let libraries = self.data.store.libraries.memory();
         info.add("used_memory_lua", 0);
         info.add("used_memory_vm_eval", 0);
         info.add("used_memory_lua_human", human(0));
         info.add("used_memory_scripts_eval", 0);
         info.add("number_of_cached_scripts", 0);
         info.add("number_of_functions", 0);
-        info.add("number_of_libraries", self.store.libraries.len());
+        info.add("number_of_libraries", self.data.store.libraries.len());
         info.add("used_memory_vm_functions", 0);
         info.add("used_memory_vm_total", 0);
         info.add("used_memory_vm_total_human", human(0));
@@ -235,24 +236,34 @@ impl Node {
         info.add("current_cow_size", 0);
         info.add("current_cow_size_age", 0);
         let rewrite = self.rewrite_figures();
-        let saving = self.save.running.as_ref().map(|saving| saving.progress.keys());
+        let saving = self.disk.save.running.as_ref().map(|saving| saving.progress.keys());
         let (done, total) = saving.or(rewrite.keys).unwrap_or((0, 0));
         info.add("current_fork_perc", format_args!("{:.2}", done as f64 * 100.0 / total.max(1) as f64));
         info.add("current_save_keys_processed", done);
         info.add("current_save_keys_total", total);
-        info.add("rdb_changes_since_last_save", self.save.dirty);
-        info.flag("rdb_bgsave_in_progress", self.save.running.is_some() || self.snapshot.is_running());
-        info.add("rdb_last_save_time", self.save.last_save);
-        info.add("rdb_last_bgsave_status", if self.save.last_ok { "ok" } else { "err" });
-        info.add("rdb_last_bgsave_time_sec", self.save.last_took.map_or(-1, |took| took.as_secs() as i64));
-        let running =
-            self.save.running.as_ref().map_or(-1, |saving| now.saturating_sub(saving.begun).as_secs() as i64);
+        info.add("rdb_changes_since_last_save", self.disk.save.dirty);
+        info.flag(
+            "rdb_bgsave_in_progress",
+            self.disk.save.running.is_some() || self.replication.snapshot.is_running(),
+        );
+        info.add("rdb_last_save_time", self.disk.save.last_save);
+        info.add("rdb_last_bgsave_status", if self.disk.save.last_ok { "ok" } else { "err" });
+        info.add(
+            "rdb_last_bgsave_time_sec",
+            self.disk.save.last_took.map_or(-1, |took| took.as_secs() as i64),
+        );
+        let running = self
+            .disk
+            .save
+            .running
+            .as_ref()
+            .map_or(-1, |saving| now.saturating_sub(saving.begun).as_secs() as i64);
         info.add("rdb_current_bgsave_time_sec", running);
-        info.add("rdb_saves", self.save.saves);
+        info.add("rdb_saves", self.disk.save.saves);
         info.add("rdb_last_cow_size", 0);
-        info.add("rdb_last_load_keys_expired", self.stats.load_keys_expired);
-        info.add("rdb_last_load_keys_loaded", self.stats.load_keys_loaded);
-        info.flag("aof_enabled", self.aof.log.is_some());
+        info.add("rdb_last_load_keys_expired", self.figures.stats.load_keys_expired);
+        info.add("rdb_last_load_keys_loaded", self.figures.stats.load_keys_loaded);
+        info.flag("aof_enabled", self.disk.aof.log.is_some());
         info.flag("aof_rewrite_in_progress", rewrite.in_progress);
         info.flag("aof_rewrite_scheduled", rewrite.scheduled);
         info.add("aof_last_rewrite_time_sec", rewrite.last_seconds);
@@ -260,17 +271,17 @@ impl Node {
         info.add("aof_last_bgrewrite_status", if rewrite.last_ok { "ok" } else { "err" });
         info.add("aof_rewrites", rewrite.rewrites);
         info.add("aof_rewrites_consecutive_failures", rewrite.failures);
-        info.add("aof_last_write_status", if self.aof.failure.is_none() { "ok" } else { "err" });
+        info.add("aof_last_write_status", if self.disk.aof.failure.is_none() { "ok" } else { "err" });
         info.add("aof_last_cow_size", 0);
         info.add("module_fork_in_progress", 0);
         info.add("module_fork_last_cow_size", 0);
-        if let Some(log) = &self.aof.log {
+        if let Some(log) = &self.disk.aof.log {
             info.add("aof_current_size", log.size());
-            info.add("aof_base_size", self.aof.rewrite.base_size);
-            info.flag("aof_pending_rewrite", self.aof.rewrite.is_first && !rewrite.in_progress);
+            info.add("aof_base_size", self.disk.aof.rewrite.base_size);
+            info.flag("aof_pending_rewrite", self.disk.aof.rewrite.is_first && !rewrite.in_progress);
             info.add("aof_buffer_length", log.buffered());
             info.flag("aof_pending_bio_fsync", log.is_syncing());
-            info.add("aof_delayed_fsync", self.aof.delayed);
+            info.add("aof_delayed_fsync", self.disk.aof.delayed);
         }
         for (name, figure) in self.loading_figures() {
             info.add(name, figure);
@@ -278,7 +289,7 @@ impl Node {
     }
 
     fn info_stats(&self, info: &mut Section<'_>) {
-        let stats = &self.stats;
+        let stats = &self.figures.stats;
         info.add("total_connections_received", stats.connections);
         info.add("total_commands_processed", stats.commands);
         info.add("instantaneous_ops_per_sec", stats.ops.per_second().round() as u64);
@@ -300,33 +311,33 @@ impl Node {
         info.add("sync_full", stats.sync_full);
         info.add("sync_partial_ok", stats.sync_partial_ok);
         info.add("sync_partial_err", stats.sync_partial_err);
-        info.add("expired_keys", self.data_stats.expired);
+        info.add("expired_keys", self.data.data_stats.expired);
         info.add("expired_stale_perc", "0.00");
         info.add("expired_time_cap_reached_count", 0);
         info.add("expire_cycle_cpu_milliseconds", 0);
-        info.add("evicted_keys", self.eviction.evicted);
+        info.add("evicted_keys", self.data.eviction.evicted);
         info.add("evicted_clients", stats.evicted_clients);
         info.add("total_eviction_exceeded_time", 0);
         info.add("current_eviction_exceeded_time", 0);
-        info.add("keyspace_hits", self.data_stats.hits);
-        info.add("keyspace_misses", self.data_stats.misses);
-        info.add("pubsub_channels", self.pubsub.count(Topic::Channel));
-        info.add("pubsub_patterns", self.pubsub.count(Topic::Pattern));
-        info.add("pubsubshard_channels", self.pubsub.count(Topic::Shard));
+        info.add("keyspace_hits", self.data.data_stats.hits);
+        info.add("keyspace_misses", self.data.data_stats.misses);
+        info.add("pubsub_channels", self.clients.pubsub.count(Topic::Channel));
+        info.add("pubsub_patterns", self.clients.pubsub.count(Topic::Pattern));
+        info.add("pubsubshard_channels", self.clients.pubsub.count(Topic::Shard));
         // What stands in a fork's place here is the begin of a snapshot.
         info.add("latest_fork_usec", stats.snapshot_begin.as_micros());
         info.add("total_forks", stats.snapshots);
-        info.add("migrate_cached_sockets", self.migrate_targets.len());
-        info.add("slave_expires_tracked_keys", self.own_expires.len());
+        info.add("migrate_cached_sockets", self.clients.migrate_targets.len());
+        info.add("slave_expires_tracked_keys", self.data.own_expires.len());
         info.add("active_defrag_hits", 0);
         info.add("active_defrag_misses", 0);
         info.add("active_defrag_key_hits", 0);
         info.add("active_defrag_key_misses", 0);
         info.add("total_active_defrag_time", 0);
         info.add("current_active_defrag_time", 0);
-        info.add("tracking_total_keys", self.tracking.keys());
-        info.add("tracking_total_items", self.tracking.items());
-        info.add("tracking_total_prefixes", self.tracking.prefixes());
+        info.add("tracking_total_keys", self.clients.tracking.keys());
+        info.add("tracking_total_items", self.clients.tracking.items());
+        info.add("tracking_total_prefixes", self.clients.tracking.prefixes());
         info.add("unexpected_error_replies", stats.unexpected_errors);
         info.add("total_error_replies", stats.error_replies);
         info.add("dump_payload_sanitizations", 0);
@@ -336,16 +347,16 @@ impl Node {
         info.add("io_threaded_writes_processed", 0);
         info.add("reply_buffer_shrinks", stats.reply_shrinks);
         info.add("reply_buffer_expands", stats.reply_expands);
-        info.add("loop_lag_max_usec", self.lag.max().as_micros());
-        info.add("loop_lag_p99_usec", self.lag.p99_us());
-        info.add("loop_lag_p50_usec", self.lag.p50_us());
-        info.add("loop_steps", self.lag.count());
+        info.add("loop_lag_max_usec", self.figures.lag.max().as_micros());
+        info.add("loop_lag_p99_usec", self.figures.lag.p99_us());
+        info.add("loop_lag_p50_usec", self.figures.lag.p50_us());
+        info.add("loop_steps", self.figures.lag.count());
     }
 
     fn info_replication(&self, info: &mut Section<'_>) {
         let now = self.clock.since_start();
-        info.add("role", if self.upstream.is_some() { "slave" } else { "master" });
-        if let Some(upstream) = &self.upstream {
+        info.add("role", if self.replication.upstream.is_some() { "slave" } else { "master" });
+        if let Some(upstream) = &self.replication.upstream {
             let up = upstream.is_up();
             info.add("master_host", &upstream.host);
             info.add("master_port", upstream.port);
@@ -377,11 +388,11 @@ impl Node {
             info.flag("slave_read_only", self.config.replica_read_only);
             info.flag("replica_announced", self.config.replica_announced);
         }
-        info.add("connected_slaves", self.feeds.len());
+        info.add("connected_slaves", self.replication.feeds.len());
         if self.min_replicas().is_active() {
             info.add("min_slaves_good_slaves", self.good_replicas());
         }
-        for (index, feed) in self.feeds.values().enumerate() {
+        for (index, feed) in self.replication.feeds.values().enumerate() {
             let core: &MasterFeed = &feed.core;
             info.add(
                 &format!("slave{index}"),
@@ -396,23 +407,27 @@ impl Node {
             );
         }
         let none = "0".repeat(40);
-        let failover = self.failover.as_ref().map_or("no-failover", crate::replication::Failover::state_word);
+        let failover = self
+            .replication
+            .failover
+            .as_ref()
+            .map_or("no-failover", crate::replication::Failover::state_word);
         info.add("master_failover_state", failover);
-        info.add("master_replid", self.history.replid());
-        info.add("master_replid2", self.history.replid2().map_or(none, |id| id.to_string()));
-        info.add("master_repl_offset", self.history.offset());
-        let second = self.history.second_offset().map_or(-1, |offset| offset as i64);
+        info.add("master_replid", self.replication.history.replid());
+        info.add("master_replid2", self.replication.history.replid2().map_or(none, |id| id.to_string()));
+        info.add("master_repl_offset", self.replication.history.offset());
+        let second = self.replication.history.second_offset().map_or(-1, |offset| offset as i64);
         info.add("second_repl_offset", second);
-        info.flag("repl_backlog_active", self.backlog.is_some());
+        info.flag("repl_backlog_active", self.replication.backlog.is_some());
         info.add("repl_backlog_size", self.config.repl_backlog_size);
         let (first, len) =
-            self.backlog.as_ref().map_or((0, 0), |backlog| (backlog.first(), backlog.histlen()));
+            self.replication.backlog.as_ref().map_or((0, 0), |backlog| (backlog.first(), backlog.histlen()));
         info.add("repl_backlog_first_byte_offset", first);
         info.add("repl_backlog_histlen", len);
     }
 
     fn info_commandstats(&self, info: &mut Section<'_>) {
-        for (name, stats) in &self.stats.by_command {
+        for (name, stats) in &self.figures.stats.by_command {
             let usec = stats.nanos / 1000;
             let per_call = stats.nanos as f64 / 1000.0 / stats.calls.max(1) as f64;
             info.add(
@@ -429,7 +444,7 @@ impl Node {
         if !self.config.latency_tracking {
             return;
         }
-        for (name, stats) in &self.stats.by_command {
+        for (name, stats) in &self.figures.stats.by_command {
             let Some(histogram) = &stats.histogram else { continue };
             let shown = self.config.latency_tracking_info_percentiles.iter().map(|percentile| {
                 let micros = histogram.value_at_percentile(*percentile) as f64 / 1000.0;
@@ -441,8 +456,8 @@ impl Node {
     }
 
     fn info_keyspace(&self, info: &mut Section<'_>) {
-        for db in 0..self.store.databases() {
-            let keyspace = self.store.db(db);
+        for db in 0..self.data.store.databases() {
+            let keyspace = self.data.store.db(db);
             if !keyspace.is_empty() {
                 let (keys, expires) = (keyspace.len(), keyspace.expires());
                 let ttl = keyspace.average_ttl(self.clock.millis());

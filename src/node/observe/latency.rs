@@ -66,14 +66,14 @@ impl Node {
         let millis = took.as_millis() as u64;
         if threshold > 0 && millis >= threshold {
             let unix_secs = self.clock.unix().as_secs();
-            self.latency_events.entry(event).or_default().note(unix_secs, millis);
+            self.figures.latency_events.entry(event).or_default().note(unix_secs, millis);
         }
     }
 
     pub(super) fn latency_latest(&mut self, session: &mut Session, _: &Args<'_>) -> CmdResult<Flow> {
         let out = &mut session.out;
-        out.array(self.latency_events.len());
-        for (event, series) in &self.latency_events {
+        out.array(self.figures.latency_events.len());
+        for (event, series) in &self.figures.latency_events {
             let (second, millis) = series.samples.back().copied().unwrap_or_default();
             out.array(4);
             out.bulk(event.as_bytes());
@@ -86,7 +86,8 @@ impl Node {
 
     pub(super) fn latency_history(&mut self, session: &mut Session, args: &Args<'_>) -> CmdResult<Flow> {
         let out = &mut session.out;
-        let series = std::str::from_utf8(args.get(2)).ok().and_then(|name| self.latency_events.get(name));
+        let series =
+            std::str::from_utf8(args.get(2)).ok().and_then(|name| self.figures.latency_events.get(name));
         out.array(series.map_or(0, |series| series.samples.len()));
         for (second, millis) in series.into_iter().flat_map(|series| &series.samples) {
             out.array(2);
@@ -98,19 +99,19 @@ impl Node {
 
     pub(super) fn latency_reset(&mut self, session: &mut Session, args: &Args<'_>) -> CmdResult<Flow> {
         let out = &mut session.out;
-        let before = self.latency_events.len();
+        let before = self.figures.latency_events.len();
         if args.len() == 2 {
-            self.latency_events.clear();
+            self.figures.latency_events.clear();
         }
-        self.latency_events.retain(|event, _| !args.from(2).any(|name| name == event.as_bytes()));
-        out.integer((before - self.latency_events.len()) as i64);
+        self.figures.latency_events.retain(|event, _| !args.from(2).any(|name| name == event.as_bytes()));
+        out.integer((before - self.figures.latency_events.len()) as i64);
         Ok(Flow::Next)
     }
 
     pub(super) fn latency_graph(&mut self, session: &mut Session, args: &Args<'_>) -> CmdResult<Flow> {
         let out = &mut session.out;
         let name = std::str::from_utf8(args.get(2)).ok();
-        let found = name.and_then(|name| self.latency_events.get_key_value(name));
+        let found = name.and_then(|name| self.figures.latency_events.get_key_value(name));
         let Some((event, series)) = found else {
             let mut line = b"ERR No samples available for event '".to_vec();
             line.extend_from_slice(args.get(2));
@@ -129,16 +130,16 @@ impl Node {
 
     /// What LATENCY DOCTOR says: our own words.
     fn diagnose(&self) -> String {
-        if self.latency_events.is_empty() && self.config.latency_monitor_threshold_ms == 0 {
+        if self.figures.latency_events.is_empty() && self.config.latency_monitor_threshold_ms == 0 {
             return "Latency is not monitored in this node. \"CONFIG SET latency-monitor-threshold <milliseconds>\" \
                     switches it on.\n"
                 .to_owned();
         }
-        if self.latency_events.is_empty() {
+        if self.figures.latency_events.is_empty() {
             return "No event took longer than latency-monitor-threshold so far.\n".to_owned();
         }
         let mut text = String::from("These events took longer than latency-monitor-threshold:\n\n");
-        for (number, (event, series)) in self.latency_events.iter().enumerate() {
+        for (number, (event, series)) in self.figures.latency_events.iter().enumerate() {
             let count = series.samples.len() as u64;
             let average = series.samples.iter().map(|(_, millis)| millis).sum::<u64>() / count.max(1);
             // Writing to a String cannot fail.
@@ -178,7 +179,7 @@ impl Node {
         let with_data: Vec<_> = commands
             .into_iter()
             .filter_map(|command| {
-                let stats = self.stats.by_command.get(command.full_name)?;
+                let stats = self.figures.stats.by_command.get(command.full_name)?;
                 Some((command.full_name, stats.histogram.as_deref()?))
             })
             .collect();

@@ -114,12 +114,12 @@ impl Overview {
 impl Node {
     fn memory_overview(&self) -> Overview {
         let used = self.used_memory();
-        let stream = self.backlog.as_ref().map_or(0, |backlog| backlog.memory() as u64);
+        let stream = self.replication.backlog.as_ref().map_or(0, |backlog| backlog.memory() as u64);
         let backlog = stream.min(self.config.repl_backlog_size);
         Overview {
             used,
-            peak: self.stats.peak_memory.max(used),
-            data: self.store.memory(),
+            peak: self.figures.stats.peak_memory.max(used),
+            data: self.data.store.memory(),
             backlog,
             replicas: stream - backlog,
             clients: self.client_bytes(),
@@ -132,7 +132,7 @@ impl Node {
         let out = &mut session.out;
         let overview = self.memory_overview();
         let databases: Vec<usize> =
-            (0..self.store.databases()).filter(|db| !self.store.db(*db).is_empty()).collect();
+            (0..self.data.store.databases()).filter(|db| !self.data.store.db(*db).is_empty()).collect();
         let first = [
             ("peak.allocated", overview.peak),
             ("total.allocated", overview.used),
@@ -143,12 +143,12 @@ impl Node {
             ("cluster.links", 0),
             (
                 "aof.buffer",
-                self.aof.log.as_ref().map_or(0, crate::node::disk::aof::append::Log::buffered) as u64,
+                self.disk.aof.log.as_ref().map_or(0, crate::node::disk::aof::append::Log::buffered) as u64,
             ),
             ("lua.caches", 0),
-            ("functions.caches", self.store.libraries.memory()),
+            ("functions.caches", self.data.store.libraries.memory()),
         ];
-        let rest = overview.figures(self.store.keys());
+        let rest = overview.figures(self.data.store.keys());
         out.map(first.len() + databases.len() + rest.len());
         for (name, bytes) in first {
             put(out, name, &Figure::Bytes(bytes));
@@ -156,7 +156,7 @@ impl Node {
         for db in databases {
             out.bulk(format!("db.{db}").as_bytes());
             out.map(3);
-            put(out, "overhead.hashtable.main", &Figure::Bytes(self.store.db(db).table_memory()));
+            put(out, "overhead.hashtable.main", &Figure::Bytes(self.data.store.db(db).table_memory()));
             put(out, "overhead.hashtable.expires", &Figure::Bytes(0));
             put(out, "overhead.hashtable.slot-to-keys", &Figure::Bytes(0));
         }
@@ -187,7 +187,7 @@ impl Node {
                  share that figure.",
             );
         }
-        if clients / (self.clients.len().max(1) as u64) > 200 * 1024 {
+        if clients / (self.clients.by_id.len().max(1) as u64) > 200 * 1024 {
             found.push(
                 "Clients: they hold more than 200 KiB each on average. One of them may not read its replies.",
             );

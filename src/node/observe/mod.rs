@@ -3,12 +3,14 @@
 //! | file | owns |
 //! |---|---|
 //! | `info` | INFO |
-//! | `stats` | its figures |
+//! | `figures` | everything that a node counts, times and logs |
+//! | `stats` | its counters |
 //! | `slowlog` | SLOWLOG |
 //! | `latency` | LATENCY |
 //! | `memory` | MEMORY and LOLWUT |
 //! | `log` | its log |
 
+pub(in crate::node) mod figures;
 pub(in crate::node) mod info;
 pub(in crate::node) mod latency;
 pub(in crate::node) mod log;

@@ -48,17 +48,17 @@ impl Node {
             words[ARGS_MAX - 1] = format!("... ({} more arguments)", shown.len() - ARGS_MAX + 1).into_bytes();
         }
         let entry = Entry {
-            id: self.slowlog.next_id,
+            id: self.figures.slowlog.next_id,
             unix_secs: self.clock.unix().as_secs(),
             micros,
             args: words,
             addr: client.shown_addr(),
             name: client.name.borrow().clone(),
         };
-        self.slowlog.next_id += 1;
-        self.slowlog.entries.push_front(entry);
+        self.figures.slowlog.next_id += 1;
+        self.figures.slowlog.entries.push_front(entry);
         let most = usize::try_from(self.config.slowlog_max_len).unwrap_or(usize::MAX);
-        self.slowlog.entries.truncate(most);
+        self.figures.slowlog.entries.truncate(most);
     }
 
     pub(super) fn slowlog_get(&mut self, session: &mut Session, args: &Args<'_>) -> CmdResult<Flow> {
@@ -79,8 +79,8 @@ impl Node {
             }
         };
         let out = &mut session.out;
-        out.array(count.min(self.slowlog.entries.len()));
-        for entry in self.slowlog.entries.iter().take(count) {
+        out.array(count.min(self.figures.slowlog.entries.len()));
+        for entry in self.figures.slowlog.entries.iter().take(count) {
             out.array(6);
             out.integer(entry.id);
             out.integer(entry.unix_secs as i64);
@@ -93,12 +93,12 @@ impl Node {
     }
 
     pub(super) fn slowlog_len(&mut self, session: &mut Session, _: &Args<'_>) -> CmdResult<Flow> {
-        session.out.integer(self.slowlog.entries.len() as i64);
+        session.out.integer(self.figures.slowlog.entries.len() as i64);
         Ok(Flow::Next)
     }
 
     pub(super) fn slowlog_reset(&mut self, session: &mut Session, _: &Args<'_>) -> CmdResult<Flow> {
-        self.slowlog.entries.clear();
+        self.figures.slowlog.entries.clear();
         session.out.ok();
         Ok(Flow::Next)
     }

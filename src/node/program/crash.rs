@@ -106,15 +106,15 @@ impl Node {
         if !enabled && !crash.by_itself {
             return;
         }
-        self.log.raw("\n\n=== REDIS BUG REPORT START: Cut & paste starting from here ===\n");
+        self.figures.log.raw("\n\n=== REDIS BUG REPORT START: Cut & paste starting from here ===\n");
         for line in &crash.words {
             self.warning(line.clone());
         }
         if enabled {
             let sections = self.crash_sections(crash);
-            self.log.raw(&sections);
+            self.figures.log.raw(&sections);
         }
-        self.log.raw(
+        self.figures.log.raw(
             "\n=== REDIS BUG REPORT END. Make sure to include from START to END. ===\n\n       It is a crash of \
              Repliscope, not of Redis.\n\n",
         );
@@ -138,10 +138,10 @@ impl Node {
         let _ = write!(text, "\n------ INFO OUTPUT ------\n{}", self.info(&[b"all"]).replace('\r', ""));
         text.push_str("\n------ CLIENT LIST OUTPUT ------\n");
         let now = self.clock.since_start();
-        for client in self.clients.values() {
+        for client in self.clients.by_id.values() {
             let _ = writeln!(text, "{}", client.describe(now));
         }
-        if let Some(client) = &self.current {
+        if let Some(client) = &self.clients.current {
             let _ = writeln!(text, "\n------ CURRENT CLIENT INFO ------\n{}", client.describe(now));
         }
         text

@@ -29,7 +29,7 @@ pub(in crate::node) const HANDLERS: Handlers = &[
 impl Node {
     fn role_command(&mut self, session: &mut Session, _: &Args<'_>) -> CmdResult<Flow> {
         let out = &mut session.out;
-        if let Some(upstream) = &self.upstream {
+        if let Some(upstream) = &self.replication.upstream {
             out.array(5);
             out.bulk(b"slave");
             out.bulk(upstream.host.as_bytes());
@@ -38,10 +38,10 @@ impl Node {
             out.integer(upstream.applied_offset().map_or(-1, |offset| offset as i64));
             return Ok(Flow::Next);
         }
-        let online: Vec<_> = self.feeds.values().filter(|feed| feed.core.is_online()).collect();
+        let online: Vec<_> = self.replication.feeds.values().filter(|feed| feed.core.is_online()).collect();
         out.array(3);
         out.bulk(b"master");
-        out.integer(self.history.offset() as i64);
+        out.integer(self.replication.history.offset() as i64);
         out.array(online.len());
         for feed in online {
             out.array(3);
@@ -56,11 +56,11 @@ impl Node {
         if session.client.kind.get() == ClientKind::Replica {
             return Err(CmdError::text("ERR Command is not valid when client is a replica."));
         }
-        if self.failover.is_some() {
+        if self.replication.failover.is_some() {
             return Err(CmdError::text("ERR REPLICAOF not allowed while failing over."));
         }
         if args.is(1, "no") && args.is(2, "one") {
-            if self.upstream.is_some() {
+            if self.replication.upstream.is_some() {
                 let client = session.client.addr;
                 self.promote();
                 self.notice(format!("MASTER MODE enabled (user request from '{client}')"));
@@ -72,7 +72,12 @@ impl Node {
         let number = strict_i64(args.get(2)).ok_or_else(invalid)?;
         let port = u16::try_from(number).map_err(|_| invalid())?;
         let host = std::str::from_utf8(args.get(1)).map_err(|_| CmdError::Syntax)?.to_owned();
-        if self.upstream.as_ref().is_some_and(|upstream| upstream.host == host && upstream.port == port) {
+        if self
+            .replication
+            .upstream
+            .as_ref()
+            .is_some_and(|upstream| upstream.host == host && upstream.port == port)
+        {
             session.out.simple("OK Already connected to specified master");
             return Ok(Flow::Next);
         }
@@ -89,7 +94,7 @@ impl Node {
     fn replconf_command(&mut self, session: &mut Session, args: &Args<'_>) -> CmdResult<Flow> {
         let words: Vec<&[u8]> = args.from(1).collect();
         let now = self.clock.since_start();
-        let outcome = match self.feeds.get_mut(&session.client.id) {
+        let outcome = match self.replication.feeds.get_mut(&session.client.id) {
             Some(feed) => feed.core.options_mut().apply(&words),
             None => session.replica_options.apply(&words),
         };
@@ -97,13 +102,15 @@ impl Node {
             Replconf::Ok => session.out.ok(),
             Replconf::Ignored => {}
             Replconf::GetAck => {
-                if let Some(upstream) = &mut self.upstream {
+                if let Some(upstream) = &mut self.replication.upstream {
                     upstream.want_ack();
                 }
             }
             Replconf::Ack(offset) => {
-                let written = self.history.offset();
-                let Some(feed) = self.feeds.get_mut(&session.client.id) else { return Ok(Flow::Next) };
+                let written = self.replication.history.offset();
+                let Some(feed) = self.replication.feeds.get_mut(&session.client.id) else {
+                    return Ok(Flow::Next);
+                };
                 match feed.core.on_ack(offset, written, now) {
                     Ok(Acked::StreamStarts) => {
                         feed.wake.notify_one();
@@ -135,17 +142,17 @@ impl Node {
             strict_i64(args.get(2)).ok_or(CmdError::text("ERR timeout is not an integer or out of range"))?;
         let millis = u64::try_from(millis).map_err(|_| CmdError::text("ERR timeout is negative"))?;
         let acked = self.acked_by(session.last_write);
-        let inside_multi = self.collected.is_some();
+        let inside_multi = self.data.collected.is_some();
         let replicas = usize::try_from(replicas).unwrap_or(0);
         if acked >= replicas || inside_multi {
             session.out.integer(acked as i64);
             return Ok(Flow::Next);
         }
-        self.waits.add(session.client.id, session.last_write, replicas, None);
-        if self.waits.take_ask()
-            && let Some(backlog) = &mut self.backlog
+        self.replication.waits.add(session.client.id, session.last_write, replicas, None);
+        if self.replication.waits.take_ask()
+            && let Some(backlog) = &mut self.replication.backlog
         {
-            self.writer.get_ack(&mut self.history, backlog);
+            self.replication.writer.get_ack(&mut self.replication.history, backlog);
         }
         session.client.wake_value.set(None);
         Ok(Flow::Wait((millis > 0).then(|| Duration::from_millis(millis))))
@@ -159,10 +166,10 @@ impl Node {
         if args.len() > 3 && args.is(3, "failover") {
             self.take_over(session, args.get(1))?;
         }
-        if self.failover.is_some() {
+        if self.replication.failover.is_some() {
             return Err(CmdError::text("NOMASTERLINK Can't SYNC while failing over"));
         }
-        if self.upstream.as_ref().is_some_and(|upstream| !upstream.is_up()) {
+        if self.replication.upstream.as_ref().is_some_and(|upstream| !upstream.is_up()) {
             return Err(CmdError::text("NOMASTERLINK Can't SYNC while not connected with my master"));
         }
         if !session.out.is_empty() {
@@ -183,19 +190,19 @@ impl Node {
         } else {
             PsyncRequest::Fresh
         };
-        let verdict = judge(&self.history, self.backlog.as_ref(), asked);
+        let verdict = judge(&self.replication.history, self.replication.backlog.as_ref(), asked);
         let port = session.replica_options.listening_port.unwrap_or(0);
         let name = replica_name(&session.client, &session.replica_options);
         self.emit(NodeEvent::Psync { replica_port: port, asked: asked.asked(), verdict: verdict.clone() });
         session.client.kind.set(ClientKind::Replica);
         let options = session.replica_options.clone();
         let now = self.clock.since_start();
-        self.without_replicas_since = None;
+        self.replication.without_replicas_since = None;
         if let PsyncVerdict::Continue { from, bytes, .. } = verdict
-            && let Some(cursor) = self.backlog.as_ref().and_then(|backlog| backlog.open(from))
+            && let Some(cursor) = self.replication.backlog.as_ref().and_then(|backlog| backlog.open(from))
         {
-            self.stats.sync_partial_ok += 1;
-            let line = continue_line(self.history.replid(), options.capa_psync2);
+            self.figures.stats.sync_partial_ok += 1;
+            let line = continue_line(self.replication.history.replid(), options.capa_psync2);
             let core = MasterFeed::continuing(options, cursor, now);
             self.add_feed(session, core, line.into_bytes());
             self.notice(format!(
@@ -206,9 +213,9 @@ impl Node {
             return Ok(Flow::Feed);
         }
         if asked.hoped_for_partial() {
-            self.stats.sync_partial_err += 1;
+            self.figures.stats.sync_partial_err += 1;
         }
-        self.stats.sync_full += 1;
+        self.figures.stats.sync_full += 1;
         let text =
             format!("Replica {name} asks for synchronization: {}", crate::replication::explain(&verdict));
         self.notice(text);
@@ -225,7 +232,7 @@ impl Node {
 
     fn add_feed(&mut self, session: &Session, core: MasterFeed, first: Vec<u8>) {
         let feed = Feed::new(core, std::rc::Rc::clone(&session.client), first);
-        self.feeds.insert(session.client.id, feed);
+        self.replication.feeds.insert(session.client.id, feed);
     }
 }
 

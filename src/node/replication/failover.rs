@@ -53,7 +53,7 @@ impl Node {
         args: &Args<'_>,
     ) -> CmdResult<Flow> {
         if args.len() == 2 && args.is(1, "abort") {
-            if self.failover.is_none() {
+            if self.replication.failover.is_none() {
                 return Err(CmdError::text("ERR No failover in progress."));
             }
             self.abort_failover("Failover manually aborted");
@@ -61,13 +61,13 @@ impl Node {
             return Ok(Flow::Next);
         }
         let request = Request::parse(args)?;
-        if self.failover.is_some() {
+        if self.replication.failover.is_some() {
             return Err(CmdError::text("ERR FAILOVER already in progress."));
         }
-        if self.upstream.is_some() {
+        if self.replication.upstream.is_some() {
             return Err(CmdError::text("ERR FAILOVER is not valid when server is a replica."));
         }
-        if self.feeds.is_empty() {
+        if self.replication.feeds.is_empty() {
             return Err(CmdError::text("ERR FAILOVER requires connected replicas."));
         }
         if request.force && (request.timeout.is_none() || request.target.is_none()) {
@@ -82,14 +82,15 @@ impl Node {
         });
         let deadline = request.timeout.map(|timeout| self.clock.since_start() + timeout);
         self.emit(NodeEvent::Failover(FailoverPhase::WaitingForSync { target: target.clone() }));
-        self.failover = Some(Failover::new(target, deadline, request.force));
+        self.replication.failover = Some(Failover::new(target, deadline, request.force));
         session.out.ok();
         Ok(Flow::Next)
     }
 
     fn failover_target(&self, host: String, port: i64) -> CmdResult<(String, u16)> {
         let found = u16::try_from(port).ok().and_then(|port| {
-            let feed = self.feeds.values().find(|feed| feed.ip() == host && feed.port() == port)?;
+            let feed =
+                self.replication.feeds.values().find(|feed| feed.ip() == host && feed.port() == port)?;
             Some((feed.core.is_online(), port))
         });
         match found {
@@ -101,9 +102,10 @@ impl Node {
 
     /// Ten times a second.
     pub(in crate::node) fn tick_failover(&mut self) {
-        let Some(failover) = &mut self.failover else { return };
-        let offset = self.history.offset();
+        let Some(failover) = &mut self.replication.failover else { return };
+        let offset = self.replication.history.offset();
         let caught_up: Vec<(String, u16)> = self
+            .replication
             .feeds
             .values()
             .filter(|feed| feed.core.is_online() && feed.core.has_acked(offset))
@@ -129,22 +131,22 @@ impl Node {
 
     /// The target has taken over: what was held back is answered as a replica answers it.
     pub(in crate::node) fn finish_failover(&mut self) {
-        if self.failover.take().is_some() {
+        if self.replication.failover.take().is_some() {
             self.emit(NodeEvent::Failover(FailoverPhase::Done));
-            self.unpause.notify_waiters();
+            self.clients.unpause.notify_waiters();
         }
     }
 
     /// The target refuses to take over.
     pub(in crate::node) fn failover_refused(&mut self) {
-        if self.failover.as_ref().is_some_and(Failover::is_in_progress) {
+        if self.replication.failover.as_ref().is_some_and(Failover::is_in_progress) {
             self.abort_failover("Failover target rejected psync request");
         }
     }
 
     /// Goes on as master.
     fn abort_failover(&mut self, reason: &str) {
-        let Some(failover) = self.failover.take() else { return };
+        let Some(failover) = self.replication.failover.take() else { return };
         self.notice(match failover.target() {
             Some((host, port)) => format!("FAILOVER to {host}:{port} aborted: {reason}"),
             None => format!("FAILOVER to any replica aborted: {reason}"),
@@ -153,6 +155,6 @@ impl Node {
         if failover.is_in_progress() {
             self.promote();
         }
-        self.unpause.notify_waiters();
+        self.clients.unpause.notify_waiters();
     }
 }

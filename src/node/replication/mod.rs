@@ -3,6 +3,7 @@
 //! | file | owns |
 //! |---|---|
 //! | `commands` | REPLICAOF, PSYNC, REPLCONF, WAIT, ROLE |
+//! | `state` | everything about replication that a node keeps |
 //! | `role` | the role of the node, and what a change of it leads to |
 //! | `failover` | the role is handed over |
 //! | `shutdown` | the node ends when its replicas have everything |
@@ -15,3 +16,4 @@ pub(in crate::node) mod master;
 pub(in crate::node) mod replica;
 pub(in crate::node) mod role;
 pub(in crate::node) mod shutdown;
+pub(in crate::node) mod state;

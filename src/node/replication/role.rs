@@ -1,5 +1,6 @@
 //! The role of the node, and what a change of it leads to.
 
+use super::state::Replication;
 use crate::commands::{CmdError, CmdResult};
 use crate::node::clients::session::Session;
 use crate::node::node::Node;
@@ -16,38 +17,40 @@ impl Node {
     pub(in crate::node) fn enough_good_replicas(&self) -> bool {
         let rule = self.min_replicas();
         !rule.is_active()
-            || rule.allow_write(self.feeds.values().map(|feed| &feed.core), self.clock.since_start())
+            || rule
+                .allow_write(self.replication.feeds.values().map(|feed| &feed.core), self.clock.since_start())
     }
 
     pub(in crate::node) fn good_replicas(&self) -> usize {
         let max_lag = self.min_replicas().max_lag;
-        count_good(self.feeds.values().map(|feed| &feed.core), self.clock.since_start(), max_lag)
+        count_good(self.replication.feeds.values().map(|feed| &feed.core), self.clock.since_start(), max_lag)
     }
 
     pub(in crate::node) fn acked_by(&self, offset: u64) -> usize {
-        count_acked(self.feeds.values().map(|feed| &feed.core), offset)
+        count_acked(self.replication.feeds.values().map(|feed| &feed.core), offset)
     }
 
     /// What else hangs on the role, which has just changed.
     pub(in crate::node) fn settle_role(&mut self) {
         self.update_streaming();
         self.update_watching();
-        if self.upstream.is_none() {
-            self.own_expires.clear();
+        if self.replication.upstream.is_none() {
+            self.data.own_expires.clear();
         }
         self.emit_role();
     }
 
     /// `REPLICAOF NO ONE`: the history forks here, under a new name.
     pub(in crate::node) fn promote(&mut self) {
-        if self.upstream.is_none() {
+        if self.replication.upstream.is_none() {
             return;
         }
         self.end_upstream();
         let id = self.random_replid();
         self.ledger().promote(id);
         self.config.replicaof = None;
-        self.without_replicas_since = self.feeds.is_empty().then(|| self.clock.since_start());
+        self.replication.without_replicas_since =
+            self.replication.feeds.is_empty().then(|| self.clock.since_start());
         // Sub-replicas hear of the new name when they come back, which costs them a partial resync.
         self.drop_all_feeds("the node was promoted: reconnect to learn the new replid");
         self.settle_role();
@@ -56,11 +59,11 @@ impl Node {
     /// `REPLICAOF host port`.
     pub(in crate::node) fn follow(&mut self, host: String, port: u16) {
         self.config.replicaof = Some((host.clone(), port));
-        let held = if self.upstream.is_some() {
+        let held = if self.replication.upstream.is_some() {
             self.end_upstream()
         } else {
             // A master tries to continue its own history on the new master.
-            self.backlog.is_some().then(|| self.ledger().own())
+            self.replication.backlog.is_some().then(|| self.ledger().own())
         };
         self.disconnect_blocked();
         self.start_upstream(host, port, held, true);
@@ -82,10 +85,10 @@ impl Node {
     pub(in crate::node) fn take_over(&mut self, session: &Session, replid: &[u8]) -> CmdResult {
         let named = String::from_utf8_lossy(replid).into_owned();
         self.warning(format!("Failover request received for replid {named}."));
-        if self.upstream.is_none() {
+        if self.replication.upstream.is_none() {
             return Err(CmdError::text("ERR PSYNC FAILOVER can't be sent to a master."));
         }
-        if ReplId::parse(replid) != Some(self.history.replid()) {
+        if ReplId::parse(replid) != Some(self.replication.history.replid()) {
             return Err(CmdError::text("ERR PSYNC FAILOVER replid must match my replid."));
         }
         self.promote();
@@ -96,18 +99,21 @@ impl Node {
 
     /// What the replicas may continue, to change it.
     pub(in crate::node) fn ledger(&mut self) -> Ledger<'_> {
-        let Self { history, backlog, writer, .. } = self;
+        let Replication { history, backlog, writer, .. } = &mut self.replication;
         Ledger { history, backlog, writer, backlog_size: self.config.repl_backlog_size }
     }
 
     pub(in crate::node) fn wake_waits(&mut self) {
-        if self.waits.is_empty() {
+        if self.replication.waits.is_empty() {
             return;
         }
-        let feeds = &self.feeds;
-        let done = self.waits.satisfied(|offset| count_acked(feeds.values().map(|feed| &feed.core), offset));
+        let feeds = &self.replication.feeds;
+        let done = self
+            .replication
+            .waits
+            .satisfied(|offset| count_acked(feeds.values().map(|feed| &feed.core), offset));
         for wait in done {
-            if let Some(client) = self.clients.get(&wait.who) {
+            if let Some(client) = self.clients.by_id.get(&wait.who) {
                 client.wake_value.set(Some(wait.acked as i64));
                 client.wake.notify_one();
             }

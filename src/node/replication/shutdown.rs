@@ -67,7 +67,7 @@ impl Node {
             return Err(CmdError::Syntax);
         }
         if abort {
-            if self.shutdown.is_none() {
+            if self.replication.shutdown.is_none() {
                 return Err(CmdError::text("ERR No shutdown in progress."));
             }
             self.cancel_shutdown();
@@ -80,7 +80,7 @@ impl Node {
         match self.begin_shutdown(Ending { wants_file, force }, now) {
             Ok(true) => Ok(Flow::Drop),
             Ok(false) => {
-                if let Some(shutdown) = &mut self.shutdown {
+                if let Some(shutdown) = &mut self.replication.shutdown {
                     shutdown.waiting.push(Rc::clone(&session.client));
                 }
                 session.client.blocked.set(true);
@@ -99,12 +99,12 @@ impl Node {
         let says = |wanted: &str| words.split(' ').any(|word| word == wanted);
         let wants_file = says("save") || (!says("nosave") && !self.config.save.is_empty());
         let (ending, now) = (Ending { wants_file, force: says("force") }, says("now"));
-        self.warning(if self.loading.is_some() {
+        self.warning(if self.disk.loading.is_some() {
             "Received shutdown signal during loading, scheduling shutdown.".to_owned()
         } else {
             format!("Received {name} scheduling shutdown...")
         });
-        if let Some(shutdown) = &mut self.shutdown {
+        if let Some(shutdown) = &mut self.replication.shutdown {
             // Whoever calls off the end under way calls off this wish, too.
             shutdown.asked_by_signal = Some(Arc::clone(asked));
             return;
@@ -112,7 +112,7 @@ impl Node {
         self.warning("User requested shutdown...");
         match self.begin_shutdown(ending, now) {
             Ok(_) => {
-                if let Some(shutdown) = &mut self.shutdown {
+                if let Some(shutdown) = &mut self.replication.shutdown {
                     shutdown.asked_by_signal = Some(Arc::clone(asked));
                 }
             }
@@ -126,17 +126,18 @@ impl Node {
     /// # Errors
     /// Not all could be saved: the node goes on.
     pub(in crate::node) fn begin_shutdown(&mut self, ending: Ending, now: bool) -> Result<bool, String> {
-        if !now && self.shutdown.is_some() {
+        if !now && self.replication.shutdown.is_some() {
             return Ok(false);
         }
         self.tell_supervisor("STOPPING=1\n");
         // Half of the data must not replace the file that it comes from.
-        let ending = Ending { wants_file: ending.wants_file && self.loading.is_none(), ..ending };
+        let ending = Ending { wants_file: ending.wants_file && self.disk.loading.is_none(), ..ending };
         let patience = self.config.shutdown_timeout;
         if !now && !patience.is_zero() && self.lagging() > 0 {
             self.notice("Waiting for replicas before shutting down.");
             let deadline = self.clock.since_start() + patience;
-            self.shutdown = Some(Shutdown { ending, deadline, waiting: Vec::new(), asked_by_signal: None });
+            self.replication.shutdown =
+                Some(Shutdown { ending, deadline, waiting: Vec::new(), asked_by_signal: None });
             return Ok(false);
         }
         self.finish_shutdown(ending).map(|()| true)
@@ -144,9 +145,9 @@ impl Node {
 
     /// Replicas that have not acknowledged everything. Who has acknowledged nothing yet misses nothing if nothing was written.
     fn lagging(&self) -> usize {
-        let offset = self.history.offset();
-        match self.upstream {
-            None => self.feeds.values().filter(|feed| feed.core.acked() < offset).count(),
+        let offset = self.replication.history.offset();
+        match self.replication.upstream {
+            None => self.replication.feeds.values().filter(|feed| feed.core.acked() < offset).count(),
             Some(_) => 0,
         }
     }
@@ -154,7 +155,7 @@ impl Node {
     /// Ten times a second.
     pub(in crate::node) fn tick_shutdown(&mut self) {
         let now = self.clock.since_start();
-        let Some(shutdown) = &self.shutdown else { return };
+        let Some(shutdown) = &self.replication.shutdown else { return };
         let (ending, late) = (shutdown.ending, shutdown.left(now).is_zero());
         if late || self.lagging() == 0 {
             // A failure is in the log.
@@ -173,11 +174,12 @@ impl Node {
     }
 
     fn tell_lag(&mut self) {
-        let (offset, now, all) = (self.history.offset(), self.clock.since_start(), self.feeds.len());
-        if self.upstream.is_some() || all == 0 {
+        let (offset, now, all) =
+            (self.replication.history.offset(), self.clock.since_start(), self.replication.feeds.len());
+        if self.replication.upstream.is_some() || all == 0 {
             return;
         }
-        let lagging = self.feeds.values().filter(|feed| feed.core.acked() < offset).map(|feed| {
+        let lagging = self.replication.feeds.values().filter(|feed| feed.core.acked() < offset).map(|feed| {
             format!(
                 "Lagging replica {} reported offset {} behind master, lag={}, state={}.",
                 feed.name(),
@@ -196,11 +198,11 @@ impl Node {
 
     /// Goes on: writes are taken again, and who has asked for the end hears that it comes to nothing.
     fn cancel_shutdown(&mut self) {
-        let Some(shutdown) = self.shutdown.take() else { return };
+        let Some(shutdown) = self.replication.shutdown.take() else { return };
         if let Some(asked) = shutdown.asked_by_signal {
             asked.store(false, Relaxed);
         }
-        self.unpause.notify_waiters();
+        self.clients.unpause.notify_waiters();
         for client in shutdown.waiting {
             let mut reply = Replies::new();
             FAILED.write_to(&mut reply);
@@ -211,8 +213,8 @@ impl Node {
 
     /// Saves what is to be saved and ends the node.
     fn save_and_end(&mut self, Ending { wants_file, force }: Ending) -> Result<(), String> {
-        if self.aof.log.is_some() {
-            if self.aof.rewrite.is_first && !force {
+        if self.disk.aof.log.is_some() {
+            if self.disk.aof.rewrite.is_first && !force {
                 self.warning("Writing initial AOF, can't exit");
                 return Err("the append-only file is not complete yet".to_owned());
             }
@@ -226,10 +228,10 @@ impl Node {
         }
         if wants_file {
             // What runs in the background would be older than the file that is written now.
-            if let Some(saving) = self.save.running.take() {
+            if let Some(saving) = self.disk.save.running.take() {
                 saving.abandoned.store(true, std::sync::atomic::Ordering::Relaxed);
             }
-            self.snapshot.give_up_file();
+            self.replication.snapshot.give_up_file();
             self.notice("Saving the final RDB snapshot before exiting.");
             self.tell_supervisor("STATUS=Saving the final RDB snapshot\n");
             if let Err(error) = self.save_now()

@@ -8,7 +8,7 @@ impl Node {
     /// Ten times a second: a step of the node's thread is told of when it is over, a data set that loads, and is not
     /// served meanwhile, while it lasts. Redis' watchdog interrupts either, since both stop its event loop.
     pub(in crate::node) fn watch_waits(&mut self, now: Duration) {
-        let longest = self.lag.take_recent_max();
+        let longest = self.figures.lag.take_recent_max();
         let period = Duration::from_millis(self.config.watchdog_period_ms);
         if period.is_zero() {
             return;
@@ -21,8 +21,8 @@ impl Node {
         }
         let Some(begun) = self.loading_since() else { return };
         let lasted = now.saturating_sub(begun);
-        if lasted >= period && self.watchdog_told != Some(begun) {
-            self.watchdog_told = Some(begun);
+        if lasted >= period && self.figures.watchdog_told != Some(begun) {
+            self.figures.watchdog_told = Some(begun);
             self.warning(format!(
                 "--- WATCHDOG TIMER EXPIRED --- The data set has been loading for {} ms and is not served meanwhile.",
                 lasted.as_millis()

@@ -22,7 +22,7 @@ const SIZE_CLASSES: usize = 19;
 impl Node {
     /// Looks at a key without touching it.
     fn shown(&self, db: usize, key: &[u8]) -> CmdResult<EntryRef<'_>> {
-        let keyspace = self.store.db(db);
+        let keyspace = self.data.store.db(db);
         keyspace.get(keyspace.hash(key), key).ok_or(CmdError::NoSuchKey)
     }
 
@@ -106,7 +106,7 @@ impl Node {
     pub(super) fn show_table(&self, out: &mut Replies, db: &[u8]) -> CmdResult {
         let db = strict_i64(db).ok_or(CmdError::NotAnInteger)?;
         let db = usize::try_from(db).ok().filter(|db| *db < self.config.databases as usize);
-        let keyspace = self.store.db(db.ok_or(CmdError::text("ERR Out of range database"))?);
+        let keyspace = self.data.store.db(db.ok_or(CmdError::text("ERR Out of range database"))?);
         let text = format!(
             "[Dictionary HT]\n{}[Expires HT]\n{}",
             table_stats(keyspace.slot_count(), keyspace.len()),
@@ -137,7 +137,7 @@ impl Node {
             return Err(CmdError::text("ERR maxmemory-clients is disabled."));
         }
         let mut classes = [(0, 0); SIZE_CLASSES];
-        let counted = self.clients.values();
+        let counted = self.clients.by_id.values();
         for client in
             counted.filter(|client| client.kind.get() == ClientKind::Normal && !client.no_evict.get())
         {

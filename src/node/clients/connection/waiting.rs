@@ -15,7 +15,7 @@ impl Connection {
         client.blocked.set(true);
         let alive = self.until_woken(limit).await;
         client.blocked.set(false);
-        let was_waiting = self.shared.borrow_mut().waits.remove(client.id);
+        let was_waiting = self.shared.borrow_mut().replication.waits.remove(client.id);
         if client.answer.borrow().is_some() {
             return self.end_block().await && alive;
         }
@@ -59,7 +59,7 @@ impl Connection {
         // It may have ended while the replies before went out.
         let (unpause, is_paused) = {
             let node = self.shared.borrow();
-            (Rc::clone(&node.unpause), node.is_paused())
+            (Rc::clone(&node.clients.unpause), node.is_paused())
         };
         if !is_paused {
             return true;
@@ -73,7 +73,7 @@ impl Connection {
     fn wait_no_more(&self) {
         let (mut node, client) = (self.shared.borrow_mut(), &self.session.client);
         client.blocked.set(false);
-        node.waits.remove(client.id);
+        node.replication.waits.remove(client.id);
         node.forget_blocked(client.id);
     }
 

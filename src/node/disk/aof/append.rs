@@ -96,7 +96,7 @@ impl Node {
     /// Writes what commands have appended. With `everysec` it may wait while a sync keeps the disk busy.
     pub(in crate::node) fn flush_aof(&mut self) {
         let policy = self.config.appendfsync;
-        let Some(log) = &mut self.aof.log else { return };
+        let Some(log) = &mut self.disk.aof.log else { return };
         if log.writer.unwritten().is_empty() {
             return;
         }
@@ -106,7 +106,7 @@ impl Node {
             if since.elapsed() < POSTPONE_MAX {
                 return;
             }
-            self.aof.delayed += 1;
+            self.disk.aof.delayed += 1;
             self.notice(
                 "Asynchronous AOF fsync is taking too long (disk is busy?). Writing the AOF buffer without waiting for \
                  fsync to complete, this may slow down Redis.",
@@ -118,10 +118,10 @@ impl Node {
     /// Writes what commands have appended, now.
     pub(in crate::node) fn write_aof(&mut self) {
         let policy = self.config.appendfsync;
-        let Some(log) = &mut self.aof.log else { return };
+        let Some(log) = &mut self.disk.aof.log else { return };
         log.postponed_since = None;
-        if log.buffered() > 0 && !self.aof.flush_sleep.is_zero() {
-            std::thread::sleep(self.aof.flush_sleep);
+        if log.buffered() > 0 && !self.disk.aof.flush_sleep.is_zero() {
+            std::thread::sleep(self.disk.aof.flush_sleep);
         }
         match log.file.append(log.writer.unwritten()) {
             Ok(()) => {
@@ -130,8 +130,8 @@ impl Node {
                 if policy == AppendFsync::No {
                     log.synced = log.written;
                 }
-                if self.aof.failure.is_some() && !self.aof.rewrite.is_wanted() {
-                    self.aof.failure = None;
+                if self.disk.aof.failure.is_some() && !self.disk.aof.rewrite.is_wanted() {
+                    self.disk.aof.failure = None;
                     self.warning("AOF write error looks solved, Redis can write again.");
                 }
             }
@@ -149,10 +149,10 @@ impl Node {
 
     /// The disk refused. Nothing that is not on it may be acknowledged with `always`: then the node ends.
     fn aof_failed(&mut self, line: &str, error: &std::io::Error, end: &str) {
-        if self.aof.failure.is_none() {
+        if self.disk.aof.failure.is_none() {
             self.warning(line);
         }
-        self.aof.failure = Some(system_text(error));
+        self.disk.aof.failure = Some(system_text(error));
         if self.config.appendfsync == AppendFsync::Always {
             self.warning(end);
             self.exit.stop(StopReason::Crashed(format!("{line} (appendfsync always)")));
@@ -163,7 +163,7 @@ impl Node {
     fn sync_aof(&mut self) {
         let Some(shared) = self.me.upgrade() else { return };
         let spares_disk = self.spares_disk();
-        let Some(log) = &mut self.aof.log else { return };
+        let Some(log) = &mut self.disk.aof.log else { return };
         if log.is_syncing || log.synced == log.written || spares_disk {
             return;
         }
@@ -174,7 +174,9 @@ impl Node {
     /// `no-appendfsync-on-rewrite`: no sync gets in the way of a snapshot, and nothing waits for one.
     fn spares_disk(&self) -> bool {
         self.config.no_appendfsync_on_rewrite
-            && (self.save.running.is_some() || self.snapshot.is_running() || self.aof.rewrite.is_running())
+            && (self.disk.save.running.is_some()
+                || self.replication.snapshot.is_running()
+                || self.disk.aof.rewrite.is_running())
     }
 
     /// What `aof-timestamp-enabled` notes: the time in s since 1970.
@@ -184,7 +186,7 @@ impl Node {
 
     pub(in crate::node) fn set_aof_time(&mut self) {
         let time = self.aof_time();
-        if let Some(log) = &mut self.aof.log {
+        if let Some(log) = &mut self.disk.aof.log {
             log.writer.set_time(time);
         }
     }
@@ -193,7 +195,7 @@ impl Node {
     pub(in crate::node) fn tick_aof(&mut self) {
         self.set_aof_time();
         self.flush_aof();
-        let now_due = self.aof.log.as_ref().is_some_and(|log| log.last_sync.elapsed() >= SYNC_EVERY);
+        let now_due = self.disk.aof.log.as_ref().is_some_and(|log| log.last_sync.elapsed() >= SYNC_EVERY);
         if now_due && self.config.appendfsync != AppendFsync::No {
             self.sync_aof();
         }
@@ -202,7 +204,7 @@ impl Node {
     /// What must be on the disk before the replies of this turn may leave; `None` if they may.
     #[inline]
     pub(in crate::node) fn unsynced(&self) -> Option<Unsynced> {
-        let log = self.aof.log.as_ref()?;
+        let log = self.disk.aof.log.as_ref()?;
         let waits =
             self.config.appendfsync == AppendFsync::Always && log.synced < log.written && !self.spares_disk();
         waits.then(|| Unsynced { up_to: log.written, on_disk: Rc::clone(&log.on_disk) })
@@ -210,7 +212,7 @@ impl Node {
 
     /// Why commands that write are refused: the append-only file cannot be written.
     pub(in crate::node) fn admit_by_aof(&self) -> Result<(), CmdError> {
-        match &self.aof.failure {
+        match &self.disk.aof.failure {
             None => Ok(()),
             Some(error) => Err(CmdError::from(format!("MISCONF Errors writing to the AOF file: {error}"))),
         }
@@ -222,9 +224,9 @@ impl Node {
     /// What the disk says.
     pub(in crate::node) fn finish_aof(&mut self) -> Result<(), String> {
         self.write_aof();
-        let Some(log) = &mut self.aof.log else { return Ok(()) };
+        let Some(log) = &mut self.disk.aof.log else { return Ok(()) };
         if !log.writer.unwritten().is_empty() {
-            return Err(self.aof.failure.clone().unwrap_or_default());
+            return Err(self.disk.aof.failure.clone().unwrap_or_default());
         }
         let synced = log.file.for_sync().and_then(|file| file.sync_data());
         if synced.is_ok() {
@@ -242,7 +244,7 @@ impl Node {
             "Can't persist AOF for fsync error when the AOF fsync policy is 'always': {why}. Exiting..."
         );
         self.aof_failed(&format!("Fail to fsync the AOF file: {why}"), error, &end);
-        self.aof.rewrite.want();
+        self.disk.aof.rewrite.want();
         error.to_string()
     }
 }
@@ -260,7 +262,7 @@ impl Unsynced {
         loop {
             // Registered before the look, so that no call is missed.
             let on_disk = self.on_disk.notified();
-            let is_there = match &shared.borrow().aof.log {
+            let is_there = match &shared.borrow().disk.aof.log {
                 Some(log) if Rc::ptr_eq(&log.on_disk, &self.on_disk) => log.synced >= self.up_to,
                 // It was switched off, which writes and syncs all of it.
                 _ => true,
@@ -278,7 +280,7 @@ async fn sync(shared: Shared) {
     loop {
         let (file, up_to) = {
             let mut node = shared.borrow_mut();
-            let Some(log) = &mut node.aof.log else { return };
+            let Some(log) = &mut node.disk.aof.log else { return };
             log.last_sync = Instant::now();
             (log.file.for_sync(), log.written)
         };
@@ -289,7 +291,7 @@ async fn sync(shared: Shared) {
         let outcome = outcome.unwrap_or_else(|error| Err(std::io::Error::other(error)));
         let mut node = shared.borrow_mut();
         let always = node.config.appendfsync == AppendFsync::Always;
-        let Some(log) = &mut node.aof.log else { return };
+        let Some(log) = &mut node.disk.aof.log else { return };
         match outcome {
             Ok(()) => {
                 log.synced = log.synced.max(up_to);

@@ -70,7 +70,7 @@ pub(in crate::node) async fn at_start(shared: &Shared) -> Result<u64, String> {
             tokio::task::yield_now().await;
         }
         let mut node = shared.borrow_mut();
-        if let Some(loading) = &mut node.loading {
+        if let Some(loading) = &mut node.disk.loading {
             loading.next_file();
         }
         node.tell_part_loaded(&open, &manifest, begun);
@@ -78,10 +78,10 @@ pub(in crate::node) async fn at_start(shared: &Shared) -> Result<u64, String> {
     drop(parts);
     let mut node = shared.borrow_mut();
     node.notice(format!("DB loaded from append only file: {:.3} seconds", begun.elapsed().as_secs_f64()));
-    node.aof.manifest = manifest;
+    node.disk.aof.manifest = manifest;
     node.open_log()?;
     node.remove_history();
-    Ok((0..node.store.databases()).map(|db| node.store.db(db).len() as u64).sum())
+    Ok((0..node.data.store.databases()).map(|db| node.data.store.db(db).len() as u64).sum())
 }
 
 impl OpenPart {
@@ -101,15 +101,15 @@ impl Node {
         self.finish_aof()?;
         let manifest = self.find_aof()?.unwrap_or_default();
         // Nothing that is executed for it may be appended to it.
-        let log = self.aof.log.take();
+        let log = self.disk.aof.log.take();
         self.update_streaming();
-        let databases = self.store.databases();
-        let old = std::mem::replace(&mut self.store, Store::new(databases, self.random));
+        let databases = self.data.store.databases();
+        let old = std::mem::replace(&mut self.data.store, Store::new(databases, self.data.random));
         let loaded = self.load_parts(&manifest);
-        let unwanted = if loaded.is_err() { std::mem::replace(&mut self.store, old) } else { old };
+        let unwanted = if loaded.is_err() { std::mem::replace(&mut self.data.store, old) } else { old };
         // Freeing it may take long; without a thread it is freed here.
         let _ = crate::node::tasks::start("lazyfree", move || drop(unwanted));
-        self.aof.log = log;
+        self.disk.aof.log = log;
         self.update_streaming();
         self.mark_all_watchers();
         loaded
@@ -200,7 +200,7 @@ impl Node {
         if part.is_old {
             self.notice("Reading the remaining AOF tail...");
         }
-        (self.store, part.preamble) = (loaded.store, loaded.bytes);
+        (self.data.store, part.preamble) = (loaded.store, loaded.bytes);
         part.commands.begin_with(&loaded.rest);
         Ok(())
     }
@@ -218,7 +218,7 @@ impl Node {
             }
         });
         self.free_garbage();
-        if let Some(loading) = &self.loading {
+        if let Some(loading) = &self.disk.loading {
             loading.note(part.preamble + part.commands.offset());
         }
         let AofError { offset, damage } = match result {

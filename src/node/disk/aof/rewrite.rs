@@ -110,7 +110,7 @@ pub(in crate::node) struct RewriteFigures {
 
 impl Node {
     pub(in crate::node) fn rewrite_figures(&self) -> RewriteFigures {
-        let state = &self.aof.rewrite;
+        let state = &self.disk.aof.rewrite;
         let seconds = |took: Option<Duration>| took.map_or(-1, |took| took.as_secs() as i64);
         RewriteFigures {
             in_progress: state.is_running(),
@@ -130,12 +130,12 @@ impl Node {
         session: &mut Session,
         _: &Args<'_>,
     ) -> CmdResult<Flow> {
-        if self.aof.rewrite.is_running() {
+        if self.disk.aof.rewrite.is_running() {
             return Err(CmdError::text("ERR Background append only file rewriting already in progress"));
         }
         // Inside EXEC the file lacks what the transaction has changed so far.
-        if self.writes_file() || self.collected.is_some() {
-            self.aof.rewrite.scheduled = true;
+        if self.writes_file() || self.data.collected.is_some() {
+            self.disk.aof.rewrite.scheduled = true;
             session.out.simple("Background append only file rewriting scheduled");
             return Ok(Flow::Next);
         }
@@ -151,24 +151,24 @@ impl Node {
     /// # Errors
     /// Why the files cannot be made.
     pub(in crate::node) fn start_aof(&mut self) -> Result<(), String> {
-        if self.aof.log.is_some() {
+        if self.disk.aof.log.is_some() {
             return Ok(());
         }
         self.read_manifest_again()?;
-        self.aof.log = Some(Log::new(self.empty_first_increment()?, 0));
-        self.aof.rewrite.is_first = true;
+        self.disk.aof.log = Some(Log::new(self.empty_first_increment()?, 0));
+        self.disk.aof.rewrite.is_first = true;
         self.update_streaming();
         if self.writes_file() {
-            self.aof.rewrite.scheduled = true;
+            self.disk.aof.rewrite.scheduled = true;
             self.warning(
                 "AOF was enabled but there is already another background operation. An AOF background was scheduled to \
                  start when possible.",
             );
             return Ok(());
         }
-        if self.collected.is_some() {
+        if self.data.collected.is_some() {
             // A base made now would hold what the transaction has changed so far, and the increment would repeat it.
-            self.aof.rewrite.scheduled = true;
+            self.disk.aof.rewrite.scheduled = true;
             self.warning(
                 "AOF was enabled during a transaction. An AOF background was scheduled to start when possible.",
             );
@@ -183,46 +183,46 @@ impl Node {
             self.warning(format!("Fail to fsync the AOF file: {error}"));
         }
         self.give_up_rewrite();
-        self.aof.log = None;
-        self.aof.failure = None;
+        self.disk.aof.log = None;
+        self.disk.aof.failure = None;
         self.update_streaming();
     }
 
     fn give_up_rewrite(&mut self) {
-        if let Some(running) = self.aof.rewrite.running.take() {
+        if let Some(running) = self.disk.aof.rewrite.running.take() {
             self.notice("Killing running AOF rewrite child: a helper thread");
             running.abandoned.store(true, Ordering::Relaxed);
         }
-        (self.aof.rewrite.scheduled, self.aof.rewrite.wanted, self.aof.rewrite.is_first) =
+        (self.disk.aof.rewrite.scheduled, self.disk.aof.rewrite.wanted, self.disk.aof.rewrite.is_first) =
             (false, false, false);
     }
 
     /// A full sync has replaced all data: what was appended before has nothing to do with them.
     pub(in crate::node) fn restart_aof(&mut self) {
-        if self.aof.log.is_none() {
+        if self.disk.aof.log.is_none() {
             return;
         }
         self.stop_aof();
         if let Err(error) = self.start_aof() {
             self.warning(format!("Failed enabling the AOF after successful master synchronization: {error}"));
-            self.aof.failure = Some(error);
-            self.aof.rewrite.want();
+            self.disk.aof.failure = Some(error);
+            self.disk.aof.rewrite.want();
         }
     }
 
     /// Once a second: rewrites that were scheduled, are needed, or are due by the growth of the file.
     pub(in crate::node) fn rewrite_if_due(&mut self) {
-        if self.aof.rewrite.is_running() || self.writes_file() {
+        if self.disk.aof.rewrite.is_running() || self.writes_file() {
             return;
         }
         let (percentage, least) =
             (self.config.auto_aof_rewrite_percentage, self.config.auto_aof_rewrite_min_size);
-        let state = &self.aof.rewrite;
-        let grown = self.aof.log.as_ref().is_some_and(|log| {
+        let state = &self.disk.aof.rewrite;
+        let grown = self.disk.aof.log.as_ref().is_some_and(|log| {
             let (size, base) = (log.size(), state.base_size.max(1));
             percentage > 0 && size > least && size.saturating_sub(base) * 100 / base >= u64::from(percentage)
         });
-        let needed = (state.wanted || state.is_first) && self.aof.log.is_some();
+        let needed = (state.wanted || state.is_first) && self.disk.aof.log.is_some();
         if state.scheduled || ((grown || needed) && state.may_try()) {
             if grown {
                 self.notice("Starting automatic rewriting of AOF");
@@ -234,8 +234,8 @@ impl Node {
     }
 
     fn begin_rewrite(&mut self) -> Result<(), String> {
-        self.aof.rewrite.scheduled = false;
-        self.aof.rewrite.last_try = Some(Instant::now());
+        self.disk.aof.rewrite.scheduled = false;
+        self.disk.aof.rewrite.last_try = Some(Instant::now());
         let begun = self.try_begin_rewrite();
         if begun.is_err() {
             self.note_rewrite_failed();
@@ -244,24 +244,24 @@ impl Node {
     }
 
     fn note_rewrite_failed(&mut self) {
-        self.aof.rewrite.failures += 1;
-        self.aof.rewrite.last_failed = true;
+        self.disk.aof.rewrite.failures += 1;
+        self.disk.aof.rewrite.last_failed = true;
     }
 
     fn try_begin_rewrite(&mut self) -> Result<(), String> {
-        if self.aof.log.is_none() {
+        if self.disk.aof.log.is_none() {
             self.read_manifest_again()?;
         }
-        let is_first = self.aof.rewrite.is_first;
+        let is_first = self.disk.aof.rewrite.is_first;
         if is_first {
             self.restart_first_increment()?;
-        } else if self.aof.log.is_some() {
+        } else if self.disk.aof.log.is_some() {
             self.open_increment()?;
         }
         let reader = self.begin_snapshot();
         let keys = reader.keys();
         let is_rdb = self.config.aof_use_rdb_preamble;
-        let base = self.aof.manifest.next_base(&self.config.appendfilename, is_rdb);
+        let base = self.disk.aof.manifest.next_base(&self.config.appendfilename, is_rdb);
         let path = self.aof_folder().join(&base.name);
         let (progress, abandoned) = (Progress::new(keys), Arc::<AtomicBool>::default());
         let mut options = self.write_options(true);
@@ -272,18 +272,18 @@ impl Node {
             options,
             progress: progress.clone(),
             abandoned: Arc::clone(&abandoned),
-            disk: self.disk.clone(),
+            disk: self.disk.files.clone(),
             piecewise: self.config.aof_rewrite_incremental_fsync,
         };
         let time = self.aof_time();
         let begun = Instant::now();
-        self.aof.rewrite.running = Some(Running { begun, progress, abandoned: Arc::clone(&abandoned) });
-        let offset = self.history.offset();
+        self.disk.aof.rewrite.running = Some(Running { begun, progress, abandoned: Arc::clone(&abandoned) });
+        let offset = self.replication.history.offset();
         self.emit(NodeEvent::SnapshotBegun { target: SnapshotTarget::AofBase, keys, offset });
         self.notice("Background append only file rewriting started by a helper thread");
         let Some(shared) = self.me.upgrade() else { return Ok(()) };
         // With the file off only this instant is kept.
-        let kept = usize::from(self.aof.log.is_some());
+        let kept = usize::from(self.disk.aof.log.is_some());
         self.spawn(async move {
             let written = on_thread("aof-rewrite", move || write_base(job, is_rdb, time, &path)).await;
             end_rewrite(&shared, &abandoned, base, kept, written.unwrap_or_else(Err), begun);
@@ -296,27 +296,27 @@ impl Node {
         self.make_aof_folder()?;
         let found = self.read_manifest().map_err(|lines| lines.join("\n").trim().to_owned())?;
         let mut manifest = found.unwrap_or_default();
-        manifest.go_on_from(&self.aof.manifest);
-        self.aof.manifest = manifest;
+        manifest.go_on_from(&self.disk.aof.manifest);
+        self.disk.aof.manifest = manifest;
         Ok(())
     }
 
     /// Commands go into a new increment from now on, which the manifest names already.
     fn open_increment(&mut self) -> Result<(), String> {
         // The new file says nothing of the old one's bytes. What is known to be lost there, the base makes up for.
-        let known = self.aof.rewrite.wanted;
+        let known = self.disk.aof.rewrite.wanted;
         let finished = self.finish_aof();
-        if !known || self.aof.log.as_ref().is_some_and(|log| log.buffered() > 0) {
+        if !known || self.disk.aof.log.as_ref().is_some_and(|log| log.buffered() > 0) {
             finished?;
         }
-        let mut manifest = self.aof.manifest.clone();
+        let mut manifest = self.disk.aof.manifest.clone();
         let part = manifest.add_increment(&self.config.appendfilename);
         let path = self.aof_folder().join(&part.name);
-        let file =
-            AppendFile::open(&path, &self.disk).map_err(|error| format!("{}: {error}", path.display()))?;
+        let file = AppendFile::open(&path, &self.disk.files)
+            .map_err(|error| format!("{}: {error}", path.display()))?;
         self.store_manifest(manifest)?;
         self.notice(format!("Creating AOF incr file {} on background rewrite", part.name));
-        if let Some(log) = &mut self.aof.log {
+        if let Some(log) = &mut self.disk.aof.log {
             log.switch_to(file);
         }
         Ok(())
@@ -325,7 +325,7 @@ impl Node {
     /// What was appended before the first snapshot is part of it.
     fn restart_first_increment(&mut self) -> Result<(), String> {
         let file = self.empty_first_increment()?;
-        if let Some(log) = &mut self.aof.log {
+        if let Some(log) = &mut self.disk.aof.log {
             log.start_over(file);
         }
         Ok(())
@@ -335,15 +335,15 @@ impl Node {
         let path = self.aof_folder().join(FIRST_INCREMENT);
         let opened = open_to_write(&path)
             .and_then(|file| file.set_len(0))
-            .and_then(|()| AppendFile::open(&path, &self.disk));
+            .and_then(|()| AppendFile::open(&path, &self.disk.files));
         opened.map_err(|error| format!("{}: {error}", path.display()))
     }
 
     /// Puts a manifest in the place of the one on the disk.
     pub(in crate::node) fn store_manifest(&mut self, manifest: Manifest) -> Result<(), String> {
-        write_whole_to(self.disk.clone(), &self.manifest_path(), manifest.render().as_bytes())
+        write_whole_to(self.disk.files.clone(), &self.manifest_path(), manifest.render().as_bytes())
             .map_err(|error| error.to_string())?;
-        self.aof.manifest = manifest;
+        self.disk.aof.manifest = manifest;
         Ok(())
     }
 
@@ -355,8 +355,8 @@ impl Node {
     fn adopt_base(&mut self, base: Part, kept: usize, bytes: u64) -> Result<(), String> {
         let folder = self.aof_folder();
         self.write_aof();
-        let mut manifest = self.aof.manifest.clone();
-        if self.aof.rewrite.is_first && kept > 0 {
+        let mut manifest = self.disk.aof.manifest.clone();
+        if self.disk.aof.rewrite.is_first && kept > 0 {
             let part = manifest.add_increment(&self.config.appendfilename);
             // Its name is on the disk before the manifest's is.
             move_aside(&folder.join(FIRST_INCREMENT), &folder.join(&part.name))
@@ -368,11 +368,11 @@ impl Node {
         }
         manifest.replace_base(base, kept);
         self.store_manifest(manifest)?;
-        self.aof.rewrite.is_first = false;
-        self.aof.rewrite.wanted = false;
-        if let Some(log) = &mut self.aof.log {
+        self.disk.aof.rewrite.is_first = false;
+        self.disk.aof.rewrite.wanted = false;
+        if let Some(log) = &mut self.disk.aof.log {
             log.before = bytes;
-            self.aof.rewrite.base_size = log.size();
+            self.disk.aof.rewrite.base_size = log.size();
         }
         self.remove_history();
         Ok(())
@@ -384,7 +384,7 @@ impl Node {
             return;
         }
         let folder = self.aof_folder();
-        let mut manifest = self.aof.manifest.clone();
+        let mut manifest = self.disk.aof.manifest.clone();
         for part in &manifest.history {
             self.notice(format!("Removing the history file {} in the background", part.name));
         }
@@ -392,7 +392,7 @@ impl Node {
             Ok(()) => false,
             Err(error) => error.kind() != std::io::ErrorKind::NotFound,
         });
-        if manifest != self.aof.manifest
+        if manifest != self.disk.aof.manifest
             && let Err(error) = self.store_manifest(manifest)
         {
             self.warning(format!("The AOF manifest still names deleted files: {error}"));
@@ -439,8 +439,8 @@ fn end_rewrite(
         let _ = remove(&node.aof_folder().join(&base.name));
         return;
     }
-    node.aof.rewrite.running = None;
-    node.aof.rewrite.last_took = Some(begun.elapsed());
+    node.disk.aof.rewrite.running = None;
+    node.disk.aof.rewrite.last_took = Some(begun.elapsed());
     if written.is_ok() {
         node.notice("Background AOF rewrite terminated with success");
     }
@@ -448,9 +448,9 @@ fn end_rewrite(
     let took = begun.elapsed();
     let (bytes, error) = match outcome {
         Ok(bytes) => {
-            node.aof.rewrite.failures = 0;
-            node.aof.rewrite.last_failed = false;
-            node.aof.rewrite.rewrites += 1;
+            node.disk.aof.rewrite.failures = 0;
+            node.disk.aof.rewrite.last_failed = false;
+            node.disk.aof.rewrite.rewrites += 1;
             node.notice("Background AOF rewrite finished successfully");
             node.tick_aof();
             (bytes, None)
@@ -463,8 +463,8 @@ fn end_rewrite(
         }
     };
     node.emit(NodeEvent::SnapshotEnded { target: SnapshotTarget::AofBase, bytes, took, error });
-    if node.save.scheduled && !node.writes_file() {
-        node.save.scheduled = false;
+    if node.disk.save.scheduled && !node.writes_file() {
+        node.disk.save.scheduled = false;
         // A failure is in the log and in INFO.
         let _ = node.save_in_background();
     }

@@ -62,7 +62,7 @@ impl Node {
         } else {
             self.check_no_part_is_left(&manifest)?;
             // It may name files that are to be deleted.
-            self.aof.manifest = manifest;
+            self.disk.aof.manifest = manifest;
         }
         Ok(found)
     }
@@ -147,8 +147,8 @@ impl Node {
     }
 
     fn make_first_base(&mut self) -> Result<(), String> {
-        let reader = self.store.begin_snapshot();
-        self.store.capture(usize::MAX);
+        let reader = self.data.store.begin_snapshot();
+        self.data.store.capture(usize::MAX);
         let is_rdb = self.config.aof_use_rdb_preamble;
         let mut options = self.write_options(true);
         options.aux.aof_base = true;
@@ -158,10 +158,10 @@ impl Node {
             reader,
             options,
             abandoned: Arc::default(),
-            disk: self.disk.clone(),
+            disk: self.disk.files.clone(),
             piecewise: self.config.aof_rewrite_incremental_fsync,
         };
-        let mut manifest = self.aof.manifest.clone();
+        let mut manifest = self.disk.aof.manifest.clone();
         let base = manifest.next_base(&self.config.appendfilename, is_rdb);
         write_base(job, is_rdb, self.aof_time(), &self.aof_folder().join(&base.name))?;
         self.notice(format!("Creating AOF base file {} on server start", base.name));
@@ -172,7 +172,7 @@ impl Node {
     /// Opens the last increment, or makes the first one.
     pub(in crate::node) fn open_log(&mut self) -> Result<(), String> {
         let folder = self.aof_folder();
-        let mut manifest = self.aof.manifest.clone();
+        let mut manifest = self.disk.aof.manifest.clone();
         let is_first = manifest.increments.is_empty();
         if is_first {
             manifest.add_increment(&self.config.appendfilename);
@@ -181,20 +181,20 @@ impl Node {
         let parts: Vec<String> = manifest.parts().map(|part| part.name.clone()).collect();
         let Some((name, before)) = parts.split_last() else { return Ok(()) };
         let before = before.iter().map(len).sum();
-        let file = AppendFile::open(&folder.join(name), &self.disk);
+        let file = AppendFile::open(&folder.join(name), &self.disk.files);
         let file = file.map_err(|error| {
             let line = format!("Can't open the append-only file {name}: {}", system_text(&error));
             self.refuse_aof(line, "")
         })?;
         // Growth counts from the base on, as nothing tells how large the file was after the last rewrite.
-        self.aof.rewrite.base_size = manifest.base.as_ref().map_or(0, |base| len(&base.name));
+        self.disk.aof.rewrite.base_size = manifest.base.as_ref().map_or(0, |base| len(&base.name));
         if is_first {
             // The file is there before the manifest names it: a power loss could leave a manifest of a file that is not
             // there, and with it what was acknowledged meanwhile.
             let stored = self.store_manifest(manifest);
             self.or_refuse_aof(stored)?;
         }
-        self.aof.log = Some(Log::new(file, before));
+        self.disk.aof.log = Some(Log::new(file, before));
         self.update_streaming();
         self.notice(format!(
             "{} AOF incr file {name} on server start",

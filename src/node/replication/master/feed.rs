@@ -133,14 +133,14 @@ impl Node {
     /// After a batch of writes: replicas that stream are told, those that lag too far are dropped.
     #[inline]
     pub(in crate::node) fn wake_feeds(&mut self) {
-        if self.feeds.is_empty() {
+        if self.replication.feeds.is_empty() {
             return;
         }
         let limits = self.feed_limits();
-        let Some(backlog) = &self.backlog else { return };
+        let Some(backlog) = &self.replication.backlog else { return };
         let now = self.clock.since_start();
         let mut dropped = Vec::new();
-        for (id, feed) in &mut self.feeds {
+        for (id, feed) in &mut self.replication.feeds {
             if feed.core.bytes_behind(backlog) == 0 {
                 continue;
             }
@@ -160,38 +160,38 @@ impl Node {
 
     /// Replies that a client had not taken when it became a replica: they are sent before all else.
     pub(in crate::node) fn send_before_stream(&mut self, client: &Client, replies: Vec<u8>) {
-        if let Some(feed) = self.feeds.get_mut(&client.id) {
+        if let Some(feed) = self.replication.feeds.get_mut(&client.id) {
             feed.outbox.splice(0..0, replies);
         }
     }
 
     pub(in crate::node) fn close_feed(&mut self, id: ClientId, reason: &str) {
-        if let Some(feed) = self.feeds.get_mut(&id) {
+        if let Some(feed) = self.replication.feeds.get_mut(&id) {
             feed.end(reason);
         }
     }
 
     pub(in crate::node) fn drop_all_feeds(&mut self, reason: &str) {
-        for feed in self.feeds.values_mut() {
+        for feed in self.replication.feeds.values_mut() {
             feed.end(reason);
         }
     }
 
     /// The replica streams from now on.
     pub(in crate::node) fn feed_online(&mut self, id: ClientId) {
-        let Some(port) = self.feeds.get(&id).map(Feed::port) else { return };
+        let Some(port) = self.replication.feeds.get(&id).map(Feed::port) else { return };
         self.emit(NodeEvent::Feed { replica_port: port, phase: FeedPhase::Online });
     }
 
     /// Once a second: keep-alives, time-outs.
     pub(in crate::node) fn tick_feeds(&mut self) {
         let limits = self.feed_limits();
-        let Some(backlog) = &mut self.backlog else { return };
+        let Some(backlog) = &mut self.replication.backlog else { return };
         backlog.trim();
         let backlog = &*backlog;
         let now = self.clock.since_start();
         let mut dropped = Vec::new();
-        for feed in self.feeds.values_mut() {
+        for feed in self.replication.feeds.values_mut() {
             match feed.core.on_tick(now, &limits, backlog) {
                 Some(FeedAction::SendKeepAlive) => feed.send(b"\n"),
                 Some(FeedAction::Drop(fault)) => {
@@ -238,7 +238,9 @@ pub(in crate::node) async fn run(
     buffer: &mut Vec<u8>,
 ) {
     let id = session.client.id;
-    let Some(ended) = shared.borrow().feeds.get(&id).map(|feed| Rc::clone(&feed.ended)) else { return };
+    let Some(ended) = shared.borrow().replication.feeds.get(&id).map(|feed| Rc::clone(&feed.ended)) else {
+        return;
+    };
     if shared.borrow().config.repl_disable_tcp_nodelay {
         // Only a wish: the stream goes out all the same.
         let _ = stream.set_nodelay(false);
@@ -253,7 +255,7 @@ pub(in crate::node) async fn run(
     };
     let mut node = shared.borrow_mut();
     let node = &mut *node;
-    if let Some(feed) = node.feeds.remove(&id) {
+    if let Some(feed) = node.replication.feeds.remove(&id) {
         let reason = feed.close.clone().unwrap_or(reason);
         let (port, name) = (feed.port(), feed.name());
         if feed.core.state() != FeedState::Online {
@@ -263,10 +265,10 @@ pub(in crate::node) async fn run(
         node.notice(format!("Connection with replica {name} lost: {reason}"));
         // Gone from the list, it holds on to no part of the stream: what was kept for it alone goes now.
         drop(feed);
-        while node.backlog.as_mut().is_some_and(Backlog::trim) {}
+        while node.replication.backlog.as_mut().is_some_and(Backlog::trim) {}
     }
-    if node.feeds.is_empty() {
-        node.without_replicas_since = Some(node.clock.since_start());
+    if node.replication.feeds.is_empty() {
+        node.replication.without_replicas_since = Some(node.clock.since_start());
     }
     node.wake_waits();
 }
@@ -307,12 +309,12 @@ async fn listen(
             Ok(count) => {
                 let mut node = shared.borrow_mut();
                 let node = &mut *node;
-                node.stats.repl_input += count as u64;
-                node.stats.net_input += count as u64;
+                node.figures.stats.repl_input += count as u64;
+                node.figures.stats.net_input += count as u64;
                 let now = std::time::Instant::now();
                 node.clock.tick(now);
                 let now = node.clock.since_start();
-                if let Some(feed) = node.feeds.get_mut(&id) {
+                if let Some(feed) = node.replication.feeds.get_mut(&id) {
                     feed.core.on_sign_of_life(now);
                 }
                 if buffer.len() as u64 > node.config.client_query_buffer_limit {
@@ -329,7 +331,7 @@ async fn send(shared: &Shared, mut writer: WriteHalf<'_>, id: ClientId) -> Strin
     loop {
         let (work, wake) = {
             let mut node = shared.borrow_mut();
-            let Some(feed) = node.feeds.get_mut(&id) else { return "the feed ended".to_owned() };
+            let Some(feed) = node.replication.feeds.get_mut(&id) else { return "the feed ended".to_owned() };
             (feed.work(), Rc::clone(&feed.wake))
         };
         let result = match work {
@@ -366,17 +368,17 @@ fn note_taken(shared: &Shared, id: ClientId, now: std::time::Instant, bytes: u64
     let mut node = shared.borrow_mut();
     let node = &mut *node;
     node.clock.tick(now);
-    node.stats.net_output += bytes;
-    node.stats.repl_output += bytes;
+    node.figures.stats.net_output += bytes;
+    node.figures.stats.repl_output += bytes;
     let now = node.clock.since_start();
-    if let Some(feed) = node.feeds.get_mut(&id) {
+    if let Some(feed) = node.replication.feeds.get_mut(&id) {
         feed.core.transfer_went_on(now);
     }
 }
 
 fn count_sent(shared: &Shared, bytes: usize) {
     let mut node = shared.borrow_mut();
-    node.stats.net_output += bytes as u64;
+    node.figures.stats.net_output += bytes as u64;
 }
 
 enum Sent {
@@ -390,7 +392,9 @@ enum Sent {
 fn send_stream(shared: &Shared, writer: &mut WriteHalf<'_>, id: ClientId) -> Sent {
     let mut node = shared.borrow_mut();
     let node = &mut *node;
-    let (Some(feed), Some(backlog)) = (node.feeds.get_mut(&id), &node.backlog) else { return Sent::CaughtUp };
+    let (Some(feed), Some(backlog)) = (node.replication.feeds.get_mut(&id), &node.replication.backlog) else {
+        return Sent::CaughtUp;
+    };
     if !feed.core.streams() || feed.close.is_some() {
         return Sent::CaughtUp;
     }
@@ -407,8 +411,8 @@ fn send_stream(shared: &Shared, writer: &mut WriteHalf<'_>, id: ClientId) -> Sen
     match writer.try_write_vectored(&pieces[..count]) {
         Ok(bytes) => {
             backlog.consume(cursor, bytes as u64);
-            node.stats.repl_output += bytes as u64;
-            node.stats.net_output += bytes as u64;
+            node.figures.stats.repl_output += bytes as u64;
+            node.figures.stats.net_output += bytes as u64;
             Sent::Some
         }
         Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => Sent::Full,
@@ -437,7 +441,7 @@ async fn send_transfer(
     {
         let mut node = shared.borrow_mut();
         let now = node.clock.since_start();
-        if let Some(feed) = node.feeds.get_mut(&id) {
+        if let Some(feed) = node.replication.feeds.get_mut(&id) {
             feed.core.transfer_begun(transfer.transport, now);
             feed.core.transfer_waits();
         }
@@ -457,7 +461,7 @@ async fn send_transfer(
         let now = std::time::Instant::now();
         let mut node = shared.borrow_mut();
         let node = &mut *node;
-        let Some(feed) = node.feeds.get_mut(&id) else { return Ok(After::Failure) };
+        let Some(feed) = node.replication.feeds.get_mut(&id) else { return Ok(After::Failure) };
         feed.core.transfer_waits();
         if told.is_none_or(|told| now - told >= PROGRESS_EVERY) {
             told = Some(now);
@@ -473,7 +477,7 @@ async fn send_transfer(
     let mut node = shared.borrow_mut();
     let node = &mut *node;
     let now = node.clock.since_start();
-    let Some(feed) = node.feeds.get_mut(&id) else { return Ok(After::Failure) };
+    let Some(feed) = node.replication.feeds.get_mut(&id) else { return Ok(After::Failure) };
     let (port, name) = (feed.port(), feed.name());
     let (keys, keys_total) = transfer.progress.keys();
     feed.core.transfer_done(now);

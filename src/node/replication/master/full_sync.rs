@@ -71,11 +71,11 @@ struct Running {
 impl Node {
     /// A replica waits for a snapshot: join the one under way, begin one, or let the delay pass.
     pub(in crate::node) fn sync_wanted(&mut self) {
-        self.snapshot.waiting_since.get_or_insert(self.clock.since_start());
-        if let Some(running) = &self.snapshot.running {
-            let same_history = running.replid == self.history.replid();
+        self.replication.snapshot.waiting_since.get_or_insert(self.clock.since_start());
+        if let Some(running) = &self.replication.snapshot.running {
+            let same_history = running.replid == self.replication.history.replid();
             let lives = !running.abandoned.load(Ordering::Relaxed);
-            if self.snapshot.writes_file() && same_history && lives {
+            if self.replication.snapshot.writes_file() && same_history && lives {
                 self.join_running();
             }
             return;
@@ -92,10 +92,11 @@ impl Node {
 
     /// Once a second: the delay in which further replicas may join is over.
     pub(in crate::node) fn tick_sync(&mut self) {
-        let Some(since) = self.snapshot.waiting_since else { return };
+        let Some(since) = self.replication.snapshot.waiting_since else { return };
         let delay = self.config.repl_diskless_sync_delay;
         let waited = self.clock.since_start().saturating_sub(since);
-        if self.snapshot.running.is_none() && (waited >= delay || !self.config.repl_diskless_sync) {
+        if self.replication.snapshot.running.is_none() && (waited >= delay || !self.config.repl_diskless_sync)
+        {
             self.begin_sync();
         }
     }
@@ -104,18 +105,18 @@ impl Node {
     pub(in crate::node) fn remove_sync_file(&mut self) {
         if !self.config.rdb_del_sync_files {
             // Who turns it on means the files of later syncs.
-            self.snapshot.has_left_file = false;
+            self.replication.snapshot.has_left_file = false;
         }
         let is_wanted = |feed: &Feed| feed.core.state() != FeedState::Online;
         let persists = self.config.appendonly || !self.config.save.is_empty();
-        if !self.snapshot.has_left_file
+        if !self.replication.snapshot.has_left_file
             || persists
-            || self.feeds.values().any(is_wanted)
+            || self.replication.feeds.values().any(is_wanted)
             || self.writes_file()
         {
             return;
         }
-        self.snapshot.has_left_file = false;
+        self.replication.snapshot.has_left_file = false;
         self.notice("Removing the RDB file used to feed replicas in a persistence-less instance");
         // Somebody may have taken it away already.
         let _ = crate::persistence::remove(&self.rdb_path());
@@ -127,7 +128,8 @@ impl Node {
         if self.wanted_filter() != SnapshotFilter::Everything {
             return true;
         }
-        let takes = |id: &ClientId| self.feeds.get(id).is_some_and(|feed| feed.core.options().capa_eof);
+        let takes =
+            |id: &ClientId| self.replication.feeds.get(id).is_some_and(|feed| feed.core.options().capa_eof);
         self.config.repl_diskless_sync && self.waiting_feeds().iter().all(takes)
     }
 
@@ -135,18 +137,18 @@ impl Node {
     fn waiting_feeds(&self) -> Vec<ClientId> {
         let wanted = self.wanted_filter();
         let fits = |feed: &Feed| is_waiting(feed) && feed.core.options().filter == wanted;
-        self.feeds.iter().filter(|(_, feed)| fits(feed)).map(|(id, _)| *id).collect()
+        self.replication.feeds.iter().filter(|(_, feed)| fits(feed)).map(|(id, _)| *id).collect()
     }
 
     /// Which part of the data set the next snapshot is to hold: as the replica wants it that came first.
     fn wanted_filter(&self) -> SnapshotFilter {
-        let first = self.feeds.values().find(|feed| is_waiting(feed));
+        let first = self.replication.feeds.values().find(|feed| is_waiting(feed));
         first.map_or(SnapshotFilter::Everything, |feed| feed.core.options().filter)
     }
 
     /// A further replica gets the disk-based snapshot that is being made.
     fn join_running(&mut self) {
-        let Some(running) = &self.snapshot.running else { return };
+        let Some(running) = &self.replication.snapshot.running else { return };
         if self.wanted_filter() != SnapshotFilter::Everything {
             return;
         }
@@ -155,14 +157,14 @@ impl Node {
         for id in waiting {
             self.grant_snapshot(id, offset);
         }
-        self.snapshot.waiting_since = None;
+        self.replication.snapshot.waiting_since = None;
     }
 
     /// Tells a replica which snapshot it will get; the stream behind it waits in the backlog.
     fn grant_snapshot(&mut self, id: ClientId, offset: u64) {
-        let Some(backlog) = &self.backlog else { return };
-        let replid = self.history.replid();
-        let Some(feed) = self.feeds.get_mut(&id) else { return };
+        let Some(backlog) = &self.replication.backlog else { return };
+        let replid = self.replication.history.replid();
+        let Some(feed) = self.replication.feeds.get_mut(&id) else { return };
         let Some(cursor) = backlog.open(offset + 1) else {
             feed.end("the backlog was replaced before the snapshot began");
             return;
@@ -178,7 +180,7 @@ impl Node {
     fn begin_sync(&mut self) {
         let waiting = self.waiting_feeds();
         if waiting.is_empty() {
-            self.snapshot.waiting_since = None;
+            self.replication.snapshot.waiting_since = None;
             return;
         }
         // Before they are granted: who is left waiting then may want something else.
@@ -187,31 +189,31 @@ impl Node {
             // The timer tries again when the file is free.
             return;
         }
-        self.snapshot.waiting_since = None;
+        self.replication.snapshot.waiting_since = None;
         let transport = if diskless { Transport::Diskless } else { Transport::Disk };
-        let offset = self.history.offset();
+        let offset = self.replication.history.offset();
         for id in &waiting {
             self.grant_snapshot(*id, offset);
         }
         // The snapshot's reader has selected nothing.
-        self.writer.force_select();
+        self.replication.writer.force_select();
         let reader = match filter {
             SnapshotFilter::Everything => self.begin_snapshot(),
             SnapshotFilter::Nothing => Store::new(0, 0).begin_snapshot(),
             SnapshotFilter::Functions => {
                 let mut store = Store::new(0, 0);
-                store.libraries = self.store.libraries.clone();
+                store.libraries = self.data.store.libraries.clone();
                 store.begin_snapshot()
             }
         };
         let progress = Progress::new(reader.keys());
         let abandoned = Arc::new(AtomicBool::new(false));
-        self.snapshot.generation += 1;
-        let generation = self.snapshot.generation;
-        self.snapshot.running = Some(Running {
+        self.replication.snapshot.generation += 1;
+        let generation = self.replication.snapshot.generation;
+        self.replication.snapshot.running = Some(Running {
             generation,
             transport,
-            replid: self.history.replid(),
+            replid: self.replication.history.replid(),
             offset,
             sending: diskless,
             abandoned: Arc::clone(&abandoned),
@@ -227,7 +229,7 @@ impl Node {
             options: self.write_options(!diskless),
             progress,
             abandoned,
-            disk: self.disk.clone(),
+            disk: self.disk.files.clone(),
             piecewise: self.config.rdb_save_incremental_fsync,
         };
         if diskless {
@@ -241,10 +243,11 @@ impl Node {
     /// A replica went away in the middle of its sync; a snapshot that nobody wants is given up.
     pub(in crate::node) fn sync_abandoned(&mut self) {
         let wanted = self
+            .replication
             .feeds
             .values()
             .any(|feed| feed.core.state() != FeedState::Online && feed.core.cursor().is_some());
-        if let Some(running) = &self.snapshot.running
+        if let Some(running) = &self.replication.snapshot.running
             && !wanted
         {
             running.abandoned.store(true, Ordering::Relaxed);
@@ -252,8 +255,9 @@ impl Node {
     }
 
     fn sync_ended(&mut self, generation: u64, target: SnapshotTarget, outcome: &Outcome, begun: Instant) {
-        if self.snapshot.running.as_ref().is_some_and(|running| running.generation == generation) {
-            self.snapshot.running = None;
+        if self.replication.snapshot.running.as_ref().is_some_and(|running| running.generation == generation)
+        {
+            self.replication.snapshot.running = None;
         }
         let (bytes, error) = match outcome {
             Ok(written) => (written.bytes, None),
@@ -287,7 +291,7 @@ async fn run_diskless(shared: Shared, job: Job, ids: Vec<ClientId>, generation: 
     {
         let mut node = shared.borrow_mut();
         for id in &ids {
-            let Some(feed) = node.feeds.get_mut(id) else { continue };
+            let Some(feed) = node.replication.feeds.get_mut(id) else { continue };
             let (sender, chunks) = mpsc::channel(CHUNKS_WAITING);
             feed.send_snapshot(Transfer {
                 chunks,
@@ -353,13 +357,13 @@ async fn run_disk(shared: Shared, job: Job, path: PathBuf, generation: u64, begu
     let waiting: Vec<ClientId> = {
         let granted =
             |feed: &Feed| feed.core.state() == FeedState::WaitSnapshot && feed.core.cursor().is_some();
-        node.feeds.iter().filter(|(_, feed)| granted(feed)).map(|(id, _)| *id).collect()
+        node.replication.feeds.iter().filter(|(_, feed)| granted(feed)).map(|(id, _)| *id).collect()
     };
     match opened {
         Ok((file, bytes)) => {
-            node.snapshot.has_left_file = true;
+            node.replication.snapshot.has_left_file = true;
             for id in waiting {
-                let Some(feed) = node.feeds.get_mut(&id) else { continue };
+                let Some(feed) = node.replication.feeds.get_mut(&id) else { continue };
                 let (sender, chunks) = mpsc::channel(CHUNKS_WAITING);
                 let progress = Progress::new(progress.keys().1);
                 progress.set_keys(progress.keys().1);

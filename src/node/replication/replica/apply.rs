@@ -94,7 +94,7 @@ impl Node {
                     result = Err(format!("'{}': {reason}", args.name().escape_ascii()));
                     break 'turn;
                 }
-                if self.effects.has_ready() && session.transaction.is_none() {
+                if self.data.effects.has_ready() && session.transaction.is_none() {
                     self.serve_ready();
                 }
                 count += 1;
@@ -103,7 +103,7 @@ impl Node {
                     self.count_call(&mut run, command);
                 }
                 let (from, to) = request.range;
-                let Some(upstream) = &mut self.upstream else { break 'turn };
+                let Some(upstream) = &mut self.replication.upstream else { break 'turn };
                 if upstream.note_applied(now, &args, to - from, actions) {
                     due = to;
                 }
@@ -130,14 +130,14 @@ impl Node {
         buffer.drain(..consumed);
         session.decoder = decoder;
         session.out.truncate(0);
-        if !self.garbage.is_empty() {
+        if !self.data.garbage.is_empty() {
             self.free_garbage();
         }
         self.broadcast_invalidations();
         self.flush_aof();
         self.save_if_emptied();
         self.wake_feeds();
-        self.lag.record(begun);
+        self.figures.lag.record(begun);
         self.check_held()?;
         result.map(|()| count >= TURN_COMMANDS)
     }
@@ -145,7 +145,7 @@ impl Node {
     /// Whether a command of the stream waits because clients are paused, the master being one of them. A transaction
     /// that has begun is not held up.
     fn holds_stream(&self, session: &Session, command: &Command) -> bool {
-        let pause = self.pause.filter(|pause| pause.until > self.clock.since_start());
+        let pause = self.clients.pause.filter(|pause| pause.until > self.clock.since_start());
         let Some(pause) = pause.filter(|_| session.transaction.is_none()) else { return false };
         !pause.writes_only
             || command.flags.has(Flags::WRITE)
@@ -156,7 +156,7 @@ impl Node {
     /// Shows an executed command of the stream to those who watch.
     fn show_streamed(&mut self, session: &Session, command: &'static Command, args: &Args<'_>) {
         session.client.last_command.set(command.full_name);
-        if !self.monitors.is_empty() && !session.is_file() {
+        if !self.clients.monitors.is_empty() && !session.is_file() {
             self.feed_monitors(session, command, args);
         }
     }
@@ -177,7 +177,7 @@ impl Node {
         if self.config.propagation_error_behavior != Some(PropagationErrorBehavior::Ignore) {
             return Err(error);
         }
-        self.stats.unexpected_errors += 1;
+        self.figures.stats.unexpected_errors += 1;
         self.warning(format!(
             "== CRITICAL == This replica is sending an error to its master: '{error}' after processing the command \
              '{command}'"
@@ -187,14 +187,14 @@ impl Node {
 
     /// Passes applied bytes on to the own backlog; those of an open transaction are held until its end.
     fn pass_on(&mut self, bytes: &[u8], due: usize) {
-        let Some(upstream) = &mut self.upstream else { return };
-        let Some(backlog) = &mut self.backlog else { return };
-        upstream.relay.pass_on(&mut self.history, backlog, bytes, due);
+        let Some(upstream) = &mut self.replication.upstream else { return };
+        let Some(backlog) = &mut self.replication.backlog else { return };
+        upstream.relay.pass_on(&mut self.replication.history, backlog, bytes, due);
     }
 
     /// A transaction without end would take all memory.
     fn check_held(&self) -> Result<(), String> {
-        let held = self.upstream.as_ref().map_or(0, |upstream| upstream.relay.held() as u64);
+        let held = self.replication.upstream.as_ref().map_or(0, |upstream| upstream.relay.held() as u64);
         if held > self.config.client_query_buffer_limit {
             return Err(format!("a transaction of more than {held} bytes (client-query-buffer-limit)"));
         }
@@ -223,7 +223,7 @@ impl Node {
         };
         let applied = match run {
             Run::Data(run) => {
-                self.effects.clear();
+                self.data.effects.clear();
                 let mut ctx = self.ctx(session.db, &mut session.out);
                 ctx.expiry = ExpiryMode::Visible;
                 let result = run(&mut ctx, args);
@@ -231,23 +231,23 @@ impl Node {
                 if let Err(error) = result {
                     self.pass_over(command.full_name, error.to_string())?;
                 }
-                if self.effects.dirty > 0
-                    && let Some(log) = &mut self.aof.log
+                if self.data.effects.dirty > 0
+                    && let Some(log) = &mut self.disk.aof.log
                 {
                     with_parts(args, |parts| log.writer.command(session.db, parts));
                 }
-                if self.effects.serving && !self.effects.whole_dbs.is_empty() {
+                if self.data.effects.serving && !self.data.effects.whole_dbs.is_empty() {
                     self.signal_dbs();
                 }
-                self.save.dirty += self.effects.dirty;
+                self.disk.save.dirty += self.data.effects.dirty;
                 // A file that is loaded emptied the data long ago.
-                if !self.effects.whole_dbs.is_empty()
+                if !self.data.effects.whole_dbs.is_empty()
                     && !session.is_file()
                     && self.config.command_names.means(args.name(), "flushall")
                 {
                     self.save_emptiness();
                 }
-                if self.effects.watching {
+                if self.data.effects.watching {
                     self.mark_watchers();
                 }
                 self.publish_events();
@@ -278,7 +278,7 @@ impl Node {
             }
             NodeCommand::Select => {
                 let db = strict_i64(args.get(1)).and_then(|db| usize::try_from(db).ok());
-                let db = db.filter(|db| *db < self.store.databases());
+                let db = db.filter(|db| *db < self.data.store.databases());
                 session.db = db.ok_or("no such database")?;
                 session.client.db.set(session.db);
                 Ok(())
@@ -297,19 +297,19 @@ impl Node {
                     return self.pass_over("exec", exec_abort().to_string());
                 }
                 let queued = transaction.commands;
-                if let Some(log) = &mut self.aof.log {
+                if let Some(log) = &mut self.disk.aof.log {
                     log.writer.multi(session.db);
                 }
                 let applied = queued.iter().try_for_each(|(command, args)| {
                     let begun = Instant::now();
                     let applied = self.apply(session, command, &args.args());
-                    self.stats.commands += 1;
+                    self.figures.stats.commands += 1;
                     if !session.is_file() {
                         self.account(command, 1, begun.elapsed(), &session.client, &args.args());
                     }
                     applied
                 });
-                if let Some(log) = &mut self.aof.log {
+                if let Some(log) = &mut self.disk.aof.log {
                     log.writer.exec();
                 }
                 applied

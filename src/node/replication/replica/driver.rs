@@ -101,7 +101,7 @@ impl Driver {
 
     fn is_current(&self) -> bool {
         let node = self.shared.borrow();
-        node.upstream.as_ref().is_some_and(|upstream| upstream.generation == self.generation)
+        node.replication.upstream.as_ref().is_some_and(|upstream| upstream.generation == self.generation)
     }
 
     /// Tells the state machine what happened, and notes what it wants done.
@@ -109,7 +109,7 @@ impl Driver {
         let mut node = self.shared.borrow_mut();
         node.clock.tick(Instant::now());
         let now = node.clock.since_start();
-        if let Some(upstream) = &mut node.upstream
+        if let Some(upstream) = &mut node.replication.upstream
             && upstream.generation == self.generation
         {
             upstream.link.on_event(now, event, &mut self.actions);
@@ -137,7 +137,7 @@ impl Driver {
     async fn send(&mut self, bytes: &[u8]) {
         let Some(stream) = &mut self.stream else { return };
         match stream.write_all(bytes).await {
-            Ok(()) => self.shared.borrow_mut().stats.net_output += bytes.len() as u64,
+            Ok(()) => self.shared.borrow_mut().figures.stats.net_output += bytes.len() as u64,
             Err(error) => self.tell(LinkEvent::Lost(format!("writing failed: {error}"))),
         }
     }
@@ -147,7 +147,7 @@ impl Driver {
         self.buffer.clear();
         let (host, port, timeout, source) = {
             let node = self.shared.borrow();
-            let Some(upstream) = &node.upstream else { return };
+            let Some(upstream) = &node.replication.upstream else { return };
             let source = node.config.bind_source_addr.clone();
             (upstream.host.clone(), upstream.port, node.config.repl_timeout, source)
         };
@@ -160,7 +160,7 @@ impl Driver {
             Some(Ok(stream)) => {
                 // Small commands must not wait for each other.
                 let _ = stream.set_nodelay(true);
-                if let Some(upstream) = &mut self.shared.borrow_mut().upstream
+                if let Some(upstream) = &mut self.shared.borrow_mut().replication.upstream
                     && upstream.generation == self.generation
                 {
                     upstream.socket = SockRef::from(&stream).try_clone().ok();
@@ -170,8 +170,8 @@ impl Driver {
                 let reset_every = {
                     let mut node = self.shared.borrow_mut();
                     // A reset that was due is one of the connection before.
-                    node.link_faults.take_reset();
-                    node.link_faults.reset_every()
+                    node.replication.link_faults.take_reset();
+                    node.replication.link_faults.reset_every()
                 };
                 self.reset_at = reset_every.map(|every| tokio::time::Instant::now() + every);
                 self.see_faults();
@@ -201,7 +201,7 @@ impl Driver {
         node.emit(NodeEvent::Link(phase));
         match step {
             LinkStep::Connecting => {
-                if let Some(upstream) = &node.upstream {
+                if let Some(upstream) = &node.replication.upstream {
                     let text = format!("Connecting to MASTER {}:{}", upstream.host, upstream.port);
                     node.log(crate::node::event::LogLevel::Verbose, text);
                 }
@@ -276,10 +276,10 @@ impl Driver {
             Input::Tick => self.next_tick = tokio::time::Instant::now() + TICK,
             Input::Bytes(count) => {
                 let mut node = self.shared.borrow_mut();
-                node.stats.net_input += *count as u64;
-                node.stats.repl_input += *count as u64;
+                node.figures.stats.net_input += *count as u64;
+                node.figures.stats.repl_input += *count as u64;
                 if self.streaming
-                    && let Some(upstream) = &mut node.upstream
+                    && let Some(upstream) = &mut node.replication.upstream
                 {
                     upstream.read_offset += *count as u64;
                 }
@@ -310,7 +310,7 @@ impl Driver {
                 let fault = self.see_faults();
                 let (lost, ack) = {
                     let mut node = self.shared.borrow_mut();
-                    let upstream = node.upstream.as_mut();
+                    let upstream = node.replication.upstream.as_mut();
                     upstream.map_or((fault.clone(), false), |upstream| {
                         (fault.or(upstream.lost.take()), std::mem::take(&mut upstream.ack_wanted))
                     })
@@ -364,17 +364,17 @@ impl Driver {
         let mut node = self.shared.borrow_mut();
         let node = &mut *node;
         let now = node.clock.since_start();
-        let id = node.next_client;
-        node.next_client += 1;
+        let id = node.clients.next_client;
+        node.clients.next_client += 1;
         let addr = self.stream.as_ref().and_then(|wire| wire.socket().peer_addr().ok());
         let local = self.stream.as_ref().and_then(|wire| wire.socket().local_addr().ok());
         let unknown = std::net::SocketAddr::from(([127, 0, 0, 1], 0));
         let client = Rc::new(Client::new(id, addr.unwrap_or(unknown), local.unwrap_or(unknown), now));
         client.kind.set(ClientKind::Master);
-        node.clients.insert(id, Rc::clone(&client));
-        let offset = node.history.offset();
+        node.clients.by_id.insert(id, Rc::clone(&client));
+        let offset = node.replication.history.offset();
         let mut db = 0;
-        if let Some(upstream) = &mut node.upstream {
+        if let Some(upstream) = &mut node.replication.upstream {
             // A partial resync sends no SELECT again: the database is the one that was selected.
             db = self.loaded_db.take().unwrap_or(upstream.applied.db());
             upstream.applied = Applied::new(offset, db);
@@ -451,7 +451,7 @@ impl Driver {
         let node = &mut *node;
         let now = node.clock.since_start();
         let mut master: Option<ClientId> = None;
-        if let Some(upstream) = &mut node.upstream
+        if let Some(upstream) = &mut node.replication.upstream
             && upstream.generation == self.generation
         {
             upstream.transfer = None;
@@ -463,7 +463,7 @@ impl Driver {
             master = upstream.client.take().map(|client| client.id);
         }
         if let Some(id) = master {
-            node.clients.remove(&id);
+            node.clients.by_id.remove(&id);
         }
         let reason = error.to_string();
         node.warning(format!("Connection with master lost: {reason}"));

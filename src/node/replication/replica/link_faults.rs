@@ -13,7 +13,7 @@ impl Driver {
     pub(in crate::node) async fn wait_as_faults_say(&mut self) -> io::Result<()> {
         loop {
             let (is_cut, is_silent, round_trip) = {
-                let faults = &self.shared.borrow().link_faults;
+                let faults = &self.shared.borrow().replication.link_faults;
                 (faults.is_cut(), faults.is_silent(), faults.round_trip())
             };
             self.drop_unheard();
@@ -33,7 +33,7 @@ impl Driver {
     /// Looks whether the faults have changed; returns why the connection is gone because of that.
     pub(in crate::node) fn see_faults(&mut self) -> Option<String> {
         let mut node = self.shared.borrow_mut();
-        let faults = &mut node.link_faults;
+        let faults = &mut node.replication.link_faults;
         if faults.version == self.faults_seen {
             return None;
         }
@@ -68,7 +68,7 @@ impl Driver {
         self.reset_at = None;
         self.forget_socket();
         let wire = self.stream.take();
-        let faults = &self.shared.borrow().link_faults;
+        let faults = &self.shared.borrow().replication.link_faults;
         if !faults.is_cut() && faults.rules(Way::ToMaster).holds {
             self.unheard = wire.or(self.unheard.take());
         }
@@ -76,7 +76,7 @@ impl Driver {
 
     /// A second handle would keep the connection open.
     fn forget_socket(&self) {
-        if let Some(upstream) = &mut self.shared.borrow_mut().upstream
+        if let Some(upstream) = &mut self.shared.borrow_mut().replication.upstream
             && upstream.generation == self.generation
         {
             upstream.socket = None;
@@ -84,7 +84,7 @@ impl Driver {
     }
 
     fn drop_unheard(&mut self) {
-        if !self.shared.borrow().link_faults.rules(Way::ToMaster).holds {
+        if !self.shared.borrow().replication.link_faults.rules(Way::ToMaster).holds {
             self.unheard = None;
         }
     }

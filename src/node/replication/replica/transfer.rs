@@ -73,7 +73,7 @@ impl Driver {
 
     /// The database that the next commands of the stream are for.
     fn has_stream_db(&self, loaded: &Loaded) -> bool {
-        loaded.aux.repl_stream_db.is_none_or(|db| db < self.shared.borrow().store.databases())
+        loaded.aux.repl_stream_db.is_none_or(|db| db < self.shared.borrow().data.store.databases())
     }
 
     fn warn_of_snapshot(&self, reason: &str) {
@@ -108,7 +108,7 @@ impl Driver {
                 return None;
             }
         };
-        if let Some(upstream) = &mut self.shared.borrow_mut().upstream {
+        if let Some(upstream) = &mut self.shared.borrow_mut().replication.upstream {
             upstream.transfer = None;
         }
         Some(result.map(|loaded| (loaded, transfer.bytes.received())))
@@ -122,10 +122,10 @@ impl Driver {
         let options = self.load_options();
         let shown = {
             let node = self.shared.borrow();
-            let same = self.granted.is_some_and(|(replid, _)| replid == node.history.replid());
+            let same = self.granted.is_some_and(|(replid, _)| replid == node.replication.history.replid());
             let hides_data = match node.config.repl_diskless_load {
                 DisklessLoad::Disabled => false,
-                DisklessLoad::OnEmptyDb => node.store.keys() == 0,
+                DisklessLoad::OnEmptyDb => node.data.store.keys() == 0,
                 DisklessLoad::Swapdb => !same,
             };
             let begun = node.clock.since_start();
@@ -205,7 +205,8 @@ impl Driver {
     fn swap_in(&mut self, loaded: Loaded, bytes: u64) {
         let is_wanted = {
             let node = self.shared.borrow();
-            let ours = node.upstream.as_ref().filter(|upstream| upstream.generation == self.generation);
+            let ours =
+                node.replication.upstream.as_ref().filter(|upstream| upstream.generation == self.generation);
             ours.is_some_and(super::upstream::Upstream::is_syncing)
         };
         if !is_wanted {
@@ -218,7 +219,7 @@ impl Driver {
             let mut node = self.shared.borrow_mut();
             let begun = Instant::now();
             node.install(loaded, self.granted);
-            node.lag.record(begun);
+            node.figures.lag.record(begun);
         }
         self.tell(LinkEvent::SnapshotLoaded);
     }
@@ -228,7 +229,7 @@ impl Driver {
         let mut node = self.shared.borrow_mut();
         let last_io = node.clock.since_start();
         let (received, total) = (transfer.bytes.received(), transfer.bytes.total());
-        if let Some(upstream) = &mut node.upstream
+        if let Some(upstream) = &mut node.replication.upstream
             && upstream.generation == self.generation
         {
             upstream.transfer = Some(TransferIn { total, received, last_io, ..transfer.shown });
@@ -248,13 +249,13 @@ impl Driver {
             seed: node.random(),
             now: node.clock.millis(),
             keep_expired: true,
-            verify_checksum: node.config.rdbchecksum && !node.skips_checksums,
+            verify_checksum: node.config.rdbchecksum && !node.data.skips_checksums,
             max_string: node.config.proto_max_bulk_len,
             access: node.access(),
             encodings: node.config.encodings,
             // A mark is taken off before the decoder sees the bytes.
             ending: Ending::File,
-            key_delay: node.key_load_delay.clone(),
+            key_delay: node.disk.key_load_delay.clone(),
         }
     }
 }

@@ -101,12 +101,12 @@ impl Upstream {
 impl Node {
     /// Ends the link to the master; returns what another link may continue.
     pub(in crate::node) fn end_upstream(&mut self) -> Option<Continued> {
-        let upstream = self.upstream.take()?;
+        let upstream = self.replication.upstream.take()?;
         if let Some(task) = &upstream.task {
             task.abort();
         }
         if let Some(client) = &upstream.client {
-            self.clients.remove(&client.id);
+            self.clients.by_id.remove(&client.id);
         }
         let (replid, offset) = upstream.link.held()?;
         Some(Continued { replid, offset, db: upstream.applied.db() })
@@ -122,7 +122,7 @@ impl Node {
         may_wipe: bool,
     ) {
         let config = self.link_config();
-        self.random = self.random.wrapping_add(1);
+        self.data.random = self.data.random.wrapping_add(1);
         let generation = self.random();
         let held = left.map(|left| (left.replid, left.offset));
         let (offset, db) = left.map_or((0, 0), |left| (left.offset, left.db));
@@ -145,13 +145,13 @@ impl Node {
             wake: Rc::new(Notify::new()),
             task: None,
         };
-        if self.failover.is_some() {
+        if self.replication.failover.is_some() {
             upstream.link.hand_over();
         }
         let Some(shared) = self.me.upgrade() else { return };
         let driver = Driver::new(shared, generation, Rc::clone(&upstream.wake));
         upstream.task = Some(self.spawn(driver.run()));
-        self.upstream = Some(upstream);
+        self.replication.upstream = Some(upstream);
         self.notice("Connecting to MASTER");
     }
 
@@ -181,19 +181,19 @@ impl Node {
     /// A parameter of the link was changed.
     pub(in crate::node) fn configure_link(&mut self) {
         let config = self.link_config();
-        if let Some(upstream) = &mut self.upstream {
+        if let Some(upstream) = &mut self.replication.upstream {
             upstream.link.configure(config);
         }
     }
 
     /// Puts the new data set in place of the old one.
     pub(in crate::node) fn install(&mut self, loaded: Loaded, of: Option<Held>) {
-        let old = std::mem::replace(&mut self.store, loaded.store);
+        let old = std::mem::replace(&mut self.data.store, loaded.store);
         self.note_loaded(&loaded.aux, &loaded.repairs, loaded.keys_loaded, loaded.keys_expired);
         // Freeing a big data set takes long.
-        self.stats.lazyfree.free(old.keys(), old);
+        self.figures.stats.lazyfree.free(old.keys(), old);
         self.mark_all_watchers();
-        self.own_expires.clear();
+        self.data.own_expires.clear();
         self.adopt_full_sync(of);
         self.restart_aof();
         self.serve_all();

@@ -16,15 +16,15 @@ const LEAST_PART: u64 = 2;
 impl Node {
     /// Redis does not ask; the app does.
     pub(in crate::node) fn ask_before_wipe(&mut self, asks: bool) {
-        self.asks_before_wipe = asks;
-        if let Some(upstream) = &self.upstream {
+        self.replication.asks_before_wipe = asks;
+        if let Some(upstream) = &self.replication.upstream {
             upstream.wake();
         }
     }
 
     /// The user's word: what this node has may go.
     pub(in crate::node) fn let_wipe(&mut self) {
-        if let Some(upstream) = &mut self.upstream {
+        if let Some(upstream) = &mut self.replication.upstream {
             upstream.may_wipe = true;
             upstream.wake();
         }
@@ -65,13 +65,13 @@ impl Driver {
     /// How many keys would be gone, and how many come instead, if that is for the user to say.
     fn wipe_at_hand(&self, loaded: &Loaded) -> Option<(u64, u64)> {
         let node = self.shared.borrow();
-        let upstream = node.upstream.as_ref().filter(|upstream| !upstream.may_wipe)?;
+        let upstream = node.replication.upstream.as_ref().filter(|upstream| !upstream.may_wipe)?;
         let goes_on = match (self.granted, upstream.link.held()) {
             (Some((granted, _)), Some((held, _))) => granted == held,
             _ => false,
         };
-        let (keys, offered) = (node.store.keys(), loaded.store.keys());
-        (node.asks_before_wipe && !goes_on && offered.saturating_mul(LEAST_PART) < keys)
+        let (keys, offered) = (node.data.store.keys(), loaded.store.keys());
+        (node.replication.asks_before_wipe && !goes_on && offered.saturating_mul(LEAST_PART) < keys)
             .then_some((keys, offered))
     }
 }
