@@ -25,7 +25,7 @@ pub(super) fn start(name: &str, work: impl FnOnce() + Send + 'static) -> std::io
 }
 
 /// Runs `work` on a thread of its own.
-pub(in crate::node) async fn on_thread<T: Send + 'static>(
+pub(super) async fn on_thread<T: Send + 'static>(
     name: &str,
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, String> {

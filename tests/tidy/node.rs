@@ -20,10 +20,10 @@ fn the_node_has_few_parts() {
     let files = super::files();
     let (_, text) = files.iter().find(|(name, _)| name == "src/node/node.rs").unwrap();
     let file = syn::parse_file(text).unwrap();
-    let structs = file.items.iter().filter_map(|item| match item {
+    let mut structs = file.items.iter().filter_map(|item| match item {
         syn::Item::Struct(item) => Some(item),
         _ => None,
     });
-    let node = structs.filter(|item| item.ident == "Node").next_back().unwrap();
+    let node = structs.find(|item| item.ident == "Node").unwrap();
     assert!((5..=FIELDS_MAX).contains(&node.fields.len()), "{} fields", node.fields.len());
 }

@@ -28,7 +28,7 @@ const MATCHES: usize = 100_000;
 const FLOAT_MAX: usize = 64;
 
 impl Node {
-    pub(in crate::node) fn debug(&mut self, session: &mut Session, args: &Args<'_>) -> CmdResult<Flow> {
+    pub(super) fn debug(&mut self, session: &mut Session, args: &Args<'_>) -> CmdResult<Flow> {
         match args.get(1).to_ascii_lowercase().as_slice() {
             b"sleep" if args.len() == 3 => {
                 // Like Redis the whole node stands still: that is what this is for.
@@ -397,7 +397,7 @@ fn help(session: &mut Session) {
     session.out.simple("HELP -- this text");
 }
 
-pub(in crate::node) fn hex(bytes: &[u8]) -> String {
+pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
         text

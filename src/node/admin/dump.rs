@@ -11,7 +11,7 @@ use crate::protocol::{Args, strict_i64};
 use crate::store::{Entry, Libraries, Millis};
 
 /// How a command that works on the data set runs.
-pub(in crate::node) type DataRun = fn(&mut Ctx<'_>, &Args<'_>) -> CmdResult;
+pub(super) type DataRun = fn(&mut Ctx<'_>, &Args<'_>) -> CmdResult;
 
 /// What runs a command of the node that works on the data set alone, as the stream of a master brings it.
 pub(in crate::node) fn data_run(command: N) -> Option<DataRun> {
@@ -36,7 +36,7 @@ pub(super) const HANDLERS: Handlers = &[
 
 impl Node {
     /// Runs a command of the node that works on the data set alone, as a data command.
-    pub(in crate::node) fn run_on_data(
+    pub(super) fn run_on_data(
         &mut self,
         session: &mut Session,
         run: impl FnOnce(&mut Ctx<'_>, &Args<'_>) -> CmdResult,

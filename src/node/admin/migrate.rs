@@ -216,11 +216,7 @@ impl Targets {
 
 impl Node {
     /// `MIGRATE`
-    pub(in crate::node) fn migrate_command(
-        &mut self,
-        session: &mut Session,
-        args: &Args<'_>,
-    ) -> CmdResult<Flow> {
+    pub(super) fn migrate_command(&mut self, session: &mut Session, args: &Args<'_>) -> CmdResult<Flow> {
         let mut targets = std::mem::take(&mut self.clients.migrate_targets);
         let compress = self.config.rdbcompression;
         let result = self.run_on_data(session, |ctx, args| migrate(ctx, args, compress, &mut targets), args);

@@ -109,7 +109,7 @@ impl Node {
     }
 
     /// A client waits no more: it is gone, or its time is over.
-    pub(in crate::node) fn forget_blocked(&mut self, id: ClientId) {
+    pub(super) fn forget_blocked(&mut self, id: ClientId) {
         self.clients.blocking.remove(id);
         self.note_blocked();
     }
@@ -140,7 +140,7 @@ impl Node {
     }
 
     /// The time of a client is over, or it was woken: its answer. Its own task calls this.
-    pub(in crate::node) fn end_block(&mut self, session: &mut Session) -> bool {
+    pub(super) fn end_block(&mut self, session: &mut Session) -> bool {
         session.client.blocked.set(false);
         if let Some(answer) = session.client.answer.take() {
             session.out.raw(&answer.heard);
@@ -248,11 +248,7 @@ impl Node {
     }
 
     /// `CLIENT UNBLOCK client-id [TIMEOUT | ERROR]`
-    pub(in crate::node) fn client_unblock(
-        &mut self,
-        session: &mut Session,
-        args: &Args<'_>,
-    ) -> CmdResult<Flow> {
+    pub(super) fn client_unblock(&mut self, session: &mut Session, args: &Args<'_>) -> CmdResult<Flow> {
         let with_error = match args.len() {
             3 => false,
             4 if args.is(3, "timeout") => false,

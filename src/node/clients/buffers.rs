@@ -49,7 +49,7 @@ pub(in crate::node) struct Buffers {
 
 impl Buffers {
     /// Those of a client that has just come.
-    pub(in crate::node) fn new(now: Duration) -> Self {
+    pub(super) fn new(now: Duration) -> Self {
         Self {
             query_free: Cell::new(0),
             query_peak: Cell::new(0),
@@ -61,34 +61,34 @@ impl Buffers {
     }
 
     /// The read buffer holds `bytes`, with `free` more behind them.
-    pub(in crate::node) fn note_query(&self, bytes: usize, free: usize) {
+    pub(super) fn note_query(&self, bytes: usize, free: usize) {
         self.query_free.set(free);
         self.query_peak.set(self.query_peak.get().max(bytes));
     }
 
     /// `qbuf-free` of CLIENT LIST.
-    pub(in crate::node) fn query_free(&self) -> usize {
+    pub(super) fn query_free(&self) -> usize {
         self.query_free.get()
     }
 
     /// `rbs` of CLIENT LIST.
-    pub(in crate::node) fn reply_room(&self) -> usize {
+    pub(super) fn reply_room(&self) -> usize {
         self.reply_room.get()
     }
 
     /// `rbp` of CLIENT LIST.
-    pub(in crate::node) fn reply_peak(&self) -> usize {
+    pub(super) fn reply_peak(&self) -> usize {
         self.reply_peak.get()
     }
 
     /// Bytes of an empty reply buffer that the client's task keeps.
-    pub(in crate::node) fn reply_kept(&self) -> usize {
+    pub(super) fn reply_kept(&self) -> usize {
         let room = self.reply_room.get();
         if room == REPLY_MAX { REPLY_KEPT_BY_BUSY } else { room }
     }
 
     /// So many bytes of replies left with one write; returns whether the client gets more room for the next ones.
-    pub(in crate::node) fn note_replies(&self, len: usize, tuning: ReplyTuning) -> bool {
+    pub(super) fn note_replies(&self, len: usize, tuning: ReplyTuning) -> bool {
         let room = self.reply_room.get();
         self.reply_peak.set(self.reply_peak.get().max(len.min(room)));
         if !tuning.resizing || len < room || room == REPLY_MAX {
@@ -146,7 +146,7 @@ impl Buffers {
     }
 
     /// To how much the read buffer is to be cut; `None` if all may stay as it is.
-    pub(in crate::node) fn take_trim(&self) -> Option<usize> {
+    pub(super) fn take_trim(&self) -> Option<usize> {
         self.trim.take()
     }
 }

@@ -35,7 +35,7 @@ pub(in crate::node) enum ClientKind {
 
 impl ClientKind {
     /// The word of `CLIENT KILL TYPE`.
-    pub(in crate::node) fn parse(word: &[u8]) -> Option<Self> {
+    pub(super) fn parse(word: &[u8]) -> Option<Self> {
         match word.to_ascii_lowercase().as_slice() {
             b"normal" => Some(Self::Normal),
             b"replica" | b"slave" => Some(Self::Replica),
@@ -52,8 +52,8 @@ pub(in crate::node) struct Client {
     pub(in crate::node) addr: SocketAddr,
     /// It came through this socket in the file system, and not over TCP.
     pub(in crate::node) unix_path: Option<String>,
-    pub(in crate::node) local: SocketAddr,
-    pub(in crate::node) since: Duration,
+    pub(super) local: SocketAddr,
+    pub(super) since: Duration,
     pub(in crate::node) name: RefCell<String>,
     pub(in crate::node) kind: Cell<ClientKind>,
     pub(in crate::node) db: Cell<usize>,
@@ -61,7 +61,7 @@ pub(in crate::node) struct Client {
     pub(in crate::node) last_command: Cell<&'static str>,
     pub(in crate::node) last_active: Cell<Duration>,
     /// Commands queued by MULTI, -1 outside a transaction.
-    pub(in crate::node) queued: Cell<i64>,
+    pub(super) queued: Cell<i64>,
     /// Bytes of these commands.
     pub(in crate::node) queued_bytes: Cell<usize>,
     pub(in crate::node) watching: Cell<usize>,
@@ -89,14 +89,14 @@ pub(in crate::node) struct Client {
     pub(in crate::node) monitoring: Cell<bool>,
     pub(in crate::node) no_evict: Cell<bool>,
     /// What [`ClientEviction`](super::eviction::ClientEviction) has counted for it, in bytes.
-    pub(in crate::node) counted: Cell<u64>,
+    pub(super) counted: Cell<u64>,
     /// What `maxmemory` has counted for it, in bytes.
     pub(in crate::node) counted_as_used: Cell<u64>,
     pub(in crate::node) tracking: RefCell<Option<Tracking>>,
     /// What others send it.
     pub(in crate::node) outbox: Outbox,
     /// Its task, to be ended from outside (CLIENT KILL).
-    pub(in crate::node) task: RefCell<Option<AbortHandle>>,
+    pub(super) task: RefCell<Option<AbortHandle>>,
 }
 
 impl Client {
@@ -161,12 +161,12 @@ impl Client {
 
     /// Bytes of replies and messages that wait for it: what `client-output-buffer-limit` bounds. Redis does not count up
     /// to 16 KiB of them, depending on the command.
-    pub(in crate::node) fn unsent(&self) -> usize {
+    pub(super) fn unsent(&self) -> usize {
         self.output_bytes.get() + self.outbox.len()
     }
 
     /// Whether more waits for it than `limit` allows; for the soft limit: for too long.
-    pub(in crate::node) fn is_over(&self, limit: &OutputLimit, now: Duration) -> bool {
+    pub(super) fn is_over(&self, limit: &OutputLimit, now: Duration) -> bool {
         let waiting = self.unsent() as u64;
         if limit.hard > 0 && waiting >= limit.hard {
             return true;
@@ -181,7 +181,7 @@ impl Client {
     }
 
     /// Its socket has taken everything: the time above the soft limit is over.
-    pub(in crate::node) fn took_all(&self) {
+    pub(super) fn took_all(&self) {
         self.over_soft_since.set(None);
     }
 
@@ -192,7 +192,7 @@ impl Client {
     }
 
     /// Whether its task has something to do that no request asks for; if not, the task is woken when it has.
-    pub(in crate::node) fn poll_disturbed(&self, cx: &mut Context<'_>) -> Poll<()> {
+    pub(super) fn poll_disturbed(&self, cx: &mut Context<'_>) -> Poll<()> {
         if self.buffers.is_trim_due() { Poll::Ready(()) } else { self.outbox.poll_ready(cx) }
     }
 
@@ -238,7 +238,7 @@ impl Client {
     }
 
     /// `laddr` of CLIENT LIST: where it came in.
-    pub(in crate::node) fn shown_local(&self) -> String {
+    pub(super) fn shown_local(&self) -> String {
         self.unix_path.as_ref().map_or_else(|| self.local.to_string(), |path| format!("{path}:0"))
     }
 
@@ -303,12 +303,12 @@ pub(in crate::node) struct Tracking {
 
 impl Tracking {
     /// Bytes that it takes.
-    pub(in crate::node) fn memory(&self) -> usize {
+    pub(super) fn memory(&self) -> usize {
         self.prefix_bytes
     }
 
     /// Letters in CLIENT LIST.
-    pub(in crate::node) fn flags(&self) -> &'static str {
+    pub(super) fn flags(&self) -> &'static str {
         match (self.broken_redirect, self.bcast) {
             (false, false) => "t",
             (false, true) => "tB",
@@ -317,7 +317,7 @@ impl Tracking {
         }
     }
 
-    pub(in crate::node) fn redirect(&self) -> ClientId {
+    pub(super) fn redirect(&self) -> ClientId {
         self.redirect
     }
 }
@@ -326,10 +326,10 @@ impl Tracking {
 #[derive(Debug)]
 pub(in crate::node) struct Answer {
     /// Messages that go out before it.
-    pub(in crate::node) heard: Vec<u8>,
-    pub(in crate::node) bytes: Vec<u8>,
+    pub(super) heard: Vec<u8>,
+    pub(super) bytes: Vec<u8>,
     /// The connection ends with it.
-    pub(in crate::node) close: bool,
+    pub(super) close: bool,
 }
 
 impl Answer {
@@ -345,7 +345,7 @@ impl Answer {
 }
 
 /// Whether an address is one of those at which Redis takes a client for a program on the same machine.
-pub(in crate::node) fn is_here(peer: SocketAddr) -> bool {
+pub(super) fn is_here(peer: SocketAddr) -> bool {
     let ip = peer.ip().to_canonical();
     ip == IpAddr::from([127, 0, 0, 1]) || ip == IpAddr::from(std::net::Ipv6Addr::LOCALHOST)
 }

@@ -34,7 +34,7 @@ const READ_MAX: usize = 1024 * 1024;
 const UNAUTHENTICATED_REPLIES_MAX: usize = 1024;
 
 /// A connection and the task that serves it. Dropping it closes the socket and forgets the client.
-pub(in crate::node) struct Connection {
+pub(super) struct Connection {
     shared: Shared,
     stream: TcpStream,
     session: Session,
@@ -73,7 +73,7 @@ enum Reading {
 }
 
 impl Connection {
-    pub(in crate::node) fn new(shared: Shared, stream: TcpStream, session: Session, exit: Rc<Exit>) -> Self {
+    pub(super) fn new(shared: Shared, stream: TcpStream, session: Session, exit: Rc<Exit>) -> Self {
         Self {
             shared,
             stream,
@@ -87,7 +87,7 @@ impl Connection {
     }
 
     /// Serves the client until it goes.
-    pub(in crate::node) async fn run(mut self) {
+    pub(super) async fn run(mut self) {
         while self.fill().await {
             if !self.execute().await {
                 return;

@@ -19,7 +19,7 @@ static NODES: AtomicU64 = AtomicU64::new(0);
 
 /// Counts a node as long as it is there.
 #[derive(Debug)]
-pub(in crate::node) struct Counted(());
+pub(super) struct Counted(());
 
 impl Default for Counted {
     fn default() -> Self {
@@ -35,7 +35,7 @@ impl Drop for Counted {
 }
 
 /// Descriptors that no client may take.
-pub(in crate::node) fn kept() -> u64 {
+pub(super) fn kept() -> u64 {
     KEPT + KEPT_PER_NODE * NODES.load(Relaxed).saturating_sub(1)
 }
 

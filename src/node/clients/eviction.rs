@@ -10,7 +10,7 @@ const LIMIT_MIN: u64 = 128 * 1024;
 
 /// Who takes how much.
 #[derive(Debug, Default)]
-pub(in crate::node) struct ClientEviction {
+pub(super) struct ClientEviction {
     /// 0 for none; nothing is counted then.
     limit: u64,
     /// Bytes of all clients together.
@@ -48,7 +48,7 @@ impl Node {
 
     /// Looks at what a client takes; `false` if it must be closed now.
     #[inline]
-    pub(in crate::node) fn client_stays(&mut self, client: &Client) -> bool {
+    pub(super) fn client_stays(&mut self, client: &Client) -> bool {
         self.clients.client_eviction.limit == 0 || self.count_client(client)
     }
 
@@ -62,7 +62,7 @@ impl Node {
     }
 
     /// A client has gone.
-    pub(in crate::node) fn forget_client(&mut self, client: &Client) {
+    pub(super) fn forget_client(&mut self, client: &Client) {
         let bytes = client.counted.take();
         self.clients.client_eviction.bytes = self.clients.client_eviction.bytes.saturating_sub(bytes);
     }

@@ -20,7 +20,7 @@ use crate::node::config::Config;
 use crate::node::node::{Node, Shared};
 
 /// Pause after a connection that could not be accepted.
-pub(in crate::node) const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
+pub(super) const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 
 /// Why a node cannot listen.
 #[derive(Debug, thiserror::Error)]
@@ -221,7 +221,7 @@ impl Node {
 }
 
 /// Makes a client of a connection; `path` is where it came in, if that is a socket in the file system.
-pub(in crate::node) fn welcome(shared: &Shared, stream: TcpStream, peer: SocketAddr, path: Option<&str>) {
+pub(super) fn welcome(shared: &Shared, stream: TcpStream, peer: SocketAddr, path: Option<&str>) {
     let mut guard = shared.borrow_mut();
     let node = &mut *guard;
     if let Some(refusal) = node.refusal(&stream, peer, path) {

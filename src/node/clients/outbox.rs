@@ -19,7 +19,7 @@ pub(in crate::node) struct Outbox {
 
 impl Outbox {
     /// Adds an array as RESP2 has it; RESP3 knows it as a push.
-    pub(in crate::node) fn push_frame(&self, frame: &[u8], resp3: bool) {
+    pub(super) fn push_frame(&self, frame: &[u8], resp3: bool) {
         let mut bytes = self.bytes.borrow_mut();
         let start = bytes.len();
         bytes.extend_from_slice(frame);
@@ -48,7 +48,7 @@ impl Outbox {
         self.bytes.borrow().is_empty()
     }
 
-    pub(in crate::node) fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.bytes.borrow().len()
     }
 
@@ -77,7 +77,7 @@ impl Outbox {
     }
 
     /// Whether anything waits; if not, the task is woken when something comes.
-    pub(in crate::node) fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<()> {
+    pub(super) fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<()> {
         if !self.is_empty() {
             return Poll::Ready(());
         }

@@ -58,7 +58,7 @@ impl Node {
     }
 
     /// The connection of this client is closed because of its unread replies.
-    pub(in crate::node) fn warn_of_output(&mut self, client: &Client) {
+    pub(super) fn warn_of_output(&mut self, client: &Client) {
         let line = client.describe(self.clock.since_start());
         self.warning(format!("Client {line} closed for overcoming of output buffer limits."));
     }

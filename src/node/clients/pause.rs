@@ -16,11 +16,7 @@ pub(in crate::node) struct Pause {
 }
 
 impl Node {
-    pub(in crate::node) fn client_pause(
-        &mut self,
-        session: &mut Session,
-        args: &Args<'_>,
-    ) -> CmdResult<Flow> {
+    pub(super) fn client_pause(&mut self, session: &mut Session, args: &Args<'_>) -> CmdResult<Flow> {
         let writes_only = match args.len() {
             3 => false,
             4 if args.is(3, "write") => true,

@@ -25,7 +25,7 @@ pub(in crate::node) struct Clients {
     #[cfg(unix)]
     pub(in crate::node) unix_socket: Option<super::unix_socket::UnixSocket>,
     pub(in crate::node) reply_tuning: ReplyTuning,
-    pub(in crate::node) client_eviction: ClientEviction,
+    pub(super) client_eviction: ClientEviction,
     pub(in crate::node) blocking: Blocking,
     pub(in crate::node) pubsub: PubSub,
     pub(in crate::node) monitors: Vec<Rc<Client>>,

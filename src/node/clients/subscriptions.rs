@@ -48,12 +48,12 @@ pub(in crate::node) struct Subscriptions {
 
 impl Subscriptions {
     /// How many there are of one topic.
-    pub(in crate::node) fn count(&self, topic: Topic) -> usize {
+    pub(super) fn count(&self, topic: Topic) -> usize {
         self.by_topic[topic as usize].len()
     }
 
     /// Bytes that they take.
-    pub(in crate::node) fn memory(&self) -> usize {
+    pub(super) fn memory(&self) -> usize {
         self.bytes
     }
 

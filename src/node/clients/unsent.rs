@@ -15,7 +15,7 @@ const SLICES: usize = 16;
 
 /// The replies that wait for one client, in order.
 #[derive(Debug, Default)]
-pub(in crate::node) struct Unsent {
+pub(super) struct Unsent {
     pieces: VecDeque<Vec<u8>>,
     /// Bytes of the first piece that were sent already.
     sent: usize,
@@ -23,17 +23,17 @@ pub(in crate::node) struct Unsent {
 }
 
 impl Unsent {
-    pub(in crate::node) fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.len == 0
     }
 
     /// Bytes that wait.
-    pub(in crate::node) fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.len
     }
 
     /// Takes over all of `out` but its first `from` bytes, which were sent. Much is moved, little is copied.
-    pub(in crate::node) fn add(&mut self, out: &mut Replies, from: usize) {
+    pub(super) fn add(&mut self, out: &mut Replies, from: usize) {
         let bytes = &out.bytes()[from..];
         self.len += bytes.len();
         match self.pieces.back_mut() {
@@ -55,7 +55,7 @@ impl Unsent {
     }
 
     /// What to write next.
-    pub(in crate::node) fn slices(&self) -> ([IoSlice<'_>; SLICES], usize) {
+    pub(super) fn slices(&self) -> ([IoSlice<'_>; SLICES], usize) {
         let mut slices = [IoSlice::new(&[]); SLICES];
         let mut count = 0;
         for (slice, piece) in slices.iter_mut().zip(&self.pieces) {
@@ -67,7 +67,7 @@ impl Unsent {
     }
 
     /// The first `count` bytes of those that wait were written.
-    pub(in crate::node) fn consume(&mut self, count: usize) {
+    pub(super) fn consume(&mut self, count: usize) {
         self.len -= count;
         self.sent += count;
         while let Some(first) = self.pieces.front()
@@ -79,7 +79,7 @@ impl Unsent {
     }
 
     /// Takes everything as one run of bytes.
-    pub(in crate::node) fn take(&mut self) -> Vec<u8> {
+    pub(super) fn take(&mut self) -> Vec<u8> {
         let mut bytes = Vec::with_capacity(self.len);
         for (index, piece) in self.pieces.iter().enumerate() {
             bytes.extend_from_slice(&piece[if index == 0 { self.sent } else { 0 }..]);

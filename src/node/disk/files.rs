@@ -51,9 +51,9 @@ pub(in crate::node) struct SaveState {
     /// A background save, and when it began.
     pub(in crate::node) running: Option<Saving>,
     /// One more save is wanted when the present one ends (BGSAVE SCHEDULE).
-    pub(in crate::node) scheduled: bool,
+    pub(super) scheduled: bool,
     /// FLUSHALL has emptied the data in this turn.
-    pub(in crate::node) emptied: bool,
+    pub(super) emptied: bool,
     pub(in crate::node) saves: u64,
 }
 
@@ -65,7 +65,7 @@ pub(in crate::node) struct Saving {
     /// Set when the file is not wanted any more.
     pub(in crate::node) abandoned: Arc<AtomicBool>,
     /// Changes at its begin: they are in the file.
-    pub(in crate::node) dirty_before: u64,
+    pub(super) dirty_before: u64,
 }
 
 impl SaveState {

@@ -38,17 +38,17 @@ impl Loading {
     }
 
     /// The next `bytes` of the present file are through.
-    pub(in crate::node) fn note(&self, bytes: u64) {
+    pub(super) fn note(&self, bytes: u64) {
         self.current.store(bytes, Ordering::Relaxed);
     }
 
     /// Where a helper thread notes that.
-    pub(in crate::node) fn counter(&self) -> Arc<AtomicU64> {
+    pub(super) fn counter(&self) -> Arc<AtomicU64> {
         Arc::clone(&self.current)
     }
 
     /// The present file is through.
-    pub(in crate::node) fn next_file(&mut self) {
+    pub(super) fn next_file(&mut self) {
         self.before += self.current.swap(0, Ordering::Relaxed);
     }
 }
@@ -94,7 +94,7 @@ impl Node {
     }
 
     /// From here on nothing may look at the data.
-    pub(in crate::node) fn begin_loading(&mut self, total: u64) {
+    pub(super) fn begin_loading(&mut self, total: u64) {
         let begun = self.clock.since_start();
         self.disk.loading = Some(Loading {
             begun,

@@ -26,7 +26,7 @@ impl Node {
     ///
     /// # Errors
     /// A key is in both, and the other's may not replace it: nothing is added. Redis panics at such a key.
-    pub(in crate::node) fn merge(&mut self, other: &Store, replaces: bool) -> Result<(), String> {
+    pub(super) fn merge(&mut self, other: &Store, replaces: bool) -> Result<(), String> {
         for db in (0..other.databases()).filter(|_| !replaces) {
             let own = self.data.store.db(db);
             let key = other
@@ -53,7 +53,7 @@ impl Node {
     }
 
     /// How a file of this node's is read.
-    pub(in crate::node) fn load_options(&mut self) -> LoadOptions {
+    pub(super) fn load_options(&mut self) -> LoadOptions {
         LoadOptions {
             databases: self.config.databases as usize,
             seed: self.random(),
@@ -73,7 +73,7 @@ impl Node {
     ///
     /// # Errors
     /// The file is there and cannot be served whole: what is wrong with it, and where.
-    pub(in crate::node) fn load_file(&mut self) -> Result<Option<Loaded>, String> {
+    pub(super) fn load_file(&mut self) -> Result<Option<Loaded>, String> {
         let path = self.rdb_path();
         let file = match crate::persistence::open(&path) {
             Ok(file) => file,
@@ -88,7 +88,7 @@ impl Node {
     }
 
     /// At the start: data and history of the RDB file, which took so long to decode. Returns the keys loaded.
-    pub(in crate::node) fn adopt_rdb(&mut self, loaded: Loaded, took: Duration) -> u64 {
+    pub(super) fn adopt_rdb(&mut self, loaded: Loaded, took: Duration) -> u64 {
         if loaded.checksum == Checksum::Absent {
             self.warning("RDB file was saved with checksum disabled: no check performed.");
         }
@@ -101,7 +101,7 @@ impl Node {
         keys
     }
 
-    pub(in crate::node) fn restore_history(&mut self, aux: &Aux) {
+    pub(super) fn restore_history(&mut self, aux: &Aux) {
         let Some((id, offset, db)) = aux.history() else { return };
         let Some(id) = crate::replication::ReplId::parse(id) else { return };
         if self.config.replicaof.is_none() {
@@ -157,7 +157,7 @@ impl Node {
 
     /// Deletes at once what expired while a master was away; its replicas, which still hold it, get the DELs when they
     /// return. Returns the number of keys.
-    pub(in crate::node) fn drop_expired(&mut self) -> u64 {
+    pub(super) fn drop_expired(&mut self) -> u64 {
         if self.config.replicaof.is_some() {
             return 0;
         }
@@ -169,7 +169,7 @@ impl Node {
     }
 
     /// Bytes of the files that a start reads.
-    pub(in crate::node) fn bytes_to_load(&self) -> u64 {
+    pub(super) fn bytes_to_load(&self) -> u64 {
         let len = |path: std::path::PathBuf| path.metadata().map_or(0, |metadata| metadata.len());
         match self.read_manifest() {
             Ok(Some(manifest)) if self.config.appendonly => {
@@ -181,7 +181,7 @@ impl Node {
 }
 
 /// From the RDB file, if there is one.
-pub(in crate::node) async fn from_rdb(shared: &Shared) -> Result<u64, String> {
+pub(super) async fn from_rdb(shared: &Shared) -> Result<u64, String> {
     let (begun, path, options) = {
         let mut node = shared.borrow_mut();
         (node.clock.since_start(), node.rdb_path(), node.load_options())
@@ -206,7 +206,7 @@ pub(in crate::node) async fn from_rdb(shared: &Shared) -> Result<u64, String> {
 }
 
 /// Decodes an RDB file, or one that begins as one, beside the node's thread.
-pub(in crate::node) async fn decode(
+pub(super) async fn decode(
     shared: &Shared,
     file: std::fs::File,
     options: LoadOptions,

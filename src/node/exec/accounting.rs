@@ -57,7 +57,7 @@ impl Node {
     }
 
     /// A command waits for keys. It counts as called already; what it takes is known when it is served.
-    pub(in crate::node) fn count_blocked(&mut self, command: &'static Command) {
+    pub(super) fn count_blocked(&mut self, command: &'static Command) {
         self.figures.stats.commands += 1;
         self.figures.stats.by_command.entry(command.full_name).or_default().calls += 1;
     }

@@ -16,7 +16,7 @@ const HELD_BACK: Duration = Duration::from_secs(1);
 
 impl Node {
     /// The checks before a command, in Redis' order.
-    pub(in crate::node) fn admit(&mut self, session: &Session, command: &Command) -> CmdResult {
+    pub(super) fn admit(&mut self, session: &Session, command: &Command) -> CmdResult {
         if command.flags.has(Flags::PROTECTED) {
             self.admit_protected(session, command)?;
         }
@@ -111,7 +111,7 @@ impl Node {
     }
 
     /// How long this command has to wait because clients are paused.
-    pub(in crate::node) fn paused_for(&mut self, session: &Session, command: &Command) -> Option<Duration> {
+    pub(super) fn paused_for(&mut self, session: &Session, command: &Command) -> Option<Duration> {
         let now = self.clock.since_start();
         if self.clients.pause.is_some_and(|pause| pause.until <= now) {
             self.end_pause();

@@ -8,7 +8,7 @@ use crate::node::node::Node;
 use crate::protocol::Args;
 
 /// Executes one command that needs the node. A refusal is answered with its error.
-pub(in crate::node) type Handler = fn(&mut Node, &mut Session, &Args<'_>) -> CmdResult<Flow>;
+pub(super) type Handler = fn(&mut Node, &mut Session, &Args<'_>) -> CmdResult<Flow>;
 
 /// The commands of one folder. `exec/handlers.rs` looks whether each command has one.
 pub(in crate::node) type Handlers = &'static [(NodeCommand, Handler)];

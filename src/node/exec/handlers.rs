@@ -46,6 +46,6 @@ static HANDLERS: [Handler; NodeCommand::COUNT] = {
 
 /// What executes `command`.
 #[inline]
-pub(in crate::node) fn handler(command: NodeCommand) -> Handler {
+pub(super) fn handler(command: NodeCommand) -> Handler {
     HANDLERS[command as usize]
 }

@@ -65,7 +65,7 @@ impl Node {
         }
     }
 
-    pub(in crate::node) fn refuse_protocol(&mut self, session: &mut Session, error: &ProtocolError) -> Flow {
+    pub(super) fn refuse_protocol(&mut self, session: &mut Session, error: &ProtocolError) -> Flow {
         if *error == ProtocolError::ForeignProtocol {
             return self.refuse_stranger(session);
         }
@@ -76,7 +76,7 @@ impl Node {
     }
 
     /// A browser or another program that must not get its bytes executed.
-    pub(in crate::node) fn refuse_stranger(&mut self, session: &mut Session) -> Flow {
+    pub(super) fn refuse_stranger(&mut self, session: &mut Session) -> Flow {
         let addr = session.client.addr;
         self.warning(format!(
             "Possible SECURITY ATTACK detected. It looks like somebody is sending POST or Host: commands to Redis. \

@@ -25,7 +25,7 @@ impl Way {
     /// All of them, in the order in which they are offered.
     pub const ALL: [Self; 3] = [Self::Both, Self::ToReplica, Self::ToMaster];
 
-    pub(in crate::node) fn includes(self, one: Self) -> bool {
+    pub(super) fn includes(self, one: Self) -> bool {
         self == Self::Both || self == one
     }
 }

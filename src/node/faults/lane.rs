@@ -16,19 +16,19 @@ pub(in crate::node) struct Rules {
     /// None comes out.
     pub(in crate::node) holds: bool,
     /// Each waits for at least this much, …
-    pub(in crate::node) delay: Duration,
+    pub(super) delay: Duration,
     /// … and up to this much more.
-    pub(in crate::node) jitter: Duration,
-    pub(in crate::node) bytes_per_second: Option<u64>,
+    pub(super) jitter: Duration,
+    pub(super) bytes_per_second: Option<u64>,
     /// They come out one by one.
-    pub(in crate::node) one_by_one: bool,
+    pub(super) one_by_one: bool,
     /// Where chance begins.
-    pub(in crate::node) seed: u64,
+    pub(super) seed: u64,
 }
 
 /// The bytes on their way in one direction.
 #[derive(Debug, Default)]
-pub(in crate::node) struct Lane {
+pub(super) struct Lane {
     rules: Rules,
     /// Pieces, each with the time from which on it may come out.
     waiting: VecDeque<(Duration, Vec<u8>)>,
@@ -42,12 +42,12 @@ pub(in crate::node) struct Lane {
 }
 
 impl Lane {
-    pub(in crate::node) fn new(rules: Rules) -> Self {
+    pub(super) fn new(rules: Rules) -> Self {
         Self { rules, random: rules.seed, ..Self::default() }
     }
 
     /// Other rules from now on. What waits longer than they ask for does so no more.
-    pub(in crate::node) fn set_rules(&mut self, now: Duration, rules: Rules) {
+    pub(super) fn set_rules(&mut self, now: Duration, rules: Rules) {
         if rules.seed != self.rules.seed {
             self.random = rules.seed;
         }
@@ -59,16 +59,16 @@ impl Lane {
         self.last_due = self.last_due.min(latest);
     }
 
-    pub(in crate::node) fn rules(&self) -> &Rules {
+    pub(super) fn rules(&self) -> &Rules {
         &self.rules
     }
 
     /// Bytes on their way.
-    pub(in crate::node) fn held(&self) -> usize {
+    pub(super) fn held(&self) -> usize {
         self.held
     }
 
-    pub(in crate::node) fn push(&mut self, now: Duration, bytes: Vec<u8>) {
+    pub(super) fn push(&mut self, now: Duration, bytes: Vec<u8>) {
         if bytes.is_empty() {
             return;
         }
@@ -82,7 +82,7 @@ impl Lane {
     }
 
     /// Moves what may come out now to the end of `into`; returns how many bytes that are.
-    pub(in crate::node) fn take(&mut self, now: Duration, into: &mut Vec<u8>) -> usize {
+    pub(super) fn take(&mut self, now: Duration, into: &mut Vec<u8>) -> usize {
         if self.next().is_none_or(|due| due > now) {
             return 0;
         }
@@ -113,7 +113,7 @@ impl Lane {
     }
 
     /// When something may come out; `None` if nothing waits, or if it is held.
-    pub(in crate::node) fn next(&self) -> Option<Duration> {
+    pub(super) fn next(&self) -> Option<Duration> {
         let (due, _) = self.waiting.front().filter(|_| !self.rules.holds)?;
         Some(if self.rules.bytes_per_second.is_some() { (*due).max(self.free_at) } else { *due })
     }

@@ -55,7 +55,7 @@ impl Node {
         more
     }
 
-    pub(in crate::node) fn delete_due(&mut self, db: usize, due: &[Vec<u8>]) {
+    pub(super) fn delete_due(&mut self, db: usize, due: &[Vec<u8>]) {
         self.data.effects.clear();
         let mut replies = crate::protocol::Replies::new();
         let mut ctx = self.ctx(db, &mut replies);

@@ -57,7 +57,7 @@ impl Node {
     }
 
     /// Deletes those whose time has come, and forgets those that are gone or stay for ever.
-    pub(in crate::node) fn expire_own(&mut self) {
+    pub(super) fn expire_own(&mut self) {
         let now = self.clock.millis();
         for (db, key) in self.data.own_expires.next_turn() {
             let keyspace = self.data.store.db(db);

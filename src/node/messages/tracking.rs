@@ -16,7 +16,7 @@ use crate::node::exec::flow::Flow;
 use crate::node::node::Node;
 use crate::protocol::{Args, Replies, strict_i64};
 use checks::check_tracking;
-pub(super) use checks::{client_caching, client_getredir, client_trackinginfo};
+pub(in crate::node) use checks::{client_caching, client_getredir, client_trackinginfo};
 
 /// The channel by which a RESP2 client hears of invalidations.
 const CHANNEL: &[u8] = b"__redis__:invalidate";
@@ -233,7 +233,7 @@ impl Node {
     }
 
     /// Databases were emptied: every cache is void.
-    pub(in crate::node) fn invalidate_all(&mut self) {
+    pub(super) fn invalidate_all(&mut self) {
         let current = self.clients.current.as_ref().map(|client| client.id);
         let with_tracking = |client: &&Rc<Client>| client.tracking.borrow().is_some();
         let clients: Vec<Rc<Client>> = self.clients.by_id.values().filter(with_tracking).cloned().collect();

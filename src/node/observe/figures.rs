@@ -13,8 +13,8 @@ use crate::node::time::lag::LoopLag;
 pub(in crate::node) struct Figures {
     pub(in crate::node) stats: NodeStats,
     pub(in crate::node) lag: LoopLag,
-    pub(in crate::node) slowlog: SlowLog,
-    pub(in crate::node) latency_events: LatencyEvents,
+    pub(super) slowlog: SlowLog,
+    pub(super) latency_events: LatencyEvents,
     /// Every command is timed by itself.
     pub(in crate::node) times_each: bool,
     /// The last request got as far as being executed.

@@ -24,7 +24,7 @@ const NANOS_MAX: u64 = 1_000_000_000;
 
 /// What is known of one event.
 #[derive(Debug, Default)]
-pub(in crate::node) struct Series {
+pub(super) struct Series {
     /// Unix time in seconds and milliseconds taken; at most one per second.
     samples: VecDeque<(u64, u64)>,
     max: u64,
@@ -46,7 +46,7 @@ impl Series {
 }
 
 /// Histories by event.
-pub(in crate::node) type LatencyEvents = BTreeMap<&'static str, Series>;
+pub(super) type LatencyEvents = BTreeMap<&'static str, Series>;
 
 impl CommandStats {
     /// Adds calls that took `each`.

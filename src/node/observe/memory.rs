@@ -12,13 +12,13 @@ const LITTLE: u64 = 5 * 1024 * 1024;
 
 /// How much more one amount is than another that it holds.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::node) struct Overhead {
-    pub(in crate::node) ratio: f64,
-    pub(in crate::node) bytes: i64,
+pub(super) struct Overhead {
+    pub(super) ratio: f64,
+    pub(super) bytes: i64,
 }
 
 impl Overhead {
-    pub(in crate::node) fn of(whole: u64, part: u64) -> Self {
+    pub(super) fn of(whole: u64, part: u64) -> Self {
         Self {
             ratio: whole as f64 / part.max(1) as f64,
             bytes: whole.cast_signed().wrapping_sub(part.cast_signed()),
@@ -29,28 +29,28 @@ impl Overhead {
 /// What is known of the allocator. It keeps no figures of its own, and what Redis does then is done here: it counts
 /// as allocated what the node accounts for, and as active and resident what the process has.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::node) struct Allocator {
-    pub(in crate::node) allocated: u64,
-    pub(in crate::node) resident: u64,
+pub(super) struct Allocator {
+    pub(super) allocated: u64,
+    pub(super) resident: u64,
 }
 
 impl Allocator {
-    pub(in crate::node) fn active(self) -> u64 {
+    pub(super) fn active(self) -> u64 {
         self.resident
     }
 
     /// `allocator_frag`: pages in use beyond what is allocated.
-    pub(in crate::node) fn fragmentation(self) -> Overhead {
+    pub(super) fn fragmentation(self) -> Overhead {
         Overhead::of(self.active(), self.allocated)
     }
 
     /// `allocator_rss`: pages that are held and not in use.
-    pub(in crate::node) fn unreturned(self) -> Overhead {
+    pub(super) fn unreturned(self) -> Overhead {
         Overhead::of(self.resident, self.active())
     }
 
     /// `rss_overhead`: what the process has beside the allocator's pages.
-    pub(in crate::node) fn beside(self, rss: u64) -> Overhead {
+    pub(super) fn beside(self, rss: u64) -> Overhead {
         Overhead::of(rss, self.resident)
     }
 }
@@ -167,7 +167,7 @@ impl Node {
     }
 
     /// `MEMORY DOCTOR`. O(clients).
-    pub(in crate::node) fn memory_doctor(&self) -> String {
+    pub(super) fn memory_doctor(&self) -> String {
         let Overview { used, peak, resident, clients, replicas, .. } = self.memory_overview();
         if used < LITTLE {
             return "This node holds next to nothing: there is nothing to say about its memory yet. Ask again when \

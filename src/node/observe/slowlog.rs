@@ -28,7 +28,7 @@ struct Entry {
 
 /// The newest slow commands, newest first.
 #[derive(Debug, Default)]
-pub(in crate::node) struct SlowLog {
+pub(super) struct SlowLog {
     entries: VecDeque<Entry>,
     next_id: i64,
 }

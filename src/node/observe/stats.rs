@@ -23,7 +23,7 @@ pub(in crate::node) struct Rate {
 
 impl Rate {
     /// Notes the counter's value; called ten times a second.
-    pub(in crate::node) fn sample(&mut self, total: u64, now: Duration) {
+    pub(super) fn sample(&mut self, total: u64, now: Duration) {
         let passed = now.saturating_sub(self.last_time).as_secs_f64();
         if passed > 0.0 {
             self.samples[self.at] = total.saturating_sub(self.last_total) as f64 / passed;
@@ -33,7 +33,7 @@ impl Rate {
     }
 
     /// Units per second.
-    pub(in crate::node) fn per_second(&self) -> f64 {
+    pub(super) fn per_second(&self) -> f64 {
         self.samples.iter().sum::<f64>() / SAMPLES as f64
     }
 }
@@ -46,7 +46,7 @@ pub(in crate::node) struct CommandStats {
     pub(in crate::node) rejected: u64,
     pub(in crate::node) failed: u64,
     /// Nanoseconds of each call (`latency-tracking`).
-    pub(in crate::node) histogram: Option<Box<Histogram<u32>>>,
+    pub(super) histogram: Option<Box<Histogram<u32>>>,
 }
 
 /// Counters since the start or CONFIG RESETSTAT.

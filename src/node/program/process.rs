@@ -13,7 +13,7 @@ use crate::node::node::Node;
 use crate::node::replication::shutdown::Ending;
 
 /// Where a server in the background writes its process id unless `pidfile` says otherwise.
-pub(in crate::node) const DEFAULT_PID_FILE: &str = "/var/run/redis.pid";
+pub(super) const DEFAULT_PID_FILE: &str = "/var/run/redis.pid";
 /// Marks a process that was started to go on in the background.
 const IN_BACKGROUND: &str = "REPLISCOPE_IN_BACKGROUND";
 /// Where systemd listens, set by itself.
@@ -52,7 +52,7 @@ impl Supervisor {
     }
 
     /// Whether whom `supervised` asks for is there.
-    pub(in crate::node) fn is_there(config: &Config) -> bool {
+    pub(super) fn is_there(config: &Config) -> bool {
         match Self::asked(config) {
             Self::None => false,
             Self::Upstart => is_set(UPSTART_JOB),
@@ -198,7 +198,7 @@ impl Node {
     }
 
     /// At any end that leaves nobody to ask for it.
-    pub(in crate::node) fn delete_pid_file(&self) {
+    pub(super) fn delete_pid_file(&self) {
         if let Some(path) = self.pid_file() {
             // Somebody may have taken it away already.
             let _ = std::fs::remove_file(path);
@@ -210,7 +210,7 @@ impl Node {
 /// process ends; `None` in the one that goes on. `standard_input` is what was read there.
 ///
 /// A fork would do it in one step, but only before there are threads, and not without unsafe code.
-pub(in crate::node) fn go_on_in_background(standard_input: &[u8]) -> Option<ExitCode> {
+pub(super) fn go_on_in_background(standard_input: &[u8]) -> Option<ExitCode> {
     if is_set(IN_BACKGROUND) {
         // Fails only where the process leads a session already.
         let _ = repliscope_platform::begin_session();
@@ -261,7 +261,7 @@ fn start_again(standard_input: &[u8]) -> std::io::Result<()> {
 }
 
 /// Says on standard error why the program ends.
-pub(in crate::node) fn fail(text: &str) -> ExitCode {
+pub(super) fn fail(text: &str) -> ExitCode {
     use std::io::Write as _;
     let _ = writeln!(std::io::stderr(), "{text}");
     ExitCode::FAILURE

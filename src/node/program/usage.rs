@@ -20,7 +20,7 @@ Usage: repliscope server [redis.conf] [--name value ...] [-]
   echo 'maxmemory 128mb' | repliscope server -";
 
 /// Answers the first argument if it asks a question; statuses as in Redis.
-pub(in crate::node) fn answer(args: &[String]) -> Option<ExitCode> {
+pub(super) fn answer(args: &[String]) -> Option<ExitCode> {
     Some(match args.first()?.as_str() {
         "-v" | "--version" => {
             // Who starts servers looks for `v=` and a number.

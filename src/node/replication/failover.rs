@@ -47,11 +47,7 @@ impl Request {
 
 impl Node {
     /// `FAILOVER [TO host port [FORCE]] [ABORT] [TIMEOUT milliseconds]`
-    pub(in crate::node) fn failover_command(
-        &mut self,
-        session: &mut Session,
-        args: &Args<'_>,
-    ) -> CmdResult<Flow> {
+    pub(super) fn failover_command(&mut self, session: &mut Session, args: &Args<'_>) -> CmdResult<Flow> {
         if args.len() == 2 && args.is(1, "abort") {
             if self.replication.failover.is_none() {
                 return Err(CmdError::text("ERR No failover in progress."));
@@ -130,7 +126,7 @@ impl Node {
     }
 
     /// The target has taken over: what was held back is answered as a replica answers it.
-    pub(in crate::node) fn finish_failover(&mut self) {
+    pub(super) fn finish_failover(&mut self) {
         if self.replication.failover.take().is_some() {
             self.emit(NodeEvent::Failover(FailoverPhase::Done));
             self.clients.unpause.notify_waiters();
@@ -138,7 +134,7 @@ impl Node {
     }
 
     /// The target refuses to take over.
-    pub(in crate::node) fn failover_refused(&mut self) {
+    pub(super) fn failover_refused(&mut self) {
         if self.replication.failover.as_ref().is_some_and(Failover::is_in_progress) {
             self.abort_failover("Failover target rejected psync request");
         }

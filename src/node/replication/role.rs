@@ -41,7 +41,7 @@ impl Node {
     }
 
     /// `REPLICAOF NO ONE`: the history forks here, under a new name.
-    pub(in crate::node) fn promote(&mut self) {
+    pub(super) fn promote(&mut self) {
         if self.replication.upstream.is_none() {
             return;
         }
@@ -57,7 +57,7 @@ impl Node {
     }
 
     /// `REPLICAOF host port`.
-    pub(in crate::node) fn follow(&mut self, host: String, port: u16) {
+    pub(super) fn follow(&mut self, host: String, port: u16) {
         self.config.replicaof = Some((host.clone(), port));
         let held = if self.replication.upstream.is_some() {
             self.end_upstream()
@@ -82,7 +82,7 @@ impl Node {
     }
 
     /// `PSYNC … FAILOVER`: our master wants this node in its place.
-    pub(in crate::node) fn take_over(&mut self, session: &Session, replid: &[u8]) -> CmdResult {
+    pub(super) fn take_over(&mut self, session: &Session, replid: &[u8]) -> CmdResult {
         let named = String::from_utf8_lossy(replid).into_owned();
         self.warning(format!("Failover request received for replid {named}."));
         if self.replication.upstream.is_none() {
@@ -103,7 +103,7 @@ impl Node {
         Ledger { history, backlog, writer, backlog_size: self.config.repl_backlog_size }
     }
 
-    pub(in crate::node) fn wake_waits(&mut self) {
+    pub(super) fn wake_waits(&mut self) {
         if self.replication.waits.is_empty() {
             return;
         }
@@ -121,7 +121,7 @@ impl Node {
     }
 
     /// The data set is another master's now: adopt its history, and tell nobody below that nothing changed.
-    pub(in crate::node) fn adopt_full_sync(&mut self, of: Option<Held>) {
+    pub(super) fn adopt_full_sync(&mut self, of: Option<Held>) {
         let id = self.random_replid();
         self.ledger().adopt_full(of, id);
         self.drop_all_feeds("the node has a new data set after a full sync");

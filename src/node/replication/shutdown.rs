@@ -44,11 +44,7 @@ impl Shutdown {
 
 impl Node {
     /// `SHUTDOWN [NOSAVE | SAVE] [NOW] [FORCE] [ABORT]`
-    pub(in crate::node) fn shutdown_command(
-        &mut self,
-        session: &mut Session,
-        args: &Args<'_>,
-    ) -> CmdResult<Flow> {
+    pub(super) fn shutdown_command(&mut self, session: &mut Session, args: &Args<'_>) -> CmdResult<Flow> {
         if session.client.kind.get() != ClientKind::Normal {
             return Err(CmdError::Syntax);
         }

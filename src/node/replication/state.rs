@@ -28,7 +28,7 @@ pub(in crate::node) struct Replication {
     pub(in crate::node) upstream: Option<Upstream>,
     pub(in crate::node) link_faults: LinkFaults,
     /// See [`NodeHandle::ask_before_wipe`](crate::node::NodeHandle::ask_before_wipe).
-    pub(in crate::node) asks_before_wipe: bool,
+    pub(super) asks_before_wipe: bool,
     /// An end that waits for replicas. It holds writes back.
     pub(in crate::node) shutdown: Option<Shutdown>,
     /// A FAILOVER under way. It holds writes back, too.

@@ -37,7 +37,7 @@ impl LoopLag {
     }
 
     /// The longest step since the last call.
-    pub(in crate::node) fn take_recent_max(&mut self) -> Duration {
+    pub(super) fn take_recent_max(&mut self) -> Duration {
         std::mem::take(&mut self.recent_max)
     }
 

@@ -119,7 +119,7 @@ pub(crate) fn awake() -> Duration {
 }
 
 /// The sum of all gaps so far.
-pub(in crate::node) fn asleep() -> Duration {
+pub(super) fn asleep() -> Duration {
     PULSE.up_to_date().asleep
 }
 
@@ -144,7 +144,7 @@ pub(crate) async fn within<T>(limit: Duration, work: impl Future<Output = T>) ->
 }
 
 /// Unix time.
-pub(in crate::node) fn unix_now() -> Duration {
+pub(super) fn unix_now() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 

@@ -24,14 +24,14 @@ const SYNC_EVERY: Duration = Duration::from_secs(1);
 /// The file that commands are appended to.
 #[derive(Debug)]
 pub(in crate::node) struct Log {
-    pub(in crate::node) file: AppendFile,
+    pub(super) file: AppendFile,
     pub(in crate::node) writer: AofWriter,
     /// Bytes written since the node began, in all files, …
     written: u64,
     /// … and those of them that are on the disk.
     synced: u64,
     /// Bytes in the files before this one.
-    pub(in crate::node) before: u64,
+    pub(super) before: u64,
     is_syncing: bool,
     last_sync: Instant,
     postponed_since: Option<Instant>,
@@ -39,7 +39,7 @@ pub(in crate::node) struct Log {
 }
 
 impl Log {
-    pub(in crate::node) fn new(file: AppendFile, before: u64) -> Self {
+    pub(super) fn new(file: AppendFile, before: u64) -> Self {
         Self {
             file,
             writer: AofWriter::default(),
@@ -54,14 +54,14 @@ impl Log {
     }
 
     /// Goes on in another file; who waits for the old one goes on waiting.
-    pub(in crate::node) fn switch_to(&mut self, file: AppendFile) {
+    pub(super) fn switch_to(&mut self, file: AppendFile) {
         self.before += self.file.len();
         self.file = file;
         self.writer.another_file();
     }
 
     /// Goes on in an empty file: what was appended so far is kept elsewhere.
-    pub(in crate::node) fn start_over(&mut self, file: AppendFile) {
+    pub(super) fn start_over(&mut self, file: AppendFile) {
         self.writer.start_over();
         self.before = 0;
         self.file = file;
@@ -88,7 +88,7 @@ impl Node {
     }
 
     /// Makes the folder if it is not there.
-    pub(in crate::node) fn make_aof_folder(&self) -> Result<(), String> {
+    pub(super) fn make_aof_folder(&self) -> Result<(), String> {
         let folder = self.aof_folder();
         std::fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))
     }
@@ -116,7 +116,7 @@ impl Node {
     }
 
     /// Writes what commands have appended, now.
-    pub(in crate::node) fn write_aof(&mut self) {
+    pub(super) fn write_aof(&mut self) {
         let policy = self.config.appendfsync;
         let Some(log) = &mut self.disk.aof.log else { return };
         log.postponed_since = None;
@@ -180,7 +180,7 @@ impl Node {
     }
 
     /// What `aof-timestamp-enabled` notes: the time in s since 1970.
-    pub(in crate::node) fn aof_time(&self) -> Option<u64> {
+    pub(super) fn aof_time(&self) -> Option<u64> {
         self.config.aof_timestamp_enabled.then(|| self.clock.unix().as_secs())
     }
 

@@ -61,11 +61,11 @@ impl RewriteState {
         self.running.is_some()
     }
 
-    pub(in crate::node) fn is_wanted(&self) -> bool {
+    pub(super) fn is_wanted(&self) -> bool {
         self.wanted
     }
 
-    pub(in crate::node) fn want(&mut self) {
+    pub(super) fn want(&mut self) {
         self.wanted = true;
     }
 
@@ -340,14 +340,14 @@ impl Node {
     }
 
     /// Puts a manifest in the place of the one on the disk.
-    pub(in crate::node) fn store_manifest(&mut self, manifest: Manifest) -> Result<(), String> {
+    pub(super) fn store_manifest(&mut self, manifest: Manifest) -> Result<(), String> {
         write_whole_to(self.disk.files.clone(), &self.manifest_path(), manifest.render().as_bytes())
             .map_err(|error| error.to_string())?;
         self.disk.aof.manifest = manifest;
         Ok(())
     }
 
-    pub(in crate::node) fn manifest_path(&self) -> PathBuf {
+    pub(super) fn manifest_path(&self) -> PathBuf {
         self.aof_folder().join(format!("{}.manifest", self.config.appendfilename))
     }
 
@@ -401,12 +401,7 @@ impl Node {
 }
 
 /// Encodes the base and puts it in place; returns its bytes.
-pub(in crate::node) fn write_base(
-    job: Job,
-    is_rdb: bool,
-    time: Option<u64>,
-    path: &Path,
-) -> Result<u64, String> {
+pub(super) fn write_base(job: Job, is_rdb: bool, time: Option<u64>, path: &Path) -> Result<u64, String> {
     if is_rdb {
         return job.write_file(path).map(|written| written.bytes);
     }

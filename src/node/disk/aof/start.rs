@@ -12,7 +12,7 @@ use crate::persistence::{AppendFile, Manifest, move_aside};
 impl Node {
     /// The files cannot be used. The log ends with Redis' own line, which others wait for; where and why stands before
     /// it. Returns both for whoever started the node.
-    pub(in crate::node) fn refuse_aof(&mut self, line: String, detail: &str) -> String {
+    pub(super) fn refuse_aof(&mut self, line: String, detail: &str) -> String {
         if detail.is_empty() {
             self.warning(&line);
             return line;
@@ -23,7 +23,7 @@ impl Node {
     }
 
     /// The same for what has told its error and not logged it.
-    pub(in crate::node) fn or_refuse_aof<T>(&mut self, result: Result<T, String>) -> Result<T, String> {
+    pub(super) fn or_refuse_aof<T>(&mut self, result: Result<T, String>) -> Result<T, String> {
         result.map_err(|error| self.refuse_aof(error, ""))
     }
 
@@ -45,7 +45,7 @@ impl Node {
     }
 
     /// The manifest, or one for the single file of a version before 7.0; `None` if there is no append-only file.
-    pub(in crate::node) fn find_aof(&mut self) -> Result<Option<Manifest>, String> {
+    pub(super) fn find_aof(&mut self) -> Result<Option<Manifest>, String> {
         let found = self.read_manifest().map_err(|lines| {
             for line in &lines {
                 self.warning(line);
@@ -140,7 +140,7 @@ impl Node {
     }
 
     /// There was no append-only file: what is in memory becomes the base, and an increment follows it.
-    pub(in crate::node) fn make_first_files(&mut self) -> Result<(), String> {
+    pub(super) fn make_first_files(&mut self) -> Result<(), String> {
         let made = self.make_aof_folder().and_then(|()| self.make_first_base());
         self.or_refuse_aof(made)?;
         self.open_log()
@@ -170,7 +170,7 @@ impl Node {
     }
 
     /// Opens the last increment, or makes the first one.
-    pub(in crate::node) fn open_log(&mut self) -> Result<(), String> {
+    pub(super) fn open_log(&mut self) -> Result<(), String> {
         let folder = self.aof_folder();
         let mut manifest = self.disk.aof.manifest.clone();
         let is_first = manifest.increments.is_empty();

@@ -34,7 +34,7 @@ const PROGRESS_EVERY: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub(in crate::node) struct Feed {
     pub(in crate::node) core: MasterFeed,
-    pub(in crate::node) client: Rc<Client>,
+    pub(super) client: Rc<Client>,
     /// There is something to send.
     pub(in crate::node) wake: Rc<Notify>,
     /// Bytes that go out before anything else.
@@ -48,11 +48,11 @@ pub(in crate::node) struct Feed {
 
 /// A snapshot on its way to one replica.
 #[derive(Debug)]
-pub(in crate::node) struct Transfer {
-    pub(in crate::node) chunks: mpsc::Receiver<Bytes>,
-    pub(in crate::node) transport: Transport,
-    pub(in crate::node) total: Option<u64>,
-    pub(in crate::node) progress: Progress,
+pub(super) struct Transfer {
+    pub(super) chunks: mpsc::Receiver<Bytes>,
+    pub(super) transport: Transport,
+    pub(super) total: Option<u64>,
+    pub(super) progress: Progress,
 }
 
 enum Work {
@@ -90,13 +90,13 @@ impl Feed {
     }
 
     /// Sends bytes ahead of the stream.
-    pub(in crate::node) fn send(&mut self, bytes: &[u8]) {
+    pub(super) fn send(&mut self, bytes: &[u8]) {
         self.outbox.extend_from_slice(bytes);
         self.wake.notify_one();
     }
 
     /// Begins to send a snapshot.
-    pub(in crate::node) fn send_snapshot(&mut self, transfer: Transfer) {
+    pub(super) fn send_snapshot(&mut self, transfer: Transfer) {
         self.transfer = Some(transfer);
         self.wake.notify_one();
     }
@@ -106,7 +106,7 @@ impl Feed {
         self.close.is_none()
     }
 
-    pub(in crate::node) fn end(&mut self, reason: &str) {
+    pub(super) fn end(&mut self, reason: &str) {
         self.close.get_or_insert_with(|| reason.to_owned());
         self.ended.notify_one();
     }
@@ -120,7 +120,7 @@ impl Feed {
 }
 
 impl Node {
-    pub(in crate::node) fn feed_limits(&self) -> FeedLimits {
+    pub(super) fn feed_limits(&self) -> FeedLimits {
         let limit = self.config.client_output_buffer_limit.replica;
         FeedLimits {
             timeout: self.config.repl_timeout,

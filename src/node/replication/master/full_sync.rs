@@ -241,7 +241,7 @@ impl Node {
     }
 
     /// A replica went away in the middle of its sync; a snapshot that nobody wants is given up.
-    pub(in crate::node) fn sync_abandoned(&mut self) {
+    pub(super) fn sync_abandoned(&mut self) {
         let wanted = self
             .replication
             .feeds

@@ -46,7 +46,7 @@ impl Node {
     /// # Errors
     /// Why the stream cannot be applied: unknown command, refused command, no RESP array. Going on after that
     /// would let the data sets drift apart unnoticed.
-    pub(in crate::node) fn apply_batch(
+    pub(super) fn apply_batch(
         &mut self,
         session: &mut Session,
         buffer: &mut Vec<u8>,

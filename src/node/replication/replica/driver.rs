@@ -20,44 +20,44 @@ use crate::replication::{Applied, Granted, Held, LinkAction, LinkError, LinkEven
 /// Longest line that a master may send in the handshake.
 const LINE_MAX: usize = 4096;
 /// The link's timer.
-pub(in crate::node) const TICK: Duration = Duration::from_secs(1);
+pub(super) const TICK: Duration = Duration::from_secs(1);
 
 /// Why the driver stops waiting.
-pub(in crate::node) enum Input {
+pub(super) enum Input {
     Bytes(usize),
     Tick,
     Woken,
     Lost(String),
 }
 
-pub(in crate::node) struct Driver {
-    pub(in crate::node) shared: Shared,
-    pub(in crate::node) generation: u64,
-    pub(in crate::node) wake: Rc<Notify>,
-    pub(in crate::node) stream: Option<Wire>,
+pub(super) struct Driver {
+    pub(super) shared: Shared,
+    pub(super) generation: u64,
+    pub(super) wake: Rc<Notify>,
+    pub(super) stream: Option<Wire>,
     /// Bytes read and not used yet: of a line, or of the stream.
-    pub(in crate::node) buffer: Vec<u8>,
-    pub(in crate::node) actions: Vec<LinkAction>,
+    pub(super) buffer: Vec<u8>,
+    pub(super) actions: Vec<LinkAction>,
     session: Option<Session>,
     streaming: bool,
     connect_began: Instant,
-    pub(in crate::node) snapshot_bytes: u64,
-    pub(in crate::node) keys: u64,
-    pub(in crate::node) granted: Option<Held>,
+    pub(super) snapshot_bytes: u64,
+    pub(super) keys: u64,
+    pub(super) granted: Option<Held>,
     /// Database that the stream behind the snapshot just loaded has selected: a master that is a replica itself
     /// passes its own master's stream on and does not SELECT anew.
-    pub(in crate::node) loaded_db: Option<u16>,
-    pub(in crate::node) next_tick: tokio::time::Instant,
+    pub(super) loaded_db: Option<u16>,
+    pub(super) next_tick: tokio::time::Instant,
     /// Which faults this driver knows of.
-    pub(in crate::node) faults_seen: u64,
+    pub(super) faults_seen: u64,
     /// When a fault resets this connection.
-    pub(in crate::node) reset_at: Option<tokio::time::Instant>,
+    pub(super) reset_at: Option<tokio::time::Instant>,
     /// A connection that was given up while nothing got out of this end: its master cannot know.
-    pub(in crate::node) unheard: Option<Wire>,
+    pub(super) unheard: Option<Wire>,
 }
 
 impl Driver {
-    pub(in crate::node) fn new(shared: Shared, generation: u64, wake: Rc<Notify>) -> Self {
+    pub(super) fn new(shared: Shared, generation: u64, wake: Rc<Notify>) -> Self {
         Self {
             shared,
             generation,
@@ -79,7 +79,7 @@ impl Driver {
         }
     }
 
-    pub(in crate::node) async fn run(mut self) {
+    pub(super) async fn run(mut self) {
         self.tell(LinkEvent::ConnectNow);
         loop {
             let mut actions: VecDeque<LinkAction> = std::mem::take(&mut self.actions).into();
@@ -105,7 +105,7 @@ impl Driver {
     }
 
     /// Tells the state machine what happened, and notes what it wants done.
-    pub(in crate::node) fn tell(&mut self, event: LinkEvent<'_>) {
+    pub(super) fn tell(&mut self, event: LinkEvent<'_>) {
         let mut node = self.shared.borrow_mut();
         node.clock.tick(Instant::now());
         let now = node.clock.since_start();
@@ -252,7 +252,7 @@ impl Driver {
     }
 
     /// Waits for bytes, the timer, or a change that the node wants looked at.
-    pub(in crate::node) async fn input(&mut self, into: &mut Vec<u8>) -> Input {
+    pub(super) async fn input(&mut self, into: &mut Vec<u8>) -> Input {
         let Some(stream) = &mut self.stream else {
             tokio::time::sleep_until(self.next_tick).await;
             self.next_tick = tokio::time::Instant::now() + TICK;
@@ -298,7 +298,7 @@ impl Driver {
     }
 
     /// Handles what is the same in every phase; `false` if the connection is gone.
-    pub(in crate::node) fn on_input(&mut self, input: Input) -> bool {
+    pub(super) fn on_input(&mut self, input: Input) -> bool {
         match input {
             Input::Bytes(_) => self.tell(LinkEvent::Received),
             Input::Tick => self.tell(LinkEvent::Tick),
@@ -347,7 +347,7 @@ impl Driver {
     }
 
     /// Does what the state machine asked for in the middle of a transfer.
-    pub(in crate::node) async fn perform_now(&mut self) {
+    pub(super) async fn perform_now(&mut self) {
         for action in std::mem::take(&mut self.actions) {
             match action {
                 LinkAction::Send(bytes) => self.send(&bytes).await,

@@ -10,7 +10,7 @@ impl Driver {
     ///
     /// # Errors
     /// It is refused.
-    pub(in crate::node) async fn wait_as_faults_say(&mut self) -> io::Result<()> {
+    pub(super) async fn wait_as_faults_say(&mut self) -> io::Result<()> {
         loop {
             let (is_cut, is_silent, round_trip) = {
                 let faults = &self.shared.borrow().replication.link_faults;
@@ -31,7 +31,7 @@ impl Driver {
     }
 
     /// Looks whether the faults have changed; returns why the connection is gone because of that.
-    pub(in crate::node) fn see_faults(&mut self) -> Option<String> {
+    pub(super) fn see_faults(&mut self) -> Option<String> {
         let mut node = self.shared.borrow_mut();
         let faults = &mut node.replication.link_faults;
         if faults.version == self.faults_seen {
@@ -54,7 +54,7 @@ impl Driver {
     }
 
     /// Drops the connection with a RST; returns what that is called.
-    pub(in crate::node) fn reset(&mut self) -> String {
+    pub(super) fn reset(&mut self) -> String {
         self.reset_at = None;
         self.forget_socket();
         for wire in [self.stream.take(), self.unheard.take()].into_iter().flatten() {
@@ -64,7 +64,7 @@ impl Driver {
     }
 
     /// Gives the connection up. While nothing gets out of this end, the master must not hear of it.
-    pub(in crate::node) fn hang_up(&mut self) {
+    pub(super) fn hang_up(&mut self) {
         self.reset_at = None;
         self.forget_socket();
         let wire = self.stream.take();

@@ -51,7 +51,7 @@ struct Counters {
 
 impl Driver {
     /// Takes a snapshot in, and tells the state machine how that ended.
-    pub(in crate::node) async fn receive_snapshot(&mut self, form: SnapshotForm) {
+    pub(super) async fn receive_snapshot(&mut self, form: SnapshotForm) {
         match self.take_snapshot_in(form).await {
             Some(Ok((loaded, _))) if !self.has_stream_db(&loaded) => {
                 let reason = "its stream goes on in a database that is not here (see 'databases')";
@@ -198,7 +198,7 @@ impl Driver {
     }
 
     /// The connection is gone, or about to be closed: no data set of it may be swapped in any more.
-    pub(in crate::node) fn is_winding_up(&self) -> bool {
+    pub(super) fn is_winding_up(&self) -> bool {
         self.stream.is_none() || !self.actions.is_empty()
     }
 

@@ -21,24 +21,24 @@ pub(in crate::node) struct Upstream {
     pub(in crate::node) host: String,
     pub(in crate::node) port: u16,
     /// Tells this link from an earlier one whose task has not ended yet.
-    pub(in crate::node) generation: u64,
-    pub(in crate::node) link: ReplicaLink,
-    pub(in crate::node) applied: Applied,
+    pub(super) generation: u64,
+    pub(super) link: ReplicaLink,
+    pub(super) applied: Applied,
     /// What of the stream goes to our own replicas.
-    pub(in crate::node) relay: Relay,
+    pub(super) relay: Relay,
     /// Bytes of the stream that were read (`slave_read_repl_offset`).
-    pub(in crate::node) read_offset: ReplOffset,
+    pub(super) read_offset: ReplOffset,
     pub(in crate::node) transfer: Option<TransferIn>,
     /// Since when the link is down; `None` while it is up, or if it never was.
     pub(in crate::node) down_since: Option<Duration>,
-    pub(in crate::node) client: Option<Rc<Client>>,
-    pub(in crate::node) ack_wanted: bool,
+    pub(super) client: Option<Rc<Client>>,
+    pub(super) ack_wanted: bool,
     /// The connection is to be dropped; why.
-    pub(in crate::node) lost: Option<String>,
+    pub(super) lost: Option<String>,
     /// The socket of the connection, as long as the driver has one: to end it without waiting for the driver's turn.
-    pub(in crate::node) socket: Option<socket2::Socket>,
+    pub(super) socket: Option<socket2::Socket>,
     /// The user has said that what this node has may go: see `wipe_guard`.
-    pub(in crate::node) may_wipe: bool,
+    pub(super) may_wipe: bool,
     wake: Rc<Notify>,
     task: Option<AbortHandle>,
 }
@@ -157,7 +157,7 @@ impl Node {
 
     /// A command of the master's stream was refused. Of a transaction, those before it are executed: these data are
     /// no moment of that history, so nobody may continue it here, also not if this node is promoted or saves.
-    pub(in crate::node) fn leave_refused_history(&mut self) {
+    pub(super) fn leave_refused_history(&mut self) {
         let id = self.random_replid();
         self.ledger().leave_history(id);
         self.drop_all_feeds("the master's stream was refused: the data are no history's");
@@ -187,7 +187,7 @@ impl Node {
     }
 
     /// Puts the new data set in place of the old one.
-    pub(in crate::node) fn install(&mut self, loaded: Loaded, of: Option<Held>) {
+    pub(super) fn install(&mut self, loaded: Loaded, of: Option<Held>) {
         let old = std::mem::replace(&mut self.data.store, loaded.store);
         self.note_loaded(&loaded.aux, &loaded.repairs, loaded.keys_loaded, loaded.keys_expired);
         // Freeing a big data set takes long.

@@ -33,7 +33,7 @@ impl Node {
 
 impl Driver {
     /// Waits for the user's word if `loaded` would take most of this node's data; `false` if the link ended first.
-    pub(in crate::node) async fn may_replace(&mut self, loaded: &Loaded) -> bool {
+    pub(super) async fn may_replace(&mut self, loaded: &Loaded) -> bool {
         let Some((keys, offered)) = self.wipe_at_hand(loaded) else { return true };
         {
             let mut node = self.shared.borrow_mut();
