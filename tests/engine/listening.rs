@@ -50,8 +50,6 @@ fn a_socket_in_the_file_system_serves_and_goes_with_its_node() {
     use std::io::{Read as _, Write as _};
     use std::os::unix::net::{UnixListener, UnixStream};
 
-    use repliscope::node::{NodeEvent, NodeHandle, NodeOptions};
-
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("redis.sock");
     // One that a killed server left behind is in nobody's way.
@@ -72,11 +70,31 @@ fn a_socket_in_the_file_system_serves_and_goes_with_its_node() {
     assert!(list.contains(&shown) && list.contains("flags=U"), "{list}");
     node.shut_down("NOSAVE");
     assert!(!path.exists(), "the file goes with the node");
+}
 
-    std::fs::write(&path, "somebody's file").unwrap();
+#[cfg(unix)]
+#[test]
+fn a_socket_replaces_a_file_or_a_link_but_no_directory() {
+    use std::os::unix::fs::{FileTypeExt as _, symlink};
+
+    use repliscope::node::{NodeEvent, NodeHandle, NodeOptions};
+
+    let folder = tempfile::tempdir().unwrap();
+    let [file, link, directory] = ["file", "link", "directory"].map(|name| folder.path().join(name));
+    let behind = folder.path().join("behind");
+    std::fs::write(&file, "a file").unwrap();
+    std::fs::write(&behind, "what the link points to").unwrap();
+    symlink(&behind, &link).unwrap();
+    for path in [&file, &link] {
+        let _node = Server::node(&[&format!("unixsocket {}", path.display())]);
+        assert!(std::fs::symlink_metadata(path).unwrap().file_type().is_socket(), "{}", path.display());
+    }
+    assert_eq!(std::fs::read(&behind).unwrap(), b"what the link points to");
+
+    std::fs::create_dir(&directory).unwrap();
     let options = NodeOptions {
         directives: vec![
-            ("unixsocket".to_owned(), path.display().to_string()),
+            ("unixsocket".to_owned(), directory.display().to_string()),
             ("port".to_owned(), "0".to_owned()),
         ],
         ..NodeOptions::default()
@@ -85,7 +103,7 @@ fn a_socket_in_the_file_system_serves_and_goes_with_its_node() {
     let _node = NodeHandle::start(options, move |event| drop(sender.send(event))).unwrap();
     let stopped = told.iter().find(|event| matches!(event, NodeEvent::Stopped(_))).unwrap();
     assert!(format!("{stopped:?}").contains("Failed opening Unix socket"), "{stopped:?}");
-    assert_eq!(std::fs::read(&path).unwrap(), b"somebody's file");
+    assert!(directory.is_dir());
 }
 
 #[cfg(unix)]

@@ -50,8 +50,9 @@ impl Node {
 }
 
 fn bind(path: &Path, mode: u32) -> io::Result<UnixListener> {
-    // One that was left by a server that was killed; anything else is not ours to delete.
-    if fs::symlink_metadata(path).is_ok_and(|metadata| is_socket(&metadata)) {
+    // As Redis does: whatever has the name makes room, be it a socket that a killed server left or a file. A directory
+    // stays, for some systems let the super-user unlink one with all that is in it.
+    if fs::symlink_metadata(path).is_ok_and(|metadata| !metadata.is_dir()) {
         fs::remove_file(path)?;
     }
     let listener = UnixListener::bind(path)?;
@@ -59,11 +60,6 @@ fn bind(path: &Path, mode: u32) -> io::Result<UnixListener> {
         fs::set_permissions(path, fs::Permissions::from_mode(mode))?;
     }
     Ok(listener)
-}
-
-fn is_socket(metadata: &fs::Metadata) -> bool {
-    use std::os::unix::fs::FileTypeExt as _;
-    metadata.file_type().is_socket()
 }
 
 async fn accept(shared: Shared, listener: UnixListener, name: String) {
