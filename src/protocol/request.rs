@@ -123,7 +123,7 @@ fn write_number(kind: u8, number: usize, put: &mut impl FnMut(&[u8])) {
     }
 }
 
-/// Splits an inline request as Redis does: white space separates, `"…"` takes `\n \r \t \b \a \xHH`, `'…'`
+/// Splits an inline request as Redis does: blanks separate, `"…"` takes `\n \r \t \b \a \xHH`, `'…'`
 /// takes `\'`. `None` if a quote is not closed, or is followed by something other than white space.
 pub fn split_inline(line: &[u8]) -> Option<Vec<Vec<u8>>> {
     let mut words = Vec::new();
@@ -140,17 +140,22 @@ pub fn split_inline(line: &[u8]) -> Option<Vec<Vec<u8>>> {
     }
 }
 
-/// C's `isspace`.
+/// C's `isspace`: what is skipped before a word, and may follow a closing quote.
 fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t'..=b'\r')
+}
+
+/// What ends a word outside quotes. Redis takes a vertical tab and a form feed for a part of it.
+fn ends_word(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\n' | b'\r' | b'\t' | 0)
 }
 
 /// Reads one word, which may be made of quoted and plain parts up to the closing quote of the last.
 fn take_word<'a>(mut rest: &'a [u8], word: &mut Vec<u8>) -> Option<&'a [u8]> {
     loop {
         match rest {
-            [] | [0, ..] => return Some(rest),
-            [byte, ..] if is_space(*byte) => return Some(rest),
+            [] => return Some(rest),
+            [byte, ..] if ends_word(*byte) => return Some(rest),
             [b'"', tail @ ..] => return closed(double_quoted(tail, word)?),
             [b'\'', tail @ ..] => return closed(single_quoted(tail, word)?),
             [byte, tail @ ..] => {
@@ -239,6 +244,11 @@ mod tests {
             (r"'it\'s'", &[r"it\'s"]),
             (r#"a"b c""#, &["ab c"]),
             (r#"set "" x"#, &["set", "", "x"]),
+            ("\u{b}set\u{c} a\u{b}b", &[r"set\x0c", r"a\x0bb"]),
+            ("echo \u{b}\u{c}a \u{c}", &["echo", "a"]),
+            ("echo \"a\"\u{b}\"b\" 'c'\u{c}", &["echo", "a", "b", "c"]),
+            ("echo a\u{b}\"b\"", &["echo", r"a\x0bb"]),
+            ("a\rb\nc\td", &["a", "b", "c", "d"]),
         ];
         for (line, expected) in cases {
             let expected: Vec<String> = expected.iter().map(ToString::to_string).collect();
