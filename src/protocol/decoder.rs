@@ -1,6 +1,6 @@
 //! Requests out of a read buffer: resumable at any byte, nothing copied, nothing allocated on a promise.
 
-use memchr::memchr;
+use memchr::{memchr, memchr2};
 
 use super::number::strict_i64;
 use super::request::{OwnedArgs, Span, split_inline};
@@ -20,9 +20,20 @@ pub struct Limits {
     pub bulk: i64,
     /// The client has passed AUTH, or needs not to.
     pub authenticated: bool,
+    /// A server wrote the bytes: they are a master's stream, or a file. From a client Redis takes any two bytes for the
+    /// CRLF behind an argument, and waits for the rest of a line whatever it begins with. No server writes such bytes:
+    /// there they mean damage, and whoever went on would execute what nobody has sent, and let the data sets drift apart.
+    pub strict: bool,
 }
 
-/// Why a connection cannot go on. `Display` gives the error reply without the leading `-`.
+impl Limits {
+    /// For what a server wrote, with arguments of up to `bulk` bytes.
+    pub fn of_server(bulk: i64) -> Self {
+        Self { bulk, authenticated: true, strict: true }
+    }
+}
+
+/// Why a connection cannot go on.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ProtocolError {
     /// The number after `*` is none, or out of range.
@@ -37,10 +48,10 @@ pub enum ProtocolError {
     /// Too long an argument before AUTH.
     #[error("ERR Protocol error: unauthenticated bulk length")]
     UnauthenticatedBulk,
-    /// An argument must start with `$`.
-    #[error("ERR Protocol error: expected '$', got '{0}'")]
-    ExpectedDollar(String),
-    /// An argument is longer than it said.
+    /// An argument must start with `$`, and not with this byte.
+    #[error("ERR Protocol error: expected '$', got '{}'", .0.escape_ascii())]
+    ExpectedDollar(u8),
+    /// An argument is longer than it said: only if a server wrote it.
     #[error("ERR Protocol error: expected CRLF")]
     ExpectedCrlf,
     /// A line without end after `*`.
@@ -55,9 +66,21 @@ pub enum ProtocolError {
     /// An inline request with an open quote.
     #[error("ERR Protocol error: unbalanced quotes in request")]
     UnbalancedQuotes,
-    /// The first bytes belong to HTTP, TLS or another protocol: closed without a reply.
-    #[error("not a Redis client")]
-    ForeignProtocol,
+    /// The first byte is one that no server begins a command with.
+    #[error("ERR Protocol error: a command begins with '*'")]
+    NotACommand,
+}
+
+impl ProtocolError {
+    /// The error reply without the leading `-`: as `Display`, but with the byte itself that was got.
+    pub fn reply(&self) -> Vec<u8> {
+        match self {
+            Self::ExpectedDollar(got) => {
+                [b"ERR Protocol error: expected '$', got '", &[*got][..], b"'"].concat()
+            }
+            other => other.to_string().into_bytes(),
+        }
+    }
 }
 
 /// One complete request.
@@ -103,6 +126,7 @@ pub struct Decoder {
 
 enum Line {
     Incomplete,
+    TooLong,
     NoNumber,
     Number(i64),
 }
@@ -169,7 +193,7 @@ impl Decoder {
                         }
                         continue;
                     }
-                    Some(_) => match self.inline(buffer)? {
+                    Some(_) => match self.inline(buffer, limits)? {
                         Inline::Incomplete => return Ok(None),
                         Inline::Empty => continue,
                         Inline::Request(request) => return Ok(Some(request)),
@@ -190,10 +214,8 @@ impl Decoder {
 
     /// Reads `*<count>`; `false` if it is incomplete.
     fn begin(&mut self, buffer: &[u8], limits: &Limits) -> Result<bool, ProtocolError> {
-        let count = match self.number_line(buffer) {
-            Line::Incomplete if buffer.len() - self.at > LINE_MAX => {
-                return Err(ProtocolError::LongMultibulkLine);
-            }
+        let count = match self.number_line(buffer, limits) {
+            Line::TooLong => return Err(ProtocolError::LongMultibulkLine),
             Line::Incomplete => return Ok(false),
             Line::NoNumber => return Err(ProtocolError::MultibulkLength),
             Line::Number(count) if count > i64::from(i32::MAX) => return Err(ProtocolError::MultibulkLength),
@@ -219,12 +241,10 @@ impl Decoder {
             match buffer.get(self.at) {
                 None => return Ok(false),
                 Some(b'$') => {}
-                Some(other) => return Err(expected_dollar(*other)),
+                Some(other) => return self.no_length(*other, buffer, limits),
             }
-            let length = match self.number_line(buffer) {
-                Line::Incomplete if buffer.len() - self.at > LINE_MAX => {
-                    return Err(ProtocolError::LongBulkLine);
-                }
+            let length = match self.number_line(buffer, limits) {
+                Line::TooLong => return Err(ProtocolError::LongBulkLine),
                 Line::Incomplete => return Ok(false),
                 Line::NoNumber => return Err(ProtocolError::BulkLength),
                 Line::Number(length) => length,
@@ -246,7 +266,8 @@ impl Decoder {
         }
         match buffer.get(end..end + 2) {
             Some(b"\r\n") => {}
-            Some(_) => return Err(ProtocolError::ExpectedCrlf),
+            Some(_) if limits.strict => return Err(ProtocolError::ExpectedCrlf),
+            Some(_) => {}
             None => {
                 self.bulk = Some(length);
                 return Ok(false);
@@ -259,9 +280,21 @@ impl Decoder {
         Ok(true)
     }
 
+    /// What begins with another byte where `$<length>` must stand; `false` if its line is incomplete.
+    #[cold]
+    fn no_length(&self, first: u8, buffer: &[u8], limits: &Limits) -> Result<bool, ProtocolError> {
+        let line = &buffer[self.at..];
+        match line_end(b'\r', line, limits) {
+            _ if limits.strict => Err(ProtocolError::ExpectedDollar(first)),
+            Some(end) if end + 1 < line.len() => Err(ProtocolError::ExpectedDollar(first)),
+            None if line.len() > LINE_MAX => Err(ProtocolError::LongBulkLine),
+            _ => Ok(false),
+        }
+    }
+
     /// Reads the number between the byte at `at` and the next CR, and steps over the line's end.
     #[inline]
-    fn number_line(&mut self, buffer: &[u8]) -> Line {
+    fn number_line(&mut self, buffer: &[u8], limits: &Limits) -> Line {
         let digits = &buffer[self.at + 1..];
         // The common case, one to three digits, without a search.
         let mut number = 0;
@@ -276,7 +309,7 @@ impl Decoder {
             }
         }
         // Like Redis we look for CR only, and take the byte after it for LF.
-        match memchr(b'\r', digits) {
+        match line_end(b'\r', digits, limits) {
             Some(end) if end + 1 < digits.len() => match strict_i64(&digits[..end]) {
                 Some(number) => {
                     self.at += end + 3;
@@ -284,32 +317,24 @@ impl Decoder {
                 }
                 None => Line::NoNumber,
             },
+            None if digits.len() >= LINE_MAX => Line::TooLong,
             _ => Line::Incomplete,
         }
     }
 
-    fn inline(&mut self, buffer: &[u8]) -> Result<Inline, ProtocolError> {
+    fn inline(&mut self, buffer: &[u8], limits: &Limits) -> Result<Inline, ProtocolError> {
         let rest = &buffer[self.at..];
-        let first = rest[0];
-        if first != 0
-            && !(first.is_ascii_graphic() || first == b' ' || first.is_ascii_whitespace() || first == 11)
-        {
-            return Err(ProtocolError::ForeignProtocol);
+        if limits.strict && !(rest[0].is_ascii_graphic() || rest[0].is_ascii_whitespace()) {
+            return Err(ProtocolError::NotACommand);
         }
-        let Some(end) = memchr(b'\n', rest) else {
+        let Some(end) = line_end(b'\n', rest, limits) else {
             return if rest.len() > LINE_MAX {
                 Err(ProtocolError::LongInline)
             } else {
                 Ok(Inline::Incomplete)
             };
         };
-        if end > LINE_MAX {
-            return Err(ProtocolError::LongInline);
-        }
         let line = rest[..end].strip_suffix(b"\r").unwrap_or(&rest[..end]);
-        if ends_like_http(line) {
-            return Err(ProtocolError::ForeignProtocol);
-        }
         let words = split_inline(line).ok_or(ProtocolError::UnbalancedQuotes)?;
         let start = self.start;
         self.at += end + 1;
@@ -322,25 +347,21 @@ impl Decoder {
     }
 }
 
+/// Where the line ends that `bytes` begin with. Redis looks for that as C looks into a string, not behind a NUL: a
+/// client that sends one waits until its line is too long.
+fn line_end(end: u8, bytes: &[u8], limits: &Limits) -> Option<usize> {
+    let found = memchr2(end, 0, bytes)?;
+    match bytes[found] {
+        0 if limits.strict => memchr(end, bytes),
+        0 => None,
+        _ => Some(found),
+    }
+}
+
 enum Inline {
     Incomplete,
     Empty,
     Request(Request),
-}
-
-/// `GET / HTTP/1.1` and the like: a browser, which must not be able to run what follows.
-fn ends_like_http(line: &[u8]) -> bool {
-    let word = line.rsplit(|byte| *byte == b' ').next().unwrap_or_default();
-    word.len() < line.len() && word.starts_with(b"HTTP/")
-}
-
-fn expected_dollar(got: u8) -> ProtocolError {
-    let shown = match got {
-        b'\r' | b'\n' => " ".to_owned(),
-        b'\'' | b'"' | b'\\' => char::from(got).to_string(),
-        other => other.escape_ascii().to_string(),
-    };
-    ProtocolError::ExpectedDollar(shown)
 }
 
 #[cfg(test)]

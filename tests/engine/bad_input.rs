@@ -129,8 +129,13 @@ fn frames_that_are_none() {
         let text = format!("expected '$', got '{shown}'");
         rows.push(protocol_error("31-33, 35", format!("*1\r\n{first}\r\n"), &text));
     }
-    let escaped = "-ERR Protocol error: expected '$', got '\\xff'\r\n";
-    rows.push(ours("34", b"*1\r\n\xFF\r\n", escaped, Closed));
+    for byte in [0xFF, 1, b'\t', b'\'', b'"', b'\\'] {
+        let error = [b"-ERR Protocol error: expected '$', got '", &[byte][..], b"'\r\n"].concat();
+        rows.push(same("34", [b"*1\r\n", &[byte][..], b"\r\n"].concat(), error, Closed));
+    }
+    for line in ["x", "x\n", "x\r", "\r", "\0x\r\n"] {
+        rows.push(same("31-35, unfinished", format!("*1\r\n{line}"), "", Waits));
+    }
     let digits = "1".repeat(65_537);
     rows.push(protocol_error("36", format!("*{digits}"), "too big mbulk count string"));
     rows.push(protocol_error("37", format!("*1\r\n${digits}"), "too big bulk count string"));
@@ -142,9 +147,15 @@ fn frames_that_are_none() {
     rows.push(protocol_error("41", "i".repeat(65_537), "too big inline request"));
     rows.push(protocol_error("42", "*1\n$4\nPING\r\n", "invalid multibulk length"));
     rows.push(protocol_error("43", "*1\r$4\rPING\r", "expected '$', got '4'"));
-    let crlf = "-ERR Protocol error: expected CRLF\r\n";
-    rows.push(ours("44", "*1\r\n$4\r\nPINGXX", crlf, Closed));
-    rows.push(ours("45", "*1\r\n$4\r\nPINGPONG\r\n", crlf, Closed));
+    // Whatever stands behind an argument in place of CRLF is passed over.
+    rows.push(same("44", "*1\r\n$4\r\nPINGXX", pong, Serves));
+    let rest = "-ERR unknown command 'NG', with args beginning with: \r\n";
+    rows.push(same("45", "*1\r\n$4\r\nPINGPONG\r\n", [pong, rest].concat(), Serves));
+    let pin = "-ERR unknown command 'PIN', with args beginning with: \r\n";
+    rows.push(same("44", "*1\r\n$3\r\nPING\r\n", pin, Serves));
+    rows.push(same("44", "*1\r\n$5\r\nPING\r\n", "", Waits));
+    let ping = "-ERR unknown command 'PING ', with args beginning with: \r\n";
+    rows.push(same("44", "*1\r\n$5\r\nPING\r\n\r\n", ping, Serves));
     check(&rows, &[]);
 }
 
@@ -164,10 +175,45 @@ fn inline_requests_that_are_none() {
         rows.push(same("52-55", request, "", Closed));
     }
     rows.push(same("56", "*1\r\n$4\r\npost\r\n", "", Closed));
+    rows.push(same("56", "*1\r\n$6\r\nPOST\0x\r\n", "", Closed));
     rows.push(same("57", "Host: 127.0.0.1\r\n", "", Closed));
-    rows.push(ours("58", "HEAD / HTTP/1.1\r\n", "", Closed));
-    rows.push(ours("59", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "", Closed));
-    rows.push(ours("60", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", "", Closed));
+    // The replies before it are lost.
+    for before in ["PING\r\n", "MULTI\r\nPING\r\nEXEC\r\n", "SUBSCRIBE c\r\n", "CLIENT REPLY OFF\r\n"] {
+        rows.push(same("56-57", format!("{before}Host: 127.0.0.1\r\nPING\r\n"), "", Closed));
+    }
+    let unknown = |name: &str, args: &str| {
+        format!("-ERR unknown command '{name}', with args beginning with: {args}\r\n")
+    };
+    rows.push(same("58", "HEAD / HTTP/1.1\r\n", unknown("HEAD", "'/' 'HTTP/1.1' "), Serves));
+    let http2 = [unknown("PRI", "'*' 'HTTP/2.0' "), unknown("SM", "")].concat();
+    rows.push(same("59", "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", http2, Serves));
+    rows.push(same("60", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", "", Then::Waits));
+    for (line, word) in
+        [("\x01", "\x01"), ("\u{85}", "\u{85}"), ("PING\x0c", "PING\x0c"), ("\x0bPING\x0b", "PING\x0b")]
+    {
+        rows.push(same(
+            "60",
+            format!("ECHO a\r\n{line}\r\n"),
+            ["$1\r\na\r\n", &unknown(word, "")].concat(),
+            Serves,
+        ));
+    }
+    for line in ["ECHO a\x0bb", "ECHO \x0c\x0ba\x0bb \x0c", "ECHO \"a\x0bb\"\x0c"] {
+        rows.push(same("60", format!("{line}\r\n"), "$3\r\na\x0bb\r\n", Serves));
+    }
+    // Redis looks for the end of a line up to a NUL only.
+    for (line, reply) in [
+        ("PING\0\r\n", ""),
+        ("ab\0cd\r\nPING\r\n", ""),
+        ("SET k \"a\0b\"\r\n", ""),
+        ("PING\r\n\0\r\nPING\r\n", "+PONG\r\n"),
+        ("*1\0\r\n$4\r\nPING\r\n", ""),
+        ("*1\r\n$4\0\r\nPING\r\n", ""),
+    ] {
+        rows.push(same("38-40", line, reply, Then::Waits));
+    }
+    let pings = "PING\r\n".repeat(11_000);
+    rows.push(protocol_error("38-40", format!("PING\0\r\n{pings}"), "too big inline request"));
     let ssh = "-ERR unknown command 'SSH-2.0-OpenSSH_9.6', with args beginning with: \r\n";
     rows.push(same("61", "SSH-2.0-OpenSSH_9.6\r\n", ssh, Serves));
     check(&rows, &[]);
@@ -176,12 +222,18 @@ fn inline_requests_that_are_none() {
 #[test]
 fn a_browser_is_told_of_in_the_log() {
     let node = Server::node(&[]);
-    let mut client = node.client();
-    client.send(b"POST / HTTP/1.1\r\n\r\n");
-    assert_eq!(client.until_closed(), b"");
-    let port = client.local_port();
+    for line in ["POST / HTTP/1.1\r\n\r\n", "host: 127.0.0.1\r\n"] {
+        let mut client = node.client();
+        client.send(line.as_bytes());
+        assert_eq!(client.until_closed(), b"");
+    }
+    // The second one came within the minute.
     let log = node.journal();
-    assert!(log.contains("Possible SECURITY ATTACK detected") && log.contains(&port.to_string()), "{log}");
+    let told: Vec<&str> = log.lines().filter(|line| line.contains("ATTACK")).collect();
+    let expected = "Warning: Possible SECURITY ATTACK detected. It looks like somebody is sending POST or Host: \
+                    commands to Redis. This is likely due to an attacker attempting to use Cross Protocol Scripting \
+                    to compromise your Redis instance. Connection aborted.";
+    assert_eq!(told, [expected]);
 }
 
 #[test]

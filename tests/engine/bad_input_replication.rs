@@ -284,6 +284,11 @@ fn a_stream_that_cannot_be_executed_ends_the_link_and_its_history() {
         (command("SHUTDOWN NOSAVE"), &["SHUTDOWN"]),
         (b"*3000000000\r\n".to_vec(), &["protocol"]),
         (b"*1\r\n$-1\r\n".to_vec(), &["protocol"]),
+        // Redis passes over the first and waits for more after the others: here they mean damage.
+        (b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$1\r\nvXX".to_vec(), &["protocol", "CRLF"]),
+        (b"*1\r\nx".to_vec(), &["protocol", "'$'"]),
+        (b"*1\0".to_vec(), &["protocol"]),
+        (b"\x16\x03".to_vec(), &["protocol"]),
         (
             [command("MULTI"), command("SET in multi"), command("INCR text"), command("EXEC")].concat(),
             &["integer"],

@@ -79,7 +79,7 @@ impl Oracles {
     /// A node has put whole commands into its backlog.
     pub fn feed(&mut self, server: &Server, bytes: &[u8]) {
         let model = &mut self.models[server.node()];
-        let limits = Limits { bulk: 1 << 29, authenticated: true };
+        let limits = Limits::of_server(1 << 29);
         let mut decoder = Decoder::new();
         while let Ok(Some(request)) = decoder.next(bytes, &limits) {
             let Body::Spans { first, count } = request.body else { continue };

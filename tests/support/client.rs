@@ -66,10 +66,6 @@ impl Client {
         &self.stream
     }
 
-    pub fn local_port(&self) -> u16 {
-        self.stream.local_addr().unwrap().port()
-    }
-
     /// Sends raw bytes; a server that has closed already is no error here, its reply is still to be read.
     pub fn send(&mut self, bytes: &[u8]) {
         let _ = self.stream.write_all(bytes);

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::flow::Flow;
 use super::handlers::handler;
-use super::parse::args_of;
+use super::parse::{args_of, is_http};
 use crate::commands::{CmdError, CmdResult, Command, Flags, NodeCommand, Run};
 use crate::node::clients::client::ClientKind;
 use crate::node::clients::session::{Pending, ReplyMode, Session};
@@ -126,8 +126,8 @@ impl Node {
         let flow = match command {
             Ok(command) => self.admit_and_run(session, command, args),
             Err(error) => {
-                if args.name().eq_ignore_ascii_case(b"post") || args.name().eq_ignore_ascii_case(b"host:") {
-                    return self.refuse_stranger(session);
+                if is_http(args.name()) {
+                    return self.refuse_stranger();
                 }
                 if let CmdError::Arity(Cow::Borrowed(name)) = error {
                     self.figures.stats.by_command.entry(name).or_default().rejected += 1;

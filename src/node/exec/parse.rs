@@ -1,5 +1,7 @@
 //! From bytes to requests, a group at a time.
 
+use std::time::Duration;
+
 use super::flow::Flow;
 use crate::commands::{CmdResult, Command, CommandNames, Group};
 use crate::node::clients::client::ClientKind;
@@ -10,6 +12,26 @@ use crate::protocol::{Args, Body, Decoder, Limits, ProtocolError};
 /// Requests parsed before the first of them is executed: their keys are touched together, so that the cache
 /// misses overlap.
 const GROUP: usize = 16;
+
+/// A warning of a stranger is followed by another one only after this time, as in Redis.
+const STRANGERS_AGAIN: Duration = Duration::from_mins(1);
+
+/// When the log last told of a stranger.
+#[derive(Debug, Default)]
+pub(in crate::node) struct StrangerWarning {
+    told: Option<Duration>,
+}
+
+impl StrangerWarning {
+    /// Whether the log tells of one now.
+    fn is_due(&mut self, now: Duration) -> bool {
+        let is_due = self.told.is_none_or(|told| now.saturating_sub(told) > STRANGERS_AGAIN);
+        if is_due {
+            self.told = Some(now);
+        }
+        is_due
+    }
+}
 
 impl Node {
     /// Parses up to [`GROUP`] requests and touches their keys, or the elements that they are about.
@@ -23,8 +45,11 @@ impl Node {
         pending: &mut std::collections::VecDeque<Pending>,
         buffer: &[u8],
     ) -> Result<(), ProtocolError> {
-        let limits =
-            Limits { bulk: self.config.proto_max_bulk_len as i64, authenticated: session.authenticated };
+        let limits = Limits {
+            bulk: self.config.proto_max_bulk_len as i64,
+            authenticated: session.authenticated,
+            strict: session.client.kind.get() == ClientKind::Master,
+        };
         // AUTH may lift the limits for the request behind it.
         let group = if session.authenticated { GROUP } else { 1 };
         while pending.len() < group && session.broken.is_none() {
@@ -66,23 +91,21 @@ impl Node {
     }
 
     pub(super) fn refuse_protocol(&mut self, session: &mut Session, error: &ProtocolError) -> Flow {
-        if *error == ProtocolError::ForeignProtocol {
-            return self.refuse_stranger(session);
-        }
-        let line = error.to_string();
-        self.figures.stats.count_error(&line);
-        session.out.error(line.as_bytes());
+        self.figures.stats.count_error("ERR");
+        session.out.error(&error.reply());
         Flow::Close
     }
 
-    /// A browser or another program that must not get its bytes executed.
-    pub(super) fn refuse_stranger(&mut self, session: &mut Session) -> Flow {
-        let addr = session.client.addr;
-        self.warning(format!(
-            "Possible SECURITY ATTACK detected. It looks like somebody is sending POST or Host: commands to Redis. \
-             This is likely due to an attacker attempting to use Cross Protocol Scripting to compromise your Redis \
-             instance. Connection from {addr} aborted."
-        ));
+    /// A browser that was made to send requests: what follows must not be executed. The log tells of it now and then
+    /// only, or whoever does it could fill the disk.
+    pub(super) fn refuse_stranger(&mut self) -> Flow {
+        if self.figures.stranger_warning.is_due(self.clock.since_start()) {
+            self.warning(
+                "Possible SECURITY ATTACK detected. It looks like somebody is sending POST or Host: commands to \
+                 Redis. This is likely due to an attacker attempting to use Cross Protocol Scripting to compromise \
+                 your Redis instance. Connection aborted.",
+            );
+        }
         Flow::Drop
     }
 }
@@ -109,4 +132,23 @@ fn find(names: &CommandNames, session: &mut Session, args: &Args<'_>) -> CmdResu
         session.last_found = Some((args.name().to_vec(), command));
     }
     Ok(command)
+}
+
+/// Whether a command's name is a line of HTTP: of a request that carries data, or of the header that each has. Compared
+/// as C does, up to a NUL.
+pub(super) fn is_http(name: &[u8]) -> bool {
+    let name = name.split(|byte| *byte == 0).next().unwrap_or_default();
+    name.eq_ignore_ascii_case(b"post") || name.eq_ignore_ascii_case(b"host:")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_log_tells_of_strangers_once_in_a_minute() {
+        let mut warning = StrangerWarning::default();
+        let due = [0, 1, 60, 61, 62, 121, 122].map(|secs| warning.is_due(Duration::from_secs(secs)));
+        assert_eq!(due, [true, false, false, true, false, false, true]);
+    }
 }

@@ -6,6 +6,7 @@ use super::latency::LatencyEvents;
 use super::log::Log;
 use super::slowlog::SlowLog;
 use super::stats::NodeStats;
+use crate::node::exec::parse::StrangerWarning;
 use crate::node::time::lag::LoopLag;
 
 /// Figures of a node, and its log.
@@ -21,6 +22,7 @@ pub(in crate::node) struct Figures {
     pub(in crate::node) called: bool,
     /// Start of the load that the watchdog has reported already, so that it reports each load once.
     pub(in crate::node) watchdog_told: Option<Duration>,
+    pub(in crate::node) stranger_warning: StrangerWarning,
     pub(in crate::node) log: Log,
 }
 
@@ -34,6 +36,7 @@ impl Figures {
             times_each: false,
             called: false,
             watchdog_told: None,
+            stranger_warning: StrangerWarning::default(),
             log,
         }
     }

@@ -54,7 +54,7 @@ pub struct CommandReader<R> {
 impl<R: Read> CommandReader<R> {
     /// A reader of what follows in `source`, with strings of up to `bulk_max` bytes.
     pub fn new(source: R, bulk_max: u64) -> Self {
-        let limits = Limits { bulk: bulk_max as i64, authenticated: true };
+        let limits = Limits::of_server(bulk_max as i64);
         let (base, good, in_transaction) = (0, 0, false);
         Self { source, limits, decoder: Decoder::new(), buffer: Vec::new(), base, good, in_transaction }
     }

@@ -2,10 +2,10 @@
 
 use proptest::prelude::*;
 
-use super::{Body, Decoder, Limits, ProtocolError};
+use super::{Body, Decoder, LINE_MAX, Limits, ProtocolError};
 use crate::protocol::Args;
 
-const LIMITS: Limits = Limits { bulk: 512 * 1024 * 1024, authenticated: true };
+const LIMITS: Limits = Limits { bulk: 512 * 1024 * 1024, authenticated: true, strict: false };
 
 /// All requests of `bytes`, fed in the given pieces, and how it ended.
 fn feed(pieces: &[&[u8]], limits: &Limits) -> (Vec<Vec<Vec<u8>>>, Result<bool, ProtocolError>) {
@@ -45,8 +45,12 @@ fn collect(decoder: &Decoder, buffer: &[u8], bodies: Vec<Body>, into: &mut Vec<V
 }
 
 fn error_of(bytes: &[u8]) -> String {
-    match feed(&[bytes], &LIMITS).1 {
-        Err(error) => error.to_string(),
+    error_within(bytes, &LIMITS)
+}
+
+fn error_within(bytes: &[u8], limits: &Limits) -> String {
+    match feed(&[bytes], limits).1 {
+        Err(error) => error.reply().escape_ascii().to_string().replace(r"\'", "'"),
         Ok(midway) => format!("no error, midway: {midway}"),
     }
 }
@@ -65,7 +69,9 @@ fn bad_lengths_end_the_connection_with_redis_own_words() {
         let request = format!("*1\r\n{length}\r\n");
         assert_eq!(error_of(request.as_bytes()), "ERR Protocol error: invalid bulk length", "{length}");
     }
-    for (byte, shown) in [(b':', ":"), (b'f', "f"), (b'*', "*"), (0xFF, r"\xff"), (b'\r', " ")] {
+    for (byte, shown) in
+        [(b':', ":"), (b'f', "f"), (b'*', "*"), (0xFF, r"\xff"), (1, r"\x01"), (b'\t', r"\t"), (b'\r', r"\r")]
+    {
         let expected = format!("ERR Protocol error: expected '$', got '{shown}'");
         assert_eq!(error_of(&[b"*1\r\n".as_slice(), &[byte], b"3\r\n"].concat()), expected);
     }
@@ -79,7 +85,6 @@ fn bad_lengths_end_the_connection_with_redis_own_words() {
     assert_eq!(error_of("a".repeat(65_537).as_bytes()), "ERR Protocol error: too big inline request");
     assert_eq!(error_of(b"*1\n$4\nPING\nPING\r\n"), "ERR Protocol error: invalid multibulk length");
     assert_eq!(error_of(b"*1\r$4\rPING\r"), "ERR Protocol error: expected '$', got '4'");
-    assert_eq!(error_of(b"*1\r\n$4\r\nPINGXX"), "ERR Protocol error: expected CRLF");
     assert_eq!(error_of(b"set \"a\r\n"), "ERR Protocol error: unbalanced quotes in request");
 }
 
@@ -106,14 +111,109 @@ fn a_promise_of_many_arguments_waits_and_costs_nothing() {
 }
 
 #[test]
-fn strangers_are_turned_away() {
-    for stranger in [
-        &b"\x16\x03\x01\x02\x00\x01"[..],
-        b"HEAD / HTTP/1.1\r\n",
-        b"PRI * HTTP/2.0\r\n",
-        b"GET /x HTTP/1.0\r\n",
+fn a_client_may_begin_an_inline_request_with_any_byte() {
+    for byte in (1..=u8::MAX).filter(|byte| !b"*'\"".contains(byte) && !byte.is_ascii_whitespace()) {
+        let words = if byte == 0x0b { vec![b"a".to_vec()] } else { vec![vec![byte, b'a']] };
+        assert_eq!(feed(&[&[byte]], &LIMITS), (vec![], Ok(true)), "{byte}");
+        assert_eq!(feed(&[&[byte], b"a\r\n"], &LIMITS), (vec![words], Ok(false)), "{byte}");
+    }
+    // A browser's lines are requests like others; what POST and Host: mean is for others to know.
+    assert_eq!(feed(&[b"GET /x HTTP/1.0\r\n"], &LIMITS).0[0].len(), 3);
+}
+
+#[test]
+fn a_client_that_sends_a_nul_waits_until_its_line_is_too_long() {
+    let cases: [(&[u8], usize, &str); 6] = [
+        (b"PING\0\r\nPING\r\n", 0, "too big inline request"),
+        (b"PING\r\n\0\r\nPING\r\n", 1, "too big inline request"),
+        (b"SET k \"a\0b\"\r\n", 0, "too big inline request"),
+        (b"*1\0\r\n$4\r\nPING\r\n", 0, "too big mbulk count string"),
+        (b"*1\r\n$4\0\r\nPING\r\n", 0, "too big bulk count string"),
+        (b"*1\r\n\0$4\r\nPING\r\n", 0, "too big bulk count string"),
+    ];
+    for (bytes, before, error) in cases {
+        let (requests, end) = feed(&[bytes], &LIMITS);
+        assert_eq!((requests.len(), end), (before, Ok(true)), "{}", bytes.escape_ascii());
+        let more = b"\r\nPING".repeat(LINE_MAX / 6);
+        let (requests, end) = feed(&[bytes, &more], &LIMITS);
+        let error = format!("ERR Protocol error: {error}");
+        assert_eq!(
+            (requests.len(), end.unwrap_err().to_string()),
+            (before, error),
+            "{}",
+            bytes.escape_ascii()
+        );
+    }
+}
+
+#[test]
+fn a_line_that_must_begin_with_a_dollar_is_waited_for_up_to_its_bound() {
+    let longest = vec![b'x'; LINE_MAX];
+    let before_newline = [&longest[..], b"\r"].concat();
+    for bytes in [&b"x"[..], b"x\n", b"x\r", b"\r", b"\0x\r\n", &longest, &before_newline] {
+        assert_eq!(feed(&[b"*1\r\n", bytes], &LIMITS), (vec![], Ok(true)), "{} bytes", bytes.len());
+    }
+    let too_long = vec![b'x'; LINE_MAX + 1];
+    assert_eq!(feed(&[b"*1\r\n", &too_long], &LIMITS).1, Err(ProtocolError::LongBulkLine));
+    // A line that is whole is judged by its first byte, however long it is.
+    let whole = [b"*1\r\n", &too_long[..], b"\r\n"].concat();
+    assert_eq!(feed(&[&whole], &LIMITS).1, Err(ProtocolError::ExpectedDollar(b'x')));
+}
+
+#[test]
+fn lines_have_the_bounds_that_redis_gives_them() {
+    for (start, error) in [
+        (&b"*"[..], ProtocolError::LongMultibulkLine),
+        (b"*1\r\n$", ProtocolError::LongBulkLine),
+        (b"1", ProtocolError::LongInline),
     ] {
-        assert_eq!(feed(&[stranger], &LIMITS).1, Err(ProtocolError::ForeignProtocol));
+        let rest = vec![b'1'; LINE_MAX];
+        assert_eq!(feed(&[&[start, &rest[1..]].concat()], &LIMITS).1, Ok(true), "{error}");
+        assert_eq!(feed(&[&[start, &rest].concat()], &LIMITS).1, Err(error));
+    }
+    let long = [&vec![b'a'; LINE_MAX * 2][..], b"\r\n"].concat();
+    assert_eq!(
+        feed(&[&long], &LIMITS).0[0][0].len(),
+        LINE_MAX * 2,
+        "what came at once is no line without end"
+    );
+}
+
+#[test]
+fn a_client_may_put_any_two_bytes_behind_an_argument_and_a_server_none_but_crlf() {
+    let cases: [(&[u8], &[&str]); 4] = [
+        (b"*1\r\n$4\r\nPINGXX*1\r\n$4\r\nPING\0\0", &["PING", "PING"]),
+        (b"*1\r\n$3\r\nPING\r\n", &["PIN"]),
+        (b"*1\r\n$5\r\nPING\r\n\r\n", &["PING\r"]),
+        (b"*1\rX$4\rYPING\n\r", &["PING"]),
+    ];
+    for (bytes, names) in cases {
+        let (requests, end) = feed(&[bytes], &LIMITS);
+        let read: Vec<_> = requests.iter().map(|words| String::from_utf8_lossy(&words[0])).collect();
+        assert!(end.is_ok() && read == names, "{}: {read:?}", bytes.escape_ascii());
+        let error = error_within(bytes, &Limits::of_server(1 << 29));
+        assert_eq!(error, "ERR Protocol error: expected CRLF", "{}", bytes.escape_ascii());
+    }
+}
+
+#[test]
+fn what_no_server_writes_is_refused_at_once_if_a_server_wrote_it() {
+    let limits = Limits::of_server(1 << 29);
+    for (bytes, error) in [
+        (&b"*1\r\nx"[..], "expected '$', got 'x'"),
+        (b"*1\r\n\0", r"expected '$', got '\x00'"),
+        (b"*1\0\r\n", "invalid multibulk length"),
+        (b"*1\r\n$4\0\r\n", "invalid bulk length"),
+        (b"\0", "a command begins with '*'"),
+        (b"\x16\x03", "a command begins with '*'"),
+        (b"\xff", "a command begins with '*'"),
+    ] {
+        assert_eq!(
+            error_within(bytes, &limits),
+            format!("ERR Protocol error: {error}"),
+            "{}",
+            bytes.escape_ascii()
+        );
     }
 }
 
@@ -166,6 +266,7 @@ proptest! {
             let mut all = vec![start];
             all.extend(pieces.iter().map(Vec::as_slice));
             let _ = feed(&all, &LIMITS);
+            let _ = feed(&all, &Limits::of_server(1 << 29));
         }
     }
 }

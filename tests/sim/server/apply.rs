@@ -17,7 +17,7 @@ impl Server {
         let Some(upstream) = &mut self.upstream else { return Ok(()) };
         let mut buffer = std::mem::take(&mut upstream.buffer);
         let mut decoder = std::mem::take(&mut upstream.decoder);
-        let limits = Limits { bulk: 512 << 20, authenticated: true };
+        let limits = Limits::of_server(512 << 20);
         if env.is(Mutant::AckEarly) && !buffer.is_empty() {
             let offset = self.history.offset() + buffer.len() as u64;
             let ack = repliscope::replication::encode_command(&[

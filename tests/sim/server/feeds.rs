@@ -86,7 +86,7 @@ impl Server {
         }
         let mut buffer = std::mem::take(&mut peer.buffer);
         let mut decoder = std::mem::take(&mut peer.decoder);
-        let limits = Limits { bulk: 1 << 20, authenticated: true };
+        let limits = Limits { bulk: 1 << 20, authenticated: true, strict: false };
         while let Ok(Some(request)) = decoder.next(&buffer, &limits) {
             let Body::Spans { first, count } = request.body else { continue };
             let args = repliscope::protocol::Args::new(&buffer, &decoder.spans()[first..first + count]);
