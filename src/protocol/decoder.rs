@@ -92,6 +92,8 @@ pub struct Request {
     pub end: usize,
     /// Its arguments.
     pub body: Body,
+    /// Requests without arguments came before it.
+    pub after_empty: bool,
 }
 
 /// Arguments of a request.
@@ -122,6 +124,8 @@ pub struct Decoder {
     left: usize,
     /// Length of the argument under way.
     bulk: Option<usize>,
+    /// Requests without arguments were passed over since one was handed out.
+    after_empty: bool,
 }
 
 enum Line {
@@ -161,6 +165,11 @@ impl Decoder {
     /// Bytes of the arguments that the request under way has so far, with their headers. O(1).
     pub fn argument_bytes(&self) -> usize {
         if self.left > 0 { self.at - self.start } else { 0 }
+    }
+
+    /// Whether requests without arguments came behind the last one that was handed out.
+    pub fn is_after_empty(&self) -> bool {
+        self.after_empty
     }
 
     /// Forgets the requests handed out so far; returns how many bytes the caller must remove from the front of
@@ -208,7 +217,8 @@ impl Decoder {
             let (start, first) = (self.start, self.first);
             (self.start, self.first) = (self.at, self.spans.len());
             let body = Body::Spans { first, count: self.spans.len() - first };
-            return Ok(Some(Request { start, end: self.at, body }));
+            let after_empty = std::mem::take(&mut self.after_empty);
+            return Ok(Some(Request { start, end: self.at, body, after_empty }));
         }
     }
 
@@ -227,7 +237,7 @@ impl Decoder {
         match usize::try_from(count) {
             Ok(count) if count > 0 => self.left = count,
             // An empty request is no request.
-            _ => self.start = self.at,
+            _ => (self.start, self.after_empty) = (self.at, true),
         }
         Ok(true)
     }
@@ -340,10 +350,12 @@ impl Decoder {
         self.at += end + 1;
         self.start = self.at;
         if words.is_empty() {
+            self.after_empty = true;
             return Ok(Inline::Empty);
         }
         let args = OwnedArgs::from_parts(words.iter().map(Vec::as_slice));
-        Ok(Inline::Request(Request { start, end: self.at, body: Body::Inline(args) }))
+        let after_empty = std::mem::take(&mut self.after_empty);
+        Ok(Inline::Request(Request { start, end: self.at, body: Body::Inline(args), after_empty }))
     }
 }
 

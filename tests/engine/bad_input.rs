@@ -220,6 +220,39 @@ fn inline_requests_that_are_none() {
 }
 
 #[test]
+fn a_connection_that_is_to_be_closed_without_a_reply_stays_and_does_nothing() {
+    use Then::{Closed, Serves, Waits};
+    let pong = "+PONG\r\n";
+    let mut rows = Vec::new();
+    for mute in ["OFF", "SKIP"] {
+        for end in ["QUIT\r\n", "* 1\r\n", "*1\r\n:4\r\n", "SET \"\r\n", "*1\r\n$-1\r\n"] {
+            let muted = format!("CLIENT REPLY {mute}\r\n{end}");
+            rows.push(same("muted", format!("{muted}PING\r\nCLIENT REPLY ON\r\n"), "", Waits));
+            // What waits to be sent is a reply, and closes the connection.
+            rows.push(same("muted", format!("PING\r\n{muted}PING\r\n"), pong, Closed));
+        }
+    }
+    // To Redis a request without arguments is the one whose reply is skipped.
+    for empty in ["\r\n", " \r\n", "*0\r\n", "*-1\r\n", "\r\n*0\r\n"] {
+        rows.push(same("muted", format!("CLIENT REPLY SKIP\r\n{empty}PING\r\n"), pong, Serves));
+        let bad = format!("CLIENT REPLY SKIP\r\n{empty}*x\r\n");
+        rows.push(protocol_error("muted", bad, "invalid multibulk length"));
+    }
+    rows.push(same("muted", "CLIENT REPLY SKIP\r\nRESET\r\n", "", Serves));
+    rows.push(same("muted", "CLIENT REPLY OFF\r\nRESET\r\n", "+RESET\r\n", Serves));
+    check(&rows, &[]);
+
+    let node = Server::node(&[]);
+    let mut client = node.client();
+    client.send(b"CLIENT REPLY OFF\r\nCLIENT SETNAME muted\r\nSUBSCRIBE c\r\n");
+    assert_eq!(client.answer(30).0, b"*3\r\n$9\r\nsubscribe\r\n$1\r\nc\r\n:1\r\n");
+    client.send(b"QUIT\r\nCLIENT SETNAME awake\r\n");
+    assert!(node.ask("CLIENT LIST").contains("name=muted"));
+    node.ask("PUBLISH c message");
+    assert_eq!(client.until_closed(), b"", "the first thing to write is not written, and closes it");
+}
+
+#[test]
 fn a_browser_is_told_of_in_the_log() {
     let node = Server::node(&[]);
     for line in ["POST / HTTP/1.1\r\n\r\n", "host: 127.0.0.1\r\n"] {

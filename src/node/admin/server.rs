@@ -169,7 +169,10 @@ impl Node {
         session.db = 0;
         session.client.db.set(0);
         session.authenticated = self.config.requirepass.is_none();
-        session.reply = ReplyMode::On;
+        // Redis forgets OFF, but RESET itself may be the command to be skipped.
+        if session.reply == ReplyMode::Off {
+            session.reply = ReplyMode::On;
+        }
         session.out.set_resp3(false);
         session.client.resp.set(2);
         session.client.name.borrow_mut().clear();

@@ -24,6 +24,7 @@ use crate::node::exec::flow::Flow;
 use crate::node::node::Shared;
 use crate::node::tasks::Exit;
 use crate::node::time::pulse::within;
+use crate::protocol::Decoder;
 
 /// Room for one read, from a client's first request on as in Redis; [`Buffers`](super::buffers) gives an idle one's back.
 const READ: usize = 16 * 1024;
@@ -297,6 +298,7 @@ impl Connection {
                 tokio::task::yield_now().await;
                 continue;
             }
+            let is_answered = !(self.session.out.is_empty() && self.unsent.is_empty());
             // What has arrived is executed, whether or not its client waits for the replies.
             if flow == Flow::Drop || !self.send().await || (self.is_gone && flow != Flow::More) {
                 return false;
@@ -304,8 +306,12 @@ impl Connection {
             match flow {
                 Flow::Next => return true,
                 Flow::More => tokio::task::yield_now().await,
-                Flow::Close => {
+                Flow::Close if is_answered => {
                     self.finish(Reading::Discarded).await;
+                    return false;
+                }
+                Flow::Close => {
+                    self.linger().await;
                     return false;
                 }
                 Flow::Drop => return false,
@@ -427,6 +433,27 @@ impl Connection {
         self.unsent.take();
         self.session.out.truncate(0);
         self.session.client.output_bytes.set(0);
+    }
+
+    /// A connection is to be closed behind a reply, and its client wants none (CLIENT REPLY). As in Redis it stays until
+    /// there is something to write, or the client goes; nothing that it sends is executed.
+    async fn linger(&mut self) {
+        self.session.decoder = Decoder::new();
+        self.session.pending.clear();
+        loop {
+            self.buffer.clear();
+            self.ahead.clear();
+            match self.event(Reading::Requests).await {
+                Event::Read(count) if count > 0 => {
+                    tokio::task::consume_budget().await;
+                    if !self.note_read(count) {
+                        return;
+                    }
+                }
+                Event::Disturbed if self.session.client.outbox.is_empty() => self.trim(),
+                Event::Read(_) | Event::Disturbed | Event::Broken | Event::Sent => return,
+            }
+        }
     }
 
     /// Closes the connection once all replies have left. What the client sends until then is read, or it could not come

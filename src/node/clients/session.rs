@@ -35,6 +35,8 @@ pub(in crate::node) struct Pending {
     pub(in crate::node) command: Result<&'static Command, CmdError>,
     /// Its bytes in the read buffer.
     pub(in crate::node) range: (usize, usize),
+    /// Requests without arguments came before it.
+    pub(in crate::node) after_empty: bool,
 }
 
 /// State of one connection, owned by its task.
@@ -65,6 +67,13 @@ impl Session {
     /// Whether it executes a file, and nobody is connected.
     pub(in crate::node) fn is_file(&self) -> bool {
         self.client.id == 0
+    }
+
+    /// A request without arguments is one to Redis: it has no reply, and the next one's is wanted again.
+    pub(in crate::node) fn end_skip(&mut self) {
+        if self.reply == ReplyMode::SkipThis {
+            self.reply = ReplyMode::On;
+        }
     }
 
     pub(in crate::node) fn new(client: Rc<Client>, authenticated: bool) -> Self {

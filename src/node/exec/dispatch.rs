@@ -67,6 +67,9 @@ impl Node {
             if pending.is_empty()
                 && let Err(error) = self.parse_group(session, decoder, pending, buffer)
             {
+                if decoder.is_after_empty() {
+                    session.end_skip();
+                }
                 return self.refuse_protocol(session, &error);
             }
             if pending.is_empty() {
@@ -81,6 +84,9 @@ impl Node {
                     && !run.takes(next)
                 {
                     self.end_run(&mut run, &session.client, &args_of(&last.body, buffer, decoder));
+                }
+                if request.after_empty {
+                    session.end_skip();
                 }
                 flow = self.execute(session, &request.command, &args_of(&request.body, buffer, decoder));
                 executed += 1;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::flow::Flow;
 use crate::commands::{CmdResult, Command, CommandNames, Group};
 use crate::node::clients::client::ClientKind;
-use crate::node::clients::session::{Pending, Session};
+use crate::node::clients::session::{Pending, ReplyMode, Session};
 use crate::node::node::Node;
 use crate::protocol::{Args, Body, Decoder, Limits, ProtocolError};
 
@@ -61,6 +61,7 @@ impl Node {
                         body: request.body,
                         command,
                         range: (request.start, request.end),
+                        after_empty: request.after_empty,
                     });
                 }
                 Ok(None) => break,
@@ -92,7 +93,9 @@ impl Node {
 
     pub(super) fn refuse_protocol(&mut self, session: &mut Session, error: &ProtocolError) -> Flow {
         self.figures.stats.count_error("ERR");
-        session.out.error(&error.reply());
+        if session.reply == ReplyMode::On {
+            session.out.error(&error.reply());
+        }
         Flow::Close
     }
 

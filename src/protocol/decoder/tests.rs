@@ -218,6 +218,17 @@ fn what_no_server_writes_is_refused_at_once_if_a_server_wrote_it() {
 }
 
 #[test]
+fn requests_without_arguments_are_told_of() {
+    let mut decoder = Decoder::new();
+    let bytes = b"PING\r\n\r\nPING\r\n*0\r\n*1\r\n$4\r\nPING\r\nPING\r\n*-1\r\n*x\r\n";
+    let mut told = Vec::new();
+    while let Ok(Some(request)) = decoder.next(bytes, &LIMITS) {
+        told.push(request.after_empty);
+    }
+    assert_eq!((told, decoder.is_after_empty()), (vec![false, true, true, false], true));
+}
+
+#[test]
 fn little_is_accepted_before_auth() {
     let limits = Limits { authenticated: false, ..LIMITS };
     let error = |bytes: &[u8]| feed(&[bytes], &limits).1.unwrap_err().to_string();
