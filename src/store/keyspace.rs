@@ -12,13 +12,12 @@ use foldhash::quality::SeedableRandomState;
 use triomphe::Arc;
 
 use super::edit::{Edit, StringEdit, record_delta};
-use super::record::{Millis, ObjectEntry, Record};
-use super::segment::{EntryRef, Segment, Taken};
-use super::snapshot::Capture;
+use super::millis::Millis;
+use super::record::{ObjectEntry, Record};
+use super::segment::{EntryRef, SPLIT_AT, Segment, Taken};
+use super::slot::{Capture, Slot};
 use super::value::{BIG_STRING, Collection, Entry, Object, Value, ValueRef};
 
-/// A segment splits when it holds this many keys: the most that 512 slots take without growing.
-pub(super) const SPLIT_AT: usize = 448;
 /// The directory doubles up to this many bits; beyond it (2^28 segments) segments just grow.
 const DIRECTORY_BITS_MAX: u8 = 28;
 /// No key of a segment expires.
@@ -46,19 +45,6 @@ pub enum Ttl {
     Keep,
     /// Unix time in milliseconds.
     At(Millis),
-}
-
-#[derive(Debug)]
-pub(super) struct Slot {
-    pub(super) segment: Arc<Segment>,
-    /// First hash of the range.
-    pub(super) start: u64,
-    /// No key here expires before this.
-    pub(super) due: Millis,
-    /// The snapshot that captured this segment last.
-    pub(super) epoch: u32,
-    /// How many top bits all hashes here share.
-    pub(super) depth: u8,
 }
 
 /// One database.

@@ -5,11 +5,11 @@
 //! change before them.
 
 mod coding;
+mod item;
 
-use std::borrow::Cow;
+pub use item::Item;
 
 use super::memory::allocated;
-use crate::protocol::strict_i64;
 use coding::{Element, backlen_size, checked_data_len, data_len, item, write_backlen};
 
 const HEADER: usize = 6;
@@ -20,40 +20,6 @@ const COUNT_UNKNOWN: u16 = u16::MAX;
 /// A list of small elements in one allocation. Every operation is O(bytes) at most.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listpack(Vec<u8>);
-
-/// An element as it is stored: what can be an integer is one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Item<'a> {
-    /// The one decimal spelling of this number.
-    Int(i64),
-    /// Anything else.
-    Str(&'a [u8]),
-}
-
-impl<'a> Item<'a> {
-    /// The element's bytes.
-    pub fn bytes(&self) -> Cow<'a, [u8]> {
-        match self {
-            Self::Int(number) => Cow::Owned(itoa::Buffer::new().format(*number).as_bytes().to_vec()),
-            Self::Str(text) => Cow::Borrowed(text),
-        }
-    }
-
-    /// Hands the element's bytes over without an allocation.
-    #[inline]
-    pub fn with<R>(&self, use_it: impl FnOnce(&[u8]) -> R) -> R {
-        match self {
-            Self::Int(number) => use_it(itoa::Buffer::new().format(*number).as_bytes()),
-            Self::Str(text) => use_it(text),
-        }
-    }
-
-    /// What an element with these bytes would be stored as.
-    #[inline]
-    pub fn of(bytes: &'a [u8]) -> Self {
-        strict_i64(bytes).map_or(Self::Str(bytes), Self::Int)
-    }
-}
 
 impl Default for Listpack {
     fn default() -> Self {

@@ -6,11 +6,9 @@ use triomphe::{Arc, ThinArc};
 
 use super::key::Key;
 use super::memory::allocated;
+use super::millis::Millis;
 use super::value::{Object, StringEncoding};
 use crate::protocol::strict_i64;
-
-/// Unix time in milliseconds.
-pub type Millis = i64;
 
 /// Stands in an [`ObjectEntry`] that does not expire; no command takes such a time.
 const NO_EXPIRY: Millis = Millis::MIN;

@@ -1,8 +1,8 @@
 //! Walks through a keyspace: SCAN, a random key, keys that are due.
 
-use super::keyspace::{KeyHash, Keyspace, SPLIT_AT};
-use super::record::Millis;
-use super::segment::EntryRef;
+use super::keyspace::{KeyHash, Keyspace};
+use super::millis::Millis;
+use super::segment::{EntryRef, SPLIT_AT, Segment};
 
 /// Bits of the hash that a cursor leaves out, so that it stays below 2^48 and fits any client's integer.
 const CURSOR_SHIFT: u32 = 16;
@@ -116,7 +116,7 @@ impl Keyspace {
     }
 }
 
-fn pick<'a>(segment: &'a super::Segment, random: &mut impl FnMut() -> u64) -> Option<EntryRef<'a>> {
+fn pick<'a>(segment: &'a Segment, random: &mut impl FnMut() -> u64) -> Option<EntryRef<'a>> {
     for _ in 0..4096 {
         let found = segment.at(random() as usize % segment.buckets());
         if found.is_some() {

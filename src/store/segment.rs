@@ -5,9 +5,12 @@ use std::sync::atomic::AtomicU32;
 use hashbrown::HashTable;
 use triomphe::Arc;
 
-use super::keyspace::SPLIT_AT;
-use super::record::{Millis, ObjectEntry, Record, string_encoding};
+use super::millis::Millis;
+use super::record::{ObjectEntry, Record, string_encoding};
 use super::value::{Object, StringEncoding, Value, ValueRef};
+
+/// A segment splits when it holds this many keys: the most that 512 slots take without growing.
+pub(super) const SPLIT_AT: usize = 448;
 
 /// A contiguous range of hashes of one database. Cloning it copies the tables and counts one reference for
 /// each record: a few microseconds.

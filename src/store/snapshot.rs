@@ -7,19 +7,9 @@
 
 use std::sync::mpsc;
 
-use triomphe::Arc;
-
-use super::keyspace::{Keyspace, Slot};
-use super::{Libraries, Segment, Store};
-
-/// One segment of a snapshot.
-#[derive(Debug)]
-pub struct SnapshotPart {
-    /// Database it belongs to.
-    pub db: usize,
-    /// Its keys.
-    pub segment: Arc<Segment>,
-}
+use super::keyspace::Keyspace;
+use super::library::Libraries;
+use super::slot::{Capture, SnapshotPart};
 
 /// Reads a snapshot, on any thread. Dropping it gives the snapshot up.
 #[derive(Debug)]
@@ -51,28 +41,7 @@ impl SnapshotReader {
     }
 }
 
-/// Hands segments to the reader of the snapshot being captured.
-#[derive(Debug, Clone)]
-pub(super) struct Capture {
-    parts: mpsc::Sender<SnapshotPart>,
-    epoch: u32,
-    db: usize,
-}
-
-impl Capture {
-    /// Captures a segment unless that has been done.
-    pub(super) fn take(&self, slot: &mut Slot) {
-        if slot.epoch == self.epoch {
-            return;
-        }
-        slot.epoch = self.epoch;
-        if !slot.segment.is_empty() {
-            // A reader that gave up is no concern of the writer.
-            let _ = self.parts.send(SnapshotPart { db: self.db, segment: slot.segment.clone() });
-        }
-    }
-}
-
+/// Where the snapshots of a data set stand.
 #[derive(Debug, Default)]
 pub(super) struct Epochs {
     last: u32,
@@ -80,27 +49,25 @@ pub(super) struct Epochs {
     position: Option<(usize, usize)>,
 }
 
-impl Store {
-    /// Fixes a snapshot of all databases at this instant. [`Store::capture`] must be called until it is done.
-    pub fn begin_snapshot(&mut self) -> SnapshotReader {
-        self.finish_capture();
+impl Epochs {
+    /// Fixes a snapshot of all databases at this instant; none may be under way.
+    pub(super) fn begin(&mut self, dbs: &mut [Keyspace], libraries: &Libraries) -> SnapshotReader {
         let (sender, parts) = mpsc::channel();
-        self.snapshot.last = self.snapshot.last.wrapping_add(1);
-        self.snapshot.position = Some((0, 0));
-        let epoch = self.snapshot.last;
-        let totals = self.dbs.iter().map(|db| (db.len() as u64, db.expires() as u64)).collect();
-        for (db, keyspace) in self.dbs.iter_mut().enumerate() {
-            keyspace.capture = Some(Capture { parts: sender.clone(), epoch, db });
+        self.last = self.last.wrapping_add(1);
+        self.position = Some((0, 0));
+        let totals = dbs.iter().map(|db| (db.len() as u64, db.expires() as u64)).collect();
+        for (db, keyspace) in dbs.iter_mut().enumerate() {
+            keyspace.capture = Some(Capture::new(sender.clone(), self.last, db));
         }
-        SnapshotReader { parts, totals, libraries: self.libraries.clone() }
+        SnapshotReader { parts, totals, libraries: libraries.clone() }
     }
 
     /// Captures up to `segments` further segments; `true` when the whole snapshot is captured (or none is
-    /// under way). About 20 ns for each segment.
-    pub fn capture(&mut self, mut segments: usize) -> bool {
-        while let Some((db, slot)) = self.snapshot.position {
-            let Some(keyspace) = self.dbs.get_mut(db) else {
-                self.snapshot.position = None;
+    /// under way).
+    pub(super) fn capture(&mut self, dbs: &mut [Keyspace], mut segments: usize) -> bool {
+        while let Some((db, slot)) = self.position {
+            let Some(keyspace) = dbs.get_mut(db) else {
+                self.position = None;
                 break;
             };
             if segments == 0 {
@@ -111,17 +78,12 @@ impl Store {
             let next = slot + taken;
             if next >= keyspace.segment_count() {
                 keyspace.capture = None;
-                self.snapshot.position = Some((db + 1, 0));
+                self.position = Some((db + 1, 0));
             } else {
-                self.snapshot.position = Some((db, next));
+                self.position = Some((db, next));
             }
         }
         true
-    }
-
-    /// Captures all that is left at once: for what changes whole databases.
-    pub(super) fn finish_capture(&mut self) {
-        self.capture(usize::MAX);
     }
 }
 

@@ -1,6 +1,6 @@
 //! How one element of a listpack is written and read.
 
-use super::Item;
+use super::item::Item;
 use crate::protocol::strict_i64;
 
 /// How an element is encoded, its own length not counted.

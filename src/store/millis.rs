@@ -1,0 +1,4 @@
+//! How the data set counts time.
+
+/// Unix time in milliseconds.
+pub type Millis = i64;
