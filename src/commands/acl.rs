@@ -5,8 +5,8 @@
 
 use super::command_info::categories;
 use super::numbers::integer;
-use super::{CmdError, CmdResult, Ctx, OWN_NAMES};
-use crate::protocol::Args;
+use super::{CmdError, CmdResult, CommandNames, Ctx};
+use crate::protocol::{Args, Replies};
 
 /// The one user.
 pub(crate) const DEFAULT_USER: &str = "default";
@@ -23,23 +23,23 @@ pub(crate) fn wrong_words(args: &Args<'_>) -> CmdError {
 }
 
 /// `ACL CAT [category]`. O(commands).
-pub(super) fn cat(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CmdResult {
-    let names: Vec<&[u8]> = match args.len() {
+pub(super) fn cat(names: &CommandNames, out: &mut Replies, args: &Args<'_>) -> CmdResult {
+    let found: Vec<&[u8]> = match args.len() {
         2 => categories().map(str::as_bytes).collect(),
         3 => {
             let wanted = args.get(2);
             if !categories().any(|name| wanted.eq_ignore_ascii_case(name.as_bytes())) {
                 return Err(CmdError::quoting("ERR Unknown category '", wanted, "'"));
             }
-            OWN_NAMES
-                .everything()
+            names
+                .everything_known()
                 .filter(|command| command.is_in(wanted))
                 .map(|command| command.full_name.as_bytes())
                 .collect()
         }
         _ => return Err(wrong_words(args)),
     };
-    ctx.out.bulks(names.into_iter());
+    out.bulks(found.into_iter());
     Ok(())
 }
 
@@ -52,13 +52,13 @@ pub(super) fn deluser(_: &mut Ctx<'_>, args: &Args<'_>) -> CmdResult {
 }
 
 /// `ACL DRYRUN username command [arg ...]`: the default user may run all that is a command. O(1).
-pub(super) fn dryrun(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CmdResult {
+pub(super) fn dryrun(names: &CommandNames, out: &mut Replies, args: &Args<'_>) -> CmdResult {
     if args.get(2) != DEFAULT_USER.as_bytes() {
         return Err(CmdError::quoting("ERR User '", args.get(2), "' not found"));
     }
     let request = args.tail(3).ok_or(CmdError::Syntax)?;
-    match ctx.names.check(&request) {
-        Ok(_) => ctx.out.ok(),
+    match names.check(&request) {
+        Ok(_) => out.ok(),
         Err(arity @ CmdError::Arity(_)) => return Err(arity),
         Err(_) => return Err(CmdError::quoting("ERR Command '", request.name(), "' not found")),
     }

@@ -2,18 +2,17 @@
 //!
 //! The table writes arguments as people do, `key value [NX | XX] [EX seconds]`; the tree is read from that.
 
-use super::{CmdResult, Command, Ctx, Flags, Group};
+use super::{Command, CommandNames, Flags, Group};
 use crate::protocol::{Args, Replies};
 
 /// `COMMAND DOCS [command-name ...]`: what does not exist is left out. O(names).
-pub(super) fn docs(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CmdResult {
+pub(super) fn docs(names: &CommandNames, out: &mut Replies, args: &Args<'_>) {
     let named: Vec<&Command> = if args.len() == 2 {
-        ctx.names.all().collect()
+        names.all().collect()
     } else {
-        args.from(2).filter_map(|name| ctx.names.by_full_name(name)).collect()
+        args.from(2).filter_map(|name| names.by_full_name(name)).collect()
     };
-    write_all(ctx.out, &named);
-    Ok(())
+    write_all(out, &named);
 }
 
 fn write_all(out: &mut Replies, commands: &[&Command]) {

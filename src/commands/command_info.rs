@@ -1,8 +1,7 @@
 //! COMMAND: what the table says, in the shape that clients and proxies expect.
 
 use super::glob::{self, Case};
-use super::table::{KeySpec, Keys, Place};
-use super::{CmdError, CmdResult, Command, CommandNames, Ctx, Flags};
+use super::{CmdError, CmdResult, Command, CommandNames, Flags, KeySpec, Keys, Place};
 use crate::protocol::{Args, Replies};
 
 /// Names of the flags, in the order in which COMMAND INFO lists them.
@@ -91,33 +90,30 @@ pub(super) fn categories() -> impl Iterator<Item = &'static str> {
 }
 
 /// `COMMAND`: everything. O(commands).
-pub(super) fn all(ctx: &mut Ctx<'_>, _: &Args<'_>) -> CmdResult {
-    ctx.out.array(ctx.names.all().count());
-    for command in ctx.names.all() {
-        write_info(ctx.out, command);
+pub(super) fn all(names: &CommandNames, out: &mut Replies) {
+    out.array(names.all().count());
+    for command in names.all() {
+        write_info(out, command);
     }
-    Ok(())
 }
 
 /// `COMMAND COUNT`. O(1).
-pub(super) fn count(ctx: &mut Ctx<'_>, _: &Args<'_>) -> CmdResult {
-    ctx.out.integer(ctx.names.all().count() as i64);
-    Ok(())
+pub(super) fn count(names: &CommandNames, out: &mut Replies) {
+    out.integer(names.all().count() as i64);
 }
 
 /// `COMMAND INFO [command-name ...]`: null for what does not exist. O(names).
-pub(super) fn info(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CmdResult {
+pub(super) fn info(names: &CommandNames, out: &mut Replies, args: &Args<'_>) {
     if args.len() == 2 {
-        return all(ctx, args);
+        return all(names, out);
     }
-    ctx.out.array(args.len() - 2);
+    out.array(args.len() - 2);
     for name in args.from(2) {
-        match ctx.names.by_full_name(name) {
-            Some(command) => write_info(ctx.out, command),
-            None => ctx.out.null(),
+        match names.by_full_name(name) {
+            Some(command) => write_info(out, command),
+            None => out.null(),
         }
     }
-    Ok(())
 }
 
 fn write_info(out: &mut Replies, command: &Command) {
@@ -231,7 +227,7 @@ fn write_step(out: &mut Replies, name: &str, kind: &str, numbers: &[(&str, i8)])
 
 /// `COMMAND LIST [FILTERBY MODULE name | ACLCAT category | PATTERN pattern]`, subcommands included.
 /// O(commands).
-pub(super) fn list(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CmdResult {
+pub(super) fn list(names: &CommandNames, out: &mut Replies, args: &Args<'_>) -> CmdResult {
     let keep: &dyn Fn(&Command) -> bool = match args.len() {
         2 => &|_| true,
         5 if args.is(2, "FILTERBY") && args.is(3, "MODULE") => &|_| false,
@@ -241,9 +237,9 @@ pub(super) fn list(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CmdResult {
         }
         _ => return Err(CmdError::Syntax),
     };
-    let kept = ctx.names.everything().filter(|command| keep(command));
-    let names: Vec<&[u8]> = kept.map(|command| command.full_name.as_bytes()).collect();
-    ctx.out.bulks(names.into_iter());
+    let kept = names.everything().filter(|command| keep(command));
+    let kept: Vec<&[u8]> = kept.map(|command| command.full_name.as_bytes()).collect();
+    out.bulks(kept.into_iter());
     Ok(())
 }
 
@@ -273,29 +269,29 @@ fn inner<'a>(names: &CommandNames, args: &Args<'a>) -> CmdResult<(&'static Comma
 }
 
 /// `COMMAND GETKEYS command [arg ...]`. O(arguments).
-pub(super) fn getkeys(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CmdResult {
-    let (command, request) = inner(ctx.names, args)?;
+pub(super) fn getkeys(names: &CommandNames, out: &mut Replies, args: &Args<'_>) -> CmdResult {
+    let (command, request) = inner(names, args)?;
     let keys: Vec<&[u8]> = command.keys_of(&request).collect();
-    ctx.out.bulks(keys.into_iter());
+    out.bulks(keys.into_iter());
     Ok(())
 }
 
 /// `COMMAND GETKEYSANDFLAGS command [arg ...]`. O(arguments).
-pub(super) fn getkeysandflags(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CmdResult {
-    let (command, request) = inner(ctx.names, args)?;
+pub(super) fn getkeysandflags(names: &CommandNames, out: &mut Replies, args: &Args<'_>) -> CmdResult {
+    let (command, request) = inner(names, args)?;
     let keys: Vec<_> = command.keys_and_specs(&request).collect();
-    ctx.out.array(keys.len());
+    out.array(keys.len());
     for (key, spec) in keys {
         let flags = match command.name {
             "set" => flags_of_set(&request),
             "bitfield" => flags_of_bitfield(&request),
             _ => spec.flags,
         };
-        ctx.out.array(2);
-        ctx.out.bulk(key);
+        out.array(2);
+        out.bulk(key);
         // How the key was found says nothing of what becomes of it.
         let fates: Vec<&'static str> = flags.iter().copied().filter(|flag| *flag != "incomplete").collect();
-        write_words(ctx.out, fates.into_iter());
+        write_words(out, fates.into_iter());
     }
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::sync::atomic::Ordering::Relaxed;
 
 use super::access::{Access, LFU_INIT, LfuTuning, lfu_touched, lru_clock, minutes};
 use super::effects::{AtTimeout, Effects, KeyWait};
-use super::{CmdError, CmdResult, CommandNames, KeyspaceEvents};
+use super::{CmdError, CmdResult, KeyspaceEvents};
 use crate::protocol::Replies;
 use crate::store::{
     Collection, Edit, Encodings, Entry, EntryRef, KeyHash, Keyspace, Millis, Object, Store, Value, ValueRef,
@@ -69,8 +69,6 @@ pub struct Ctx<'a> {
     pub verify_checksum: bool,
     /// Thresholds of the compact encodings.
     pub encodings: &'a Encodings,
-    /// The names of the commands.
-    pub names: &'a CommandNames,
     /// The command may wait: it does not run inside MULTI, nor for a master.
     pub may_block: bool,
     /// The command has waited and runs again because of this key: only it may serve.

@@ -1,16 +1,8 @@
 //! From a request to the command that it means, with Redis' exact words for those that mean none.
 
-use super::{CmdError, CmdResult, Command, OWN_NAMES, Run};
+use super::c_string::until_nul;
+use super::{CmdError, CmdResult, Command, Run};
 use crate::protocol::Args;
-
-/// The command that a request means where every command has its own name: see
-/// [`CommandNames::check`](super::CommandNames::check).
-///
-/// # Errors
-/// As there.
-pub fn check(args: &Args<'_>) -> CmdResult<&'static Command> {
-    OWN_NAMES.check(args)
-}
 
 /// The command that a request means, whose first word names `found`.
 #[inline]
@@ -23,18 +15,13 @@ pub(super) fn resolve(found: Option<&'static Command>, args: &Args<'_>) -> CmdRe
             let found = subcommands.iter().find(|sub| wanted.eq_ignore_ascii_case(sub.name.as_bytes()));
             found.ok_or_else(|| unknown_subcommand(args))?
         }
-        Run::Data(_) | Run::Node(_) => command,
+        Run::Data(_) | Run::Describe(_) | Run::Node(_) => command,
     };
     if command.accepts(args.len()) { Ok(command) } else { Err(CmdError::Arity(command.full_name.into())) }
 }
 
 /// How much of a request an error repeats.
 const QUOTED_MAX: usize = 128;
-
-/// Redis prints names and arguments as C strings: they end at a NUL.
-pub(super) fn until_nul(text: &[u8]) -> &[u8] {
-    text.split(|byte| *byte == 0).next().unwrap_or(text)
-}
 
 fn quoted(text: &[u8], most: usize) -> &[u8] {
     let text = until_nul(text);

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::dispatch::until_nul;
+use super::c_string::until_nul;
 use crate::protocol::Replies;
 
 /// What a command answers when it refuses. `Display` gives the line without the leading `-`.

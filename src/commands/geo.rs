@@ -1,6 +1,7 @@
 //! Places on earth, kept in sorted sets: the score of a member is its geohash of 52 bits.
 
 mod hash;
+mod place;
 mod search;
 mod shape;
 
@@ -8,46 +9,18 @@ pub(super) use search::{
     georadius, georadius_ro, georadiusbymember, georadiusbymember_ro, geosearch, geosearchstore,
 };
 
-use hash::{ALL_LATITUDES, GeoHash, LATITUDES, LONGITUDES, Place, STEP_MAX};
+use hash::{ALL_LATITUDES, GeoHash, LATITUDES, STEP_MAX};
+use place::{place_of, read_place, write_coordinate, write_distance};
 
-use super::sorted_sets::{Adding, number};
+use super::sorted_sets::Adding;
 use super::{CmdError, CmdResult, Ctx};
-use crate::protocol::{Args, Replies};
+use crate::protocol::Args;
 use crate::store::Zset;
 
 /// Letters of a geohash, five bits each.
 const ALPHABET: &[u8; 32] = b"0123456789bcdefghjkmnpqrstuvwxyz";
 /// Letters that GEOHASH answers with: 52 bits fill ten of them, and the last one is always a zero.
 const LETTERS: usize = 11;
-
-/// Where a member is.
-fn place_of(zset: &Zset, member: &[u8]) -> Option<Place> {
-    zset.score(member).map(|score| GeoHash::of_score(score).place())
-}
-
-/// Reads `longitude latitude`.
-fn read_place(args: &Args<'_>, at: usize) -> CmdResult<Place> {
-    let place = Place { longitude: number(args.get(at))?, latitude: number(args.get(at + 1))? };
-    if !LONGITUDES.contains(place.longitude) || !LATITUDES.contains(place.latitude) {
-        let Place { longitude, latitude } = place;
-        return Err(format!("ERR invalid longitude,latitude pair {longitude:.6},{latitude:.6}").into());
-    }
-    Ok(place)
-}
-
-/// A distance with four digits behind the point.
-fn write_distance(out: &mut Replies, distance: f64) {
-    let scaled = (distance * 10_000.0).round_ties_even() as i64;
-    let (sign, scaled) = (if scaled < 0 { "-" } else { "" }, scaled.unsigned_abs());
-    out.bulk(format!("{sign}{}.{:04}", scaled / 10_000, scaled % 10_000).as_bytes());
-}
-
-/// A coordinate with up to 17 digits behind the point.
-fn write_coordinate(out: &mut Replies, degrees: f64) {
-    let text = format!("{degrees:.17}");
-    let text = text.trim_end_matches('0').trim_end_matches('.');
-    out.double(if text == "-0" { "0" } else { text });
-}
 
 /// `GEOADD key [NX | XX] [CH] longitude latitude member [longitude latitude member ...]`: replicas receive a ZADD with
 /// the scores. O(members · log n).

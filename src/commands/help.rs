@@ -1,14 +1,13 @@
 //! `… HELP`: the subcommands of a container, from the command table.
 
-use super::{CmdResult, Command, Ctx};
+use super::{Command, CommandNames};
 use crate::protocol::{Args, Replies};
 
 /// `OBJECT HELP` and its like. O(subcommands).
-pub(super) fn help(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CmdResult {
-    if let Some(container) = ctx.names.lookup(args.name()) {
-        write(container, ctx.out);
+pub(super) fn help(names: &CommandNames, out: &mut Replies, args: &Args<'_>) {
+    if let Some(container) = names.lookup(args.name()) {
+        write(container, out);
     }
-    Ok(())
 }
 
 fn write(container: &Command, out: &mut Replies) {

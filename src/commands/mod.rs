@@ -8,6 +8,7 @@
 mod cluster;
 mod collection_scan;
 mod access;
+mod c_string;
 mod acl;
 mod bitfield;
 mod bitmaps;
@@ -16,6 +17,7 @@ mod command_info;
 mod context;
 mod counters;
 mod databases;
+mod describe;
 mod dispatch;
 mod effects;
 mod error;
@@ -60,13 +62,14 @@ pub(crate) use access::{lfu_counter, lru_clock, minutes};
 pub(crate) use acl::{DEFAULT_USER, ONLY_DEFAULT, wrong_words as wrong_acl_words};
 pub(crate) use context::next_random;
 pub use context::{Ctx, ExpiryMode, Garbage, Stats};
-pub use dispatch::check;
 pub use effects::{AtTimeout, Effects, KeyWait, WholeDb};
 pub use error::{CmdError, CmdResult};
 pub(crate) use functions::check_source;
 pub use glob::{Case, matches as glob_matches};
 pub use keyspace_event::KeyspaceEvents;
-pub use names::{CommandNames, OWN_NAMES};
+pub use names::CommandNames;
 pub(crate) use numbers::database as database_number;
 pub use object::references;
-pub use table::{Command, Flags, Group, KeySpec, Keys, NodeCommand, Place, Run, lookup, table};
+pub use table::{
+    Command, Describe, Flags, Group, KeySpec, Keys, NodeCommand, OWN_NAMES, Place, Run, check, lookup, table,
+};

@@ -1,24 +1,35 @@
 //! The names under which a node's clients know its commands: their own, but for those of `rename-command`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::LazyLock;
 
-use super::table::{lookup, table};
+use super::table::CommandTable;
 use super::{CmdResult, Command, dispatch};
 use crate::protocol::Args;
 
-/// Every command under its own name.
-pub static OWN_NAMES: CommandNames = CommandNames { renamed: BTreeMap::new(), gone: BTreeSet::new() };
-
 /// Commands by the names that clients use.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct CommandNames {
+    /// The commands by their own names.
+    table: &'static LazyLock<CommandTable>,
     /// Own names of renamed commands by their new names, in lower case.
     renamed: BTreeMap<Vec<u8>, &'static str>,
     /// Own names of commands that have another name, or none.
     gone: BTreeSet<&'static str>,
 }
 
+impl PartialEq for CommandNames {
+    fn eq(&self, other: &Self) -> bool {
+        self.renamed == other.renamed && self.gone == other.gone
+    }
+}
+
 impl CommandNames {
+    /// Every command of `table` under its own name.
+    pub(super) const fn new(table: &'static LazyLock<CommandTable>) -> Self {
+        Self { table, renamed: BTreeMap::new(), gone: BTreeSet::new() }
+    }
+
     /// `rename-command from to`; with an empty `to` nobody can call the command any more.
     ///
     /// # Errors
@@ -42,21 +53,21 @@ impl CommandNames {
     /// these).
     #[inline]
     pub fn lookup(&self, name: &[u8]) -> Option<&'static Command> {
-        let own = lookup(name);
+        let own = self.table.lookup(name);
         if self.gone.is_empty() { own } else { self.lookup_renamed(name, own) }
     }
 
     #[cold]
     fn lookup_renamed(&self, name: &[u8], own: Option<&'static Command>) -> Option<&'static Command> {
         let own = own.filter(|command| !self.gone.contains(command.name));
-        own.or_else(|| lookup(self.renamed.get(&name.to_ascii_lowercase())?.as_bytes()))
+        own.or_else(|| self.table.lookup(self.renamed.get(&name.to_ascii_lowercase())?.as_bytes()))
     }
 
     /// [`CommandNames::lookup`], and by own names too. What a master sends or a file holds was executed once under
     /// the names of another node, and leaving it out would let the data sets drift apart. Redis knows only the new names
     /// there.
     pub fn lookup_any(&self, name: &[u8]) -> Option<&'static Command> {
-        self.lookup(name).or_else(|| lookup(name))
+        self.lookup(name).or_else(|| self.table.lookup(name))
     }
 
     /// Whether `name` stands for the command whose own name is `own`, for clients or in a stream.
@@ -86,13 +97,18 @@ impl CommandNames {
 
     /// All commands that clients can call. O(commands).
     pub fn all(&self) -> impl Iterator<Item = &'static Command> {
-        let own = table().iter().filter(|command| !self.gone.contains(command.name));
-        own.chain(self.renamed.values().filter_map(|own| lookup(own.as_bytes())))
+        let own = self.table.all().iter().filter(|command| !self.gone.contains(command.name));
+        own.chain(self.renamed.values().filter_map(|own| self.table.lookup(own.as_bytes())))
     }
 
     /// [`CommandNames::all`], each with its subcommands. O(commands).
     pub fn everything(&self) -> impl Iterator<Item = &'static Command> {
-        self.all().flat_map(|command| std::iter::once(command).chain(command.subcommands()))
+        self.all().flat_map(with_subcommands)
+    }
+
+    /// Every command, whatever clients call it, each with its subcommands. O(commands).
+    pub(super) fn everything_known(&self) -> impl Iterator<Item = &'static Command> {
+        self.table.all().iter().flat_map(with_subcommands)
     }
 
     /// The command of this full name, as `config|get`.
@@ -105,9 +121,14 @@ impl CommandNames {
     }
 }
 
+fn with_subcommands(command: &'static Command) -> impl Iterator<Item = &'static Command> {
+    std::iter::once(command).chain(command.subcommands())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::commands::{OWN_NAMES, table};
 
     fn names() -> CommandNames {
         let mut names = CommandNames::default();

@@ -19,7 +19,7 @@ pub(super) mod pending;
 pub(super) mod read;
 
 use self::ids::{exact_id, interval_end, interval_start};
-use super::dispatch::until_nul;
+use super::c_string::until_nul;
 use super::{CmdError, CmdResult, Ctx, KeyspaceEvents, numbers};
 use crate::protocol::{Args, Replies};
 use crate::store::Stream;

@@ -84,7 +84,6 @@ impl Node {
             max_string: self.config.proto_max_bulk_len as usize,
             verify_checksum: !self.data.skips_checksums,
             encodings: &self.config.encodings,
-            names: &self.config.command_names,
             may_block: false,
             ready_key: self.clients.blocking.ready_key.as_deref(),
             out,

@@ -1,8 +1,8 @@
 //! GEOSEARCH and GEORADIUS in all their forms.
 
 use super::hash::{GeoHash, Place};
+use super::place::{place_of, read_place, write_coordinate, write_distance};
 use super::shape::Shape;
-use super::{place_of, read_place, write_coordinate, write_distance};
 use crate::commands::partial_sort::sort_first;
 use crate::commands::sorted_sets::store_result;
 use crate::commands::{CmdError, CmdResult, Ctx, numbers};

@@ -2,7 +2,7 @@
 
 use super::ids::{any_id, exact_id};
 use super::no_group_of_key;
-use crate::commands::dispatch::until_nul;
+use crate::commands::c_string::until_nul;
 use crate::commands::{CmdError, CmdResult, Ctx, KeyspaceEvents, numbers};
 use crate::protocol::{Args, Replies};
 use crate::store::Stream;

@@ -1,6 +1,6 @@
 //! How ids are written: `ms`, `ms-seq`, `-`, `+`, `(` for an open end, `ms-*` for XADD.
 
-use crate::commands::dispatch::until_nul;
+use crate::commands::c_string::until_nul;
 use crate::commands::{CmdError, CmdResult};
 use crate::protocol::strict_i64;
 use crate::store::stream::StreamId;

@@ -1,7 +1,7 @@
 //! Users and what they may do. This server has one, the default user.
 
-use super::{Command, Flags, Group, NodeCommand, Run};
-use crate::commands::{acl, help};
+use super::{Command, Describe, Flags, Group, NodeCommand, Run};
+use crate::commands::acl;
 
 const ANYTIME: Flags = Flags::LOADING.or(Flags::STALE);
 const FOR_ALL: Flags = Flags::NOSCRIPT.or(ANYTIME);
@@ -15,7 +15,7 @@ pub(super) const COMMANDS: &[Command] = &[Command::new("acl", -2, Run::Container
     .does("Tells who may do what.")];
 
 const ACL: &[Command] = &[
-    Command::new("acl|cat", -2, Run::Data(acl::cat))
+    Command::new("acl|cat", -2, Run::Describe(Describe::AclCat))
         .flags(FOR_ALL)
         .group(Group::Server, &[])
         .since("6.0.0")
@@ -29,7 +29,7 @@ const ACL: &[Command] = &[
         .cost("O(N) for N names")
         .takes("username [username ...]")
         .does("Refused: the default user is the only one, and stays."),
-    Command::new("acl|dryrun", -4, Run::Data(acl::dryrun))
+    Command::new("acl|dryrun", -4, Run::Describe(Describe::AclDryrun))
         .flags(ADMINISTRATION)
         .group(Group::Server, &[])
         .since("7.0.0")
@@ -47,7 +47,7 @@ const ACL: &[Command] = &[
         .since("6.0.0")
         .takes("username")
         .does("Returns what is known of a user."),
-    Command::new("acl|help", 2, Run::Data(help::help))
+    Command::new("acl|help", 2, Run::Describe(Describe::Help))
         .flags(ANYTIME)
         .group(Group::Server, &[])
         .since("6.0.0")

@@ -1,6 +1,7 @@
 //! Bitmaps: SETBIT, BITCOUNT and their kin, on strings.
 
-use super::{Command, Flags, Group, KeySpec, OW_UPDATE, RO_ACCESS, RW_ACCESS_UPDATE, Run};
+use super::key_specs::{OW_UPDATE, RO_ACCESS, RW_ACCESS_UPDATE};
+use super::{Command, Flags, Group, KeySpec, Run};
 use crate::commands::{bitfield, bitmaps};
 
 const READ_FAST: Flags = Flags::READONLY.or(Flags::FAST);

@@ -1,7 +1,7 @@
 //! The client's connection and transactions; the node executes these.
 
-use super::{Command, Flags, Group, KeySpec, NodeCommand, RO, Run};
-use crate::commands::help;
+use super::key_specs::RO;
+use super::{Command, Describe, Flags, Group, KeySpec, NodeCommand, Run};
 
 const ANYTIME_FAST: Flags = Flags::LOADING.or(Flags::STALE).or(Flags::FAST);
 const BEFORE_AUTH: Flags = Flags::NOSCRIPT
@@ -134,7 +134,7 @@ const CLIENT: &[Command] = &[
         .group(Group::Connection, &["@connection"])
         .since("2.6.9")
         .does("Returns the name of this connection."),
-    Command::new("client|help", 2, Run::Data(help::help))
+    Command::new("client|help", 2, Run::Describe(Describe::Help))
         .flags(Flags::LOADING.or(Flags::STALE))
         .group(Group::Connection, &["@connection"])
         .since("5.0.0")

@@ -1,7 +1,7 @@
 //! Functions that are kept with the data.
 
-use super::{Command, Flags, Group, NodeCommand, Run};
-use crate::commands::{functions, help};
+use super::{Command, Describe, Flags, Group, NodeCommand, Run};
+use crate::commands::functions;
 
 const CHANGE: Flags = Flags::WRITE.or(Flags::NOSCRIPT);
 const CHANGE_TIPS: &[&str] = &["request_policy:all_shards", "response_policy:all_succeeded"];
@@ -35,7 +35,7 @@ const FUNCTION: &[Command] = &[
         .tips(CHANGE_TIPS)
         .takes("[ASYNC | SYNC]")
         .does("Deletes all libraries."),
-    Command::new("function|help", 2, Run::Data(help::help))
+    Command::new("function|help", 2, Run::Describe(Describe::Help))
         .flags(Flags::LOADING.or(Flags::STALE))
         .group(Group::Scripting, &["@scripting"])
         .since("7.0.0")

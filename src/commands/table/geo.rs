@@ -1,6 +1,7 @@
 //! Places on earth, kept in sorted sets.
 
-use super::{Command, Flags, Group, KeySpec, OW_UPDATE, RO_ACCESS, RW_UPDATE, Run};
+use super::key_specs::{OW_UPDATE, RO_ACCESS, RW_UPDATE};
+use super::{Command, Flags, Group, KeySpec, Run};
 use crate::commands::geo;
 
 const READ: Flags = Flags::READONLY;

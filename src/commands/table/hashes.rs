@@ -1,6 +1,7 @@
 //! Hashes: HSET, HGETALL and their kin.
 
-use super::{Command, Flags, Group, KeySpec, RO, RO_ACCESS, RW_ACCESS_UPDATE, RW_UPDATE, Run};
+use super::key_specs::{RO, RO_ACCESS, RW_ACCESS_UPDATE, RW_UPDATE};
+use super::{Command, Flags, Group, KeySpec, Run};
 use crate::commands::{hash_counters, hashes, random_elements};
 
 const READ_FAST: Flags = Flags::READONLY.or(Flags::FAST);

@@ -1,6 +1,7 @@
 //! HyperLogLog: PFADD and its kin, on strings.
 
-use super::{Command, Flags, Group, KeySpec, RO_ACCESS, Run};
+use super::key_specs::RO_ACCESS;
+use super::{Command, Flags, Group, KeySpec, Run};
 use crate::commands::hyperloglog;
 
 const GROW: Flags = Flags::WRITE.or(Flags::DENYOOM);

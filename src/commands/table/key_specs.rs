@@ -4,6 +4,16 @@ use std::ops::Range;
 
 use crate::protocol::{Args, strict_i64};
 
+/// `key` is read, but its value is of no concern.
+pub(super) const RO: &[&str] = &["RO"];
+pub(super) const RO_ACCESS: &[&str] = &["RO", "access"];
+pub(super) const RW_ACCESS_DELETE: &[&str] = &["RW", "access", "delete"];
+pub(super) const RW_ACCESS_UPDATE: &[&str] = &["RW", "access", "update"];
+pub(super) const RW_UPDATE: &[&str] = &["RW", "update"];
+pub(super) const OW_INSERT: &[&str] = &["OW", "insert"];
+pub(super) const OW_UPDATE: &[&str] = &["OW", "update"];
+pub(super) const RM_DELETE: &[&str] = &["RM", "delete"];
+
 /// Where the keys of a command stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Keys {

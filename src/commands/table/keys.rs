@@ -1,10 +1,10 @@
 //! Keys of any type, and whole databases.
 
-use super::{
-    Command, Flags, Group, KeySpec, NodeCommand, OW_INSERT, OW_UPDATE, RM_DELETE, RO, RO_ACCESS,
-    RW_ACCESS_DELETE, RW_ACCESS_UPDATE, RW_UPDATE, Run,
+use super::key_specs::{
+    OW_INSERT, OW_UPDATE, RM_DELETE, RO, RO_ACCESS, RW_ACCESS_DELETE, RW_ACCESS_UPDATE, RW_UPDATE,
 };
-use crate::commands::{databases, expire, help, keys, object, scan, sort};
+use super::{Command, Describe, Flags, Group, KeySpec, NodeCommand, Run};
+use crate::commands::{databases, expire, keys, object, scan, sort};
 
 const WRITE_FAST: Flags = Flags::WRITE.or(Flags::FAST);
 const READ_FAST: Flags = Flags::READONLY.or(Flags::FAST);
@@ -291,7 +291,7 @@ const OBJECT: &[Command] = &[
         .tips(&["nondeterministic_output"])
         .takes("key")
         .does("Returns the logarithmic access counter of a key."),
-    Command::new("object|help", 2, Run::Data(help::help))
+    Command::new("object|help", 2, Run::Describe(Describe::Help))
         .flags(Flags::LOADING.or(Flags::STALE))
         .group(Group::Generic, &["@keyspace"])
         .since("6.2.0")

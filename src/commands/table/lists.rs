@@ -1,6 +1,7 @@
 //! Lists: LPUSH, LRANGE, BLPOP and their kin.
 
-use super::{Command, Flags, Group, KeySpec, RO, RO_ACCESS, RW_ACCESS_DELETE, RW_UPDATE, Run};
+use super::key_specs::{RO, RO_ACCESS, RW_ACCESS_DELETE, RW_UPDATE};
+use super::{Command, Flags, Group, KeySpec, Run};
 use crate::commands::{list_moves, lists};
 
 const READ_FAST: Flags = Flags::READONLY.or(Flags::FAST);

@@ -1,7 +1,6 @@
 //! Messages: PUBLISH, SUBSCRIBE and their kin. The node executes them.
 
-use super::{Command, Flags, Group, KeySpec, NodeCommand, Run};
-use crate::commands::help;
+use super::{Command, Describe, Flags, Group, KeySpec, NodeCommand, Run};
 
 const LISTEN: Flags = Flags::PUBSUB.or(Flags::NOSCRIPT).or(Flags::LOADING).or(Flags::STALE);
 const SPEAK: Flags =
@@ -86,7 +85,7 @@ const PUBSUB: &[Command] = &[
         .cost("O(N) for N channels")
         .takes("[pattern]")
         .does("Lists channels that somebody listens to."),
-    Command::new("pubsub|help", 2, Run::Data(help::help))
+    Command::new("pubsub|help", 2, Run::Describe(Describe::Help))
         .flags(Flags::LOADING.or(Flags::STALE))
         .group(Group::Pubsub, &[])
         .since("6.2.0")

@@ -1,7 +1,8 @@
 //! The node itself: its settings, replication, snapshots and what it can do. The node executes most of these.
 
-use super::{Command, Flags, Group, KeySpec, NodeCommand, RO, Run};
-use crate::commands::{command_docs, command_info, help, memory, modules};
+use super::key_specs::RO;
+use super::{Command, Describe, Flags, Group, KeySpec, NodeCommand, Run};
+use crate::commands::{memory, modules};
 
 const ADMINISTRATION: Flags = Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::LOADING).or(Flags::STALE);
 const ANYTIME: Flags = Flags::LOADING.or(Flags::STALE);
@@ -171,7 +172,7 @@ const SLOWLOG: &[Command] = &[
         .tips(&["request_policy:all_nodes", "nondeterministic_output"])
         .takes("[count]")
         .does("Returns the newest slow commands, ten unless told otherwise."),
-    Command::new("slowlog|help", 2, Run::Data(help::help))
+    Command::new("slowlog|help", 2, Run::Describe(Describe::Help))
         .flags(ANYTIME)
         .group(Group::Server, &[])
         .since("6.2.0")
@@ -195,7 +196,7 @@ const CHANGE_MODULES: Flags =
     Flags::ADMIN.or(Flags::NOSCRIPT).or(Flags::NO_ASYNC_LOADING).or(Flags::PROTECTED);
 
 const MODULE: &[Command] = &[
-    Command::new("module|help", 2, Run::Data(help::help))
+    Command::new("module|help", 2, Run::Describe(Describe::Help))
         .flags(ANYTIME)
         .group(Group::Server, &[])
         .since("5.0.0")
@@ -243,7 +244,7 @@ const LATENCY: &[Command] = &[
         .tips(LATENCY_TIPS)
         .takes("event")
         .does("Draws the history of an event."),
-    Command::new("latency|help", 2, Run::Data(help::help))
+    Command::new("latency|help", 2, Run::Describe(Describe::Help))
         .flags(ANYTIME)
         .group(Group::Server, &[])
         .since("2.8.13")
@@ -286,7 +287,7 @@ const CONFIG: &[Command] = &[
         .cost("O(N) for N parameters")
         .takes("parameter [parameter ...]")
         .does("Returns the settings whose names match."),
-    Command::new("config|help", 2, Run::Data(help::help))
+    Command::new("config|help", 2, Run::Describe(Describe::Help))
         .flags(ANYTIME)
         .group(Group::Server, &[])
         .since("5.0.0")
@@ -312,12 +313,12 @@ const CONFIG: &[Command] = &[
 ];
 
 const COMMAND: &[Command] = &[
-    Command::new("command|count", 2, Run::Data(command_info::count))
+    Command::new("command|count", 2, Run::Describe(Describe::CommandCount))
         .flags(ANYTIME)
         .group(Group::Server, &["@connection"])
         .since("2.8.13")
         .does("Counts the commands."),
-    Command::new("command|docs", -2, Run::Data(command_docs::docs))
+    Command::new("command|docs", -2, Run::Describe(Describe::CommandDocs))
         .flags(ANYTIME)
         .group(Group::Server, &["@connection"])
         .since("7.0.0")
@@ -325,26 +326,26 @@ const COMMAND: &[Command] = &[
         .tips(&["nondeterministic_output_order"])
         .takes("[command-name [command-name ...]]")
         .does("Explains commands: summary, arguments, complexity."),
-    Command::new("command|getkeys", -4, Run::Data(command_info::getkeys))
+    Command::new("command|getkeys", -4, Run::Describe(Describe::CommandGetkeys))
         .flags(ANYTIME)
         .group(Group::Server, &["@connection"])
         .since("2.8.13")
         .cost("O(N) for N arguments")
         .takes("command [arg ...]")
         .does("Finds the keys in a whole request."),
-    Command::new("command|getkeysandflags", -4, Run::Data(command_info::getkeysandflags))
+    Command::new("command|getkeysandflags", -4, Run::Describe(Describe::CommandGetkeysandflags))
         .flags(ANYTIME)
         .group(Group::Server, &["@connection"])
         .since("7.0.0")
         .cost("O(N) for N arguments")
         .takes("command [arg ...]")
         .does("Finds the keys in a whole request and what becomes of them."),
-    Command::new("command|help", 2, Run::Data(help::help))
+    Command::new("command|help", 2, Run::Describe(Describe::Help))
         .flags(ANYTIME)
         .group(Group::Server, &["@connection"])
         .since("5.0.0")
         .does("Lists the subcommands."),
-    Command::new("command|info", -2, Run::Data(command_info::info))
+    Command::new("command|info", -2, Run::Describe(Describe::CommandInfo))
         .flags(ANYTIME)
         .group(Group::Server, &["@connection"])
         .since("2.8.13")
@@ -352,7 +353,7 @@ const COMMAND: &[Command] = &[
         .tips(&["nondeterministic_output_order"])
         .takes("[command-name [command-name ...]]")
         .does("Describes commands: arity, flags, keys."),
-    Command::new("command|list", -2, Run::Data(command_info::list))
+    Command::new("command|list", -2, Run::Describe(Describe::CommandList))
         .flags(ANYTIME)
         .group(Group::Server, &["@connection"])
         .since("7.0.0")
@@ -363,7 +364,7 @@ const COMMAND: &[Command] = &[
 ];
 
 /// COMMAND without a subcommand.
-static ALL: Command = Command::new("command", 1, Run::Data(command_info::all))
+static ALL: Command = Command::new("command", 1, Run::Describe(Describe::Command))
     .flags(ANYTIME)
     .group(Group::Server, &["@connection"])
     .since("2.8.13")
@@ -380,7 +381,7 @@ const MEMORY: &[Command] = &[
         .since("4.0.0")
         .tips(MEMORY_TIPS)
         .does("Says what is unusual in the node's memory."),
-    Command::new("memory|help", 2, Run::Data(help::help))
+    Command::new("memory|help", 2, Run::Describe(Describe::Help))
         .flags(ANYTIME)
         .group(Group::Server, &[])
         .since("4.0.0")

@@ -1,6 +1,7 @@
 //! Sets: SADD, SINTER and their kin.
 
-use super::{Command, Flags, Group, KeySpec, OW_UPDATE, RO, RO_ACCESS, RW_ACCESS_DELETE, RW_UPDATE, Run};
+use super::key_specs::{OW_UPDATE, RO, RO_ACCESS, RW_ACCESS_DELETE, RW_UPDATE};
+use super::{Command, Flags, Group, KeySpec, Run};
 use crate::commands::{random_elements, set_algebra, set_pop, sets};
 
 const READ_FAST: Flags = Flags::READONLY.or(Flags::FAST);

@@ -1,9 +1,7 @@
 //! Sorted sets: ZADD, ZRANGE and their kin.
 
-use super::{
-    Command, Flags, Group, KeySpec, OW_UPDATE, RO, RO_ACCESS, RW_ACCESS_DELETE, RW_ACCESS_UPDATE, RW_UPDATE,
-    Run,
-};
+use super::key_specs::{OW_UPDATE, RO, RO_ACCESS, RW_ACCESS_DELETE, RW_ACCESS_UPDATE, RW_UPDATE};
+use super::{Command, Flags, Group, KeySpec, Run};
 use crate::commands::sorted_sets as zsets;
 
 const READ: Flags = Flags::READONLY;

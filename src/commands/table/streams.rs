@@ -1,7 +1,7 @@
 //! Streams: XADD, XREADGROUP and their kin.
 
-use super::{Command, Flags, Group, KeySpec, RO, RO_ACCESS, RW_UPDATE, Run};
-use crate::commands::help;
+use super::key_specs::{RO, RO_ACCESS, RW_UPDATE};
+use super::{Command, Describe, Flags, Group, KeySpec, Run};
 use crate::commands::streams::{
     add, claim, group, info, pending, read, xdel, xlen, xrange, xrevrange, xsetid,
 };
@@ -180,7 +180,7 @@ const XGROUP: &[Command] = &[
         .cost("O(N) for N pending entries")
         .takes("key groupname")
         .does("Removes a group."),
-    Command::new("xgroup|help", 2, Run::Data(help::help))
+    Command::new("xgroup|help", 2, Run::Describe(Describe::Help))
         .flags(ANYTIME)
         .group(Group::Stream, STREAM)
         .since("5.0.0")
@@ -212,7 +212,7 @@ const XINFO: &[Command] = &[
         .cost("O(N) for N groups")
         .takes("key")
         .does("Lists the groups of a stream."),
-    Command::new("xinfo|help", 2, Run::Data(help::help))
+    Command::new("xinfo|help", 2, Run::Describe(Describe::Help))
         .flags(ANYTIME)
         .group(Group::Stream, STREAM)
         .since("5.0.0")

@@ -1,9 +1,7 @@
 //! Strings: GET, SET and their kin.
 
-use super::{
-    Command, Flags, Group, KeySpec, OW_INSERT, OW_UPDATE, RO, RO_ACCESS, RW_ACCESS_DELETE, RW_ACCESS_UPDATE,
-    RW_UPDATE, Run,
-};
+use super::key_specs::{OW_INSERT, OW_UPDATE, RO, RO_ACCESS, RW_ACCESS_DELETE, RW_ACCESS_UPDATE, RW_UPDATE};
+use super::{Command, Flags, Group, KeySpec, Run};
 use crate::commands::{counters, lcs, ranges, set, strings};
 
 const READ_FAST: Flags = Flags::READONLY.or(Flags::FAST);

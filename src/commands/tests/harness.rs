@@ -75,8 +75,12 @@ impl Fixture {
     }
 
     fn execute(&mut self, args: &Args<'_>) -> Result<(), CmdError> {
-        let Run::Data(function) = check(args)?.run else { panic!("a command of the node") };
         let before = self.out.len();
+        let function = match check(args)?.run {
+            Run::Data(function) => function,
+            Run::Describe(what) => return what.run(&OWN_NAMES, &mut self.out, args),
+            _ => panic!("a command of the node"),
+        };
         let result = function(
             &mut Ctx {
                 store: &mut self.store,
@@ -90,7 +94,6 @@ impl Fixture {
                 max_string: self.max_string,
                 verify_checksum: true,
                 encodings: &self.encodings,
-                names: &OWN_NAMES,
                 may_block: false,
                 ready_key: None,
                 out: &mut self.out,

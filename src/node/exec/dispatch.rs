@@ -244,6 +244,9 @@ impl Node {
                 let wait = self.data.effects.wait.take();
                 Ok(wait.map_or(Flow::Next, |wait| self.block(session, command, args, wait)))
             }
+            Run::Describe(what) => {
+                what.run(&self.config.command_names, &mut session.out, args).map(|()| Flow::Next)
+            }
             Run::Node(command) => handler(command)(self, session, args),
             Run::Container(_) => Err(CmdError::Syntax),
         };

@@ -134,7 +134,7 @@ impl Server {
                 upstream.db = database(args).ok_or("no such database")?;
                 Ok(())
             }
-            Run::Node(NodeCommand::Ping | NodeCommand::Replconf) => Ok(()),
+            Run::Describe(_) | Run::Node(NodeCommand::Ping | NodeCommand::Replconf) => Ok(()),
             Run::Node(other) => Err(format!("{other:?} does not belong into a replication stream")),
             Run::Container(_) => Err("a container without subcommand".to_owned()),
         }

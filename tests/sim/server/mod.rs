@@ -14,7 +14,7 @@ mod upstream;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use repliscope::commands::{Access, Ctx, Effects, ExpiryMode, Garbage, LfuTuning, OWN_NAMES, Stats};
+use repliscope::commands::{Access, Ctx, Effects, ExpiryMode, Garbage, LfuTuning, Stats};
 use repliscope::protocol::Replies;
 use repliscope::replication::{
     Backlog, Failover, FailoverStep, FeedLimits, FeedState, History, Ledger, ReplId, StreamWriter, Streams,
@@ -175,7 +175,6 @@ impl Server {
             max_string: 512 << 20,
             verify_checksum: true,
             encodings: &ENCODINGS,
-            names: &OWN_NAMES,
             may_block: false,
             ready_key: None,
             out,

@@ -253,6 +253,7 @@ impl Node {
                 self.publish_events();
                 Ok(())
             }
+            Run::Describe(_) => Ok(()),
             Run::Node(command) => self.apply_node_command(session, command, args),
             Run::Container(_) => Err("a container without subcommand".to_owned()),
         };
