@@ -7,9 +7,9 @@ use std::io;
 use crc_fast::CrcAlgorithm;
 
 use super::format::{TYPE_STRING, VERSION_WRITTEN, length, opcode};
-use super::lzf::decompress;
+use super::lzf::{Compressor, decompress};
+use super::rdb_encode::Encoder;
 use super::rdb_error::Reason;
-use super::rdb_write::{RdbWriter, WriteOptions};
 use super::values::{self, Fields};
 use crate::store::{Encodings, Libraries, Library, LibraryError, Value, ValueRef};
 
@@ -42,15 +42,15 @@ type Sink<'a> = &'a mut dyn FnMut(bytes::Bytes) -> io::Result<()>;
 /// What `write` writes, with version and checksum behind it.
 fn sealed(
     compress: bool,
-    write: impl FnOnce(&mut RdbWriter<Sink<'_>>) -> io::Result<()>,
+    write: impl FnOnce(&mut Encoder<Sink<'_>>) -> io::Result<()>,
 ) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let mut collect = |chunk: bytes::Bytes| {
         bytes.extend_from_slice(&chunk);
         Ok(())
     };
-    let mut writer =
-        RdbWriter::new(&WriteOptions { compress, ..WriteOptions::default() }, &mut collect as Sink<'_>);
+    let compressor = compress.then(Compressor::default);
+    let mut writer = Encoder::new(compressor, &mut collect as Sink<'_>);
     write(&mut writer)?;
     writer.flush()?;
     drop(writer);

@@ -8,6 +8,7 @@
 //! |---|---|
 //! | `rdb_aux` | what a snapshot says about itself |
 //! | `format` | numbers and names of the RDB format |
+//! | `rdb_encode` | numbers, strings and their chunks |
 //! | `rdb_write` | encodes a snapshot |
 //! | `rdb_read` | decodes into a new data set |
 //! | `rdb_load` | what goes into a load and what comes out |
@@ -32,6 +33,7 @@ mod format;
 mod interop_tests;
 mod lzf;
 mod rdb_aux;
+mod rdb_encode;
 mod rdb_error;
 mod rdb_input;
 mod rdb_load;
@@ -58,7 +60,8 @@ pub use files::{
 pub use format::VERSION_WRITTEN;
 pub use lzf::LzfError;
 pub use rdb_aux::Aux;
+pub use rdb_encode::CHUNK;
 pub use rdb_error::{RdbError, Reason};
 pub use rdb_load::{Checksum, Ending, KeyDelay, LoadOptions, Loaded, Progress, Repairs};
 pub use rdb_read::load;
-pub use rdb_write::{CHUNK, RdbWriter, WriteOptions, Written};
+pub use rdb_write::{RdbWriter, WriteOptions, Written};

@@ -7,8 +7,8 @@ use foldhash::quality::RandomState;
 use hashbrown::HashSet;
 
 use super::{Fields, ziplist, zipmap};
+use crate::persistence::rdb_encode::Encoder;
 use crate::persistence::rdb_error::Reason;
-use crate::persistence::rdb_write::RdbWriter;
 use crate::store::{Encodings, Hash, Item, Listpack, Object};
 
 const TYPE_PLAIN: u8 = 4;
@@ -25,7 +25,7 @@ pub(super) fn type_of(hash: &Hash) -> u8 {
     if hash.as_listpack().is_some() { TYPE_LISTPACK } else { TYPE_PLAIN }
 }
 
-pub(super) fn write<S: FnMut(Bytes) -> io::Result<()>>(hash: &Hash, to: &mut RdbWriter<S>) -> io::Result<()> {
+pub(super) fn write<S: FnMut(Bytes) -> io::Result<()>>(hash: &Hash, to: &mut Encoder<S>) -> io::Result<()> {
     if let Some(pack) = hash.as_listpack() {
         return to.put_string(pack.as_bytes());
     }

@@ -5,8 +5,8 @@ use std::io;
 use bytes::Bytes;
 
 use super::{Fields, ziplist};
+use crate::persistence::rdb_encode::Encoder;
 use crate::persistence::rdb_error::Reason;
-use crate::persistence::rdb_write::RdbWriter;
 use crate::store::{Encodings, End, List, Listpack, Object};
 
 /// Elements one by one (before 3.2).
@@ -29,7 +29,7 @@ pub(super) fn type_of(_: &List) -> u8 {
     QUICKLIST_2
 }
 
-pub(super) fn write<S: FnMut(Bytes) -> io::Result<()>>(list: &List, to: &mut RdbWriter<S>) -> io::Result<()> {
+pub(super) fn write<S: FnMut(Bytes) -> io::Result<()>>(list: &List, to: &mut Encoder<S>) -> io::Result<()> {
     let packs = list.packs();
     to.put_length(packs.len() as u64)?;
     for pack in packs {

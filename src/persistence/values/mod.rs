@@ -3,6 +3,7 @@
 //! Written in the encodings of RDB version 10; read in every encoding that 2.8 to 7.2 emit. What is read is not trusted:
 //! whatever does not fit is an error, never a panic, and memory is taken for bytes that have come and not for promises.
 
+mod fields;
 #[cfg(test)]
 mod given;
 mod hash;
@@ -13,34 +14,16 @@ mod ziplist;
 mod zipmap;
 mod zset;
 
+pub(super) use fields::Fields;
+
 use std::io;
 
 use bytes::Bytes;
 
 use super::format::type_name;
+use super::rdb_encode::Encoder;
 use super::rdb_error::Reason;
-use super::rdb_write::RdbWriter;
 use crate::store::{Encodings, Object, ValueRef};
-
-/// The fields that a value is made of, as a reader hands them out.
-pub(super) trait Fields {
-    /// A length, or any other unsigned number that is stored as one.
-    fn count(&mut self) -> Result<u64, Reason>;
-    /// A string, whatever way it is stored.
-    fn string(&mut self) -> Result<Vec<u8>, Reason>;
-    /// One byte.
-    fn byte(&mut self) -> Result<u8, Reason>;
-    /// Eight bytes: a binary double or a time.
-    fn eight(&mut self) -> Result<[u8; 8], Reason>;
-    /// A value contradicts itself in a way that can be put right. A file is the only copy of its owner's data, so that
-    /// is done and told there; a payload of RESTORE is refused, as its sender still has the value.
-    ///
-    /// # Errors
-    /// It is not to be put right.
-    fn repair(&mut self, damage: &'static str) -> Result<(), Reason> {
-        Err(Reason::Damaged(damage))
-    }
-}
 
 /// The type byte of a value.
 pub(super) fn type_of(value: ValueRef<'_>) -> u8 {
@@ -57,7 +40,7 @@ pub(super) fn type_of(value: ValueRef<'_>) -> u8 {
 /// Writes what stands behind type byte and key.
 pub(super) fn write<S: FnMut(Bytes) -> io::Result<()>>(
     value: ValueRef<'_>,
-    to: &mut RdbWriter<S>,
+    to: &mut Encoder<S>,
 ) -> io::Result<()> {
     match value {
         ValueRef::Str(text) => to.put_string(text),

@@ -5,8 +5,8 @@ use std::io;
 use bytes::Bytes;
 
 use super::Fields;
+use crate::persistence::rdb_encode::Encoder;
 use crate::persistence::rdb_error::Reason;
-use crate::persistence::rdb_write::RdbWriter;
 use crate::store::{Encodings, Intset, Listpack, Object, Set};
 
 const TYPE_PLAIN: u8 = 2;
@@ -19,7 +19,7 @@ pub(super) fn type_of(set: &Set) -> u8 {
     if set.as_intset().is_some() { TYPE_INTSET } else { TYPE_PLAIN }
 }
 
-pub(super) fn write<S: FnMut(Bytes) -> io::Result<()>>(set: &Set, to: &mut RdbWriter<S>) -> io::Result<()> {
+pub(super) fn write<S: FnMut(Bytes) -> io::Result<()>>(set: &Set, to: &mut Encoder<S>) -> io::Result<()> {
     if let Some(ints) = set.as_intset() {
         return to.put_string(ints.as_bytes());
     }

@@ -8,8 +8,8 @@ use std::io;
 use bytes::Bytes;
 
 use super::Fields;
+use crate::persistence::rdb_encode::Encoder;
 use crate::persistence::rdb_error::Reason;
-use crate::persistence::rdb_write::RdbWriter;
 use crate::store::stream::{Group, Log, StreamId};
 use crate::store::{Collection as _, Encodings, Listpack, Millis, Object, Stream};
 
@@ -28,7 +28,7 @@ pub(super) fn type_of(_: &Stream) -> u8 {
 
 pub(super) fn write<S: FnMut(Bytes) -> io::Result<()>>(
     stream: &Stream,
-    to: &mut RdbWriter<S>,
+    to: &mut Encoder<S>,
 ) -> io::Result<()> {
     let log = stream.log();
     to.put_length(log.node_count() as u64)?;
@@ -51,12 +51,12 @@ pub(super) fn write<S: FnMut(Bytes) -> io::Result<()>>(
     Ok(())
 }
 
-fn put_id<S: FnMut(Bytes) -> io::Result<()>>(id: StreamId, to: &mut RdbWriter<S>) -> io::Result<()> {
+fn put_id<S: FnMut(Bytes) -> io::Result<()>>(id: StreamId, to: &mut Encoder<S>) -> io::Result<()> {
     to.put_length(id.ms)?;
     to.put_length(id.seq)
 }
 
-fn write_members<S: FnMut(Bytes) -> io::Result<()>>(group: &Group, to: &mut RdbWriter<S>) -> io::Result<()> {
+fn write_members<S: FnMut(Bytes) -> io::Result<()>>(group: &Group, to: &mut Encoder<S>) -> io::Result<()> {
     to.put_length(group.pending().len() as u64)?;
     for (id, pending) in group.pending() {
         to.put(&id.to_bytes())?;

@@ -5,8 +5,8 @@ use std::io;
 use bytes::Bytes;
 
 use super::{Fields, ziplist};
+use crate::persistence::rdb_encode::Encoder;
 use crate::persistence::rdb_error::Reason;
-use crate::persistence::rdb_write::RdbWriter;
 use crate::store::{Direction, Encodings, Listpack, Object, Zset, parse_bound};
 
 /// Scores as text.
@@ -24,7 +24,7 @@ pub(super) fn type_of(zset: &Zset) -> u8 {
     if zset.as_listpack().is_some() { TYPE_LISTPACK } else { TYPE_BINARY }
 }
 
-pub(super) fn write<S: FnMut(Bytes) -> io::Result<()>>(zset: &Zset, to: &mut RdbWriter<S>) -> io::Result<()> {
+pub(super) fn write<S: FnMut(Bytes) -> io::Result<()>>(zset: &Zset, to: &mut Encoder<S>) -> io::Result<()> {
     if let Some(pack) = zset.as_listpack() {
         return to.put_string(pack.as_bytes());
     }
