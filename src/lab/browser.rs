@@ -4,6 +4,7 @@
 //! must not know the cluster.
 
 mod digest;
+pub mod look;
 mod value;
 
 use std::net::SocketAddr;
@@ -13,12 +14,12 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::browse::{Browse, Browsed, KeyInfo, KeyPage};
 use super::client::{ClientError, RespClient, text};
 use super::recorder::Recorder;
 use super::{Event, NodeId};
 use crate::node::pulse;
 use crate::protocol::frame::{Frame, FrameLimits};
+use look::{Browse, Browsed, KeyInfo, KeyPage};
 
 /// Questions that wait for one node.
 pub(super) const ASKS_MAX: usize = 64;

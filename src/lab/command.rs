@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::NodeId;
-use super::browse::Browse;
+use super::browser::look::Browse;
 use crate::node::{Fault, FaultKind};
 
 /// One wish of the user.

@@ -4,6 +4,8 @@
 //! other, as in one redis-cli; a command that blocks holds only those behind it, until it is stopped. What comes
 //! unasked (messages, MONITOR, invalidations) is told in batches. It must not know the cluster.
 
+mod reply;
+mod session;
 mod stream;
 
 use std::net::SocketAddr;
@@ -17,6 +19,8 @@ use super::client::{ClientError, RespClient, text};
 use super::recorder::Recorder;
 use super::{ConsoleMode, Event, NodeId, ReplyValue, words};
 use crate::protocol::frame::{Frame, FrameLimits};
+use reply::reply_value;
+use session::Session;
 use stream::{Batch, Part};
 
 /// Lines that wait behind one that blocks.
@@ -312,105 +316,6 @@ fn refusal(args: &[Vec<u8>], session: &Session, port: u16) -> Option<String> {
         return Some("ERR without replies this console could not go on, so the line was not sent".to_owned());
     }
     None
-}
-
-/// What the node remembers of this connection.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Session {
-    db: u16,
-    in_multi: bool,
-    /// Database selected by a queued SELECT; holds once EXEC ran it.
-    queued_db: Option<u16>,
-    resp3: bool,
-    monitoring: bool,
-    /// Channels and patterns, and shard channels.
-    channels: u64,
-    shards: u64,
-    /// The line that waits is a subscription or its end.
-    confirming: bool,
-}
-
-impl Session {
-    /// Follows a line that was answered with `reply`.
-    fn after(&mut self, args: &[Vec<u8>], reply: &Frame) {
-        let command = args[0].to_ascii_uppercase();
-        let failed = matches!(reply, Frame::Error(_));
-        self.confirming = self.confirming && !failed;
-        match command.as_slice() {
-            b"SELECT" if !failed => {
-                let db = args.get(1).and_then(|db| std::str::from_utf8(db).ok()?.parse().ok());
-                if self.in_multi {
-                    self.queued_db = db.or(self.queued_db);
-                } else {
-                    self.db = db.unwrap_or(self.db);
-                }
-            }
-            b"MULTI" if !failed => self.in_multi = true,
-            b"EXEC" if self.in_multi => {
-                if let (Frame::Array(_), Some(db)) = (reply, self.queued_db) {
-                    self.db = db;
-                }
-                (self.in_multi, self.queued_db) = (false, None);
-            }
-            b"DISCARD" if !failed => (self.in_multi, self.queued_db) = (false, None),
-            b"HELLO" if !failed => self.resp3 = matches!(reply, Frame::Map(_)),
-            b"MONITOR" if !failed && !self.in_multi => self.monitoring = true,
-            b"RESET" | b"QUIT" if !failed => *self = Self::default(),
-            _ => {}
-        }
-    }
-
-    fn subscribed(&mut self, shard: bool, count: u64) {
-        *(if shard { &mut self.shards } else { &mut self.channels }) = count;
-    }
-
-    fn subscriptions(&self) -> u64 {
-        self.channels + self.shards
-    }
-
-    /// Confirmations may still come: one line can have many.
-    fn is_confirming(&self) -> bool {
-        self.confirming || self.subscriptions() > 0
-    }
-
-    fn is_streaming(&self) -> bool {
-        self.monitoring || self.subscriptions() > 0
-    }
-
-    /// What the next connection begins with.
-    fn after_stop(&self) -> Self {
-        Self { db: self.db, resp3: self.resp3, ..Self::default() }
-    }
-
-    fn mode(&self) -> ConsoleMode {
-        match self.subscriptions() {
-            _ if self.monitoring => ConsoleMode::Monitor,
-            0 => ConsoleMode::Lines,
-            count => ConsoleMode::Subscribed(count),
-        }
-    }
-}
-
-/// A reply as the journal keeps it.
-pub(super) fn reply_value(frame: Frame) -> ReplyValue {
-    let all = |frames: Vec<Frame>| frames.into_iter().map(reply_value).collect();
-    match frame {
-        Frame::Simple(line) => ReplyValue::Simple(text(&line)),
-        Frame::Error(line) => ReplyValue::Error(text(&line)),
-        Frame::Integer(value) => ReplyValue::Integer(value),
-        Frame::Bulk(bytes) => ReplyValue::Bulk(bytes),
-        Frame::Null => ReplyValue::Null,
-        Frame::Array(frames) => ReplyValue::Array(all(frames)),
-        Frame::Set(frames) => ReplyValue::Set(all(frames)),
-        Frame::Push(frames) => ReplyValue::Push(all(frames)),
-        Frame::Map(pairs) => {
-            ReplyValue::Map(pairs.into_iter().map(|(k, v)| (reply_value(k), reply_value(v))).collect())
-        }
-        Frame::Double(value) => ReplyValue::Double(value),
-        Frame::Boolean(value) => ReplyValue::Boolean(value),
-        Frame::BigNumber(digits) => ReplyValue::BigNumber(digits),
-        Frame::Verbatim(format, body) => ReplyValue::Verbatim(text(&format), text(&body)),
-    }
 }
 
 #[cfg(test)]

@@ -1,24 +1,13 @@
 //! Everything that happens in a lab, as the journal records it.
 
-use std::fmt;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::browse::Browsed;
-use super::{LabCommand, Preset, WorkloadSettings};
+use super::browser::look::Browsed;
+use super::{LabCommand, NodeId, Preset, WorkloadSettings};
 use crate::node::{Fault, FaultKind, NodeEvent, TimeGap};
 use crate::replication::{ReplId, ReplOffset};
-
-/// Identity of a node within a lab: stays the same over restarts.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct NodeId(pub u16);
-
-impl fmt::Display for NodeId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "n{}", self.0)
-    }
-}
 
 /// One line of the journal.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -350,7 +339,7 @@ pub enum ReplyValue {
     /// `:1`
     Integer(i64),
     /// `$3`
-    Bulk(#[serde(with = "super::recording::bytes")] Vec<u8>),
+    Bulk(#[serde(with = "super::lossless::bytes")] Vec<u8>),
     /// `$-1`, `*-1` or `_`
     Null,
     /// `*`, and `>` as `Push`
@@ -362,7 +351,7 @@ pub enum ReplyValue {
     /// `>`
     Push(Vec<ReplyValue>),
     /// `,`
-    Double(#[serde(with = "super::recording::double")] f64),
+    Double(#[serde(with = "super::lossless::double")] f64),
     /// `#`
     Boolean(bool),
     /// `(`

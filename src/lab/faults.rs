@@ -9,8 +9,9 @@ use std::time::Duration;
 use tokio::task::spawn_local;
 use tokio::time::sleep;
 
-use super::cluster::{Done, Lab, Refusal};
+use super::lab::Lab;
 use super::member::{ActiveFault, Member};
+use super::refusal::{Done, Refusal};
 use super::{Event, FaultEnd, NodeId};
 use crate::node::{Fault, FaultKind, Way};
 

@@ -1,64 +1,28 @@
 //! The life of a single node: start, stop, kill, freeze, and what its events mean for the lab.
 
 use std::rc::Rc;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use tokio::sync::mpsc;
 use tokio::task::{spawn_blocking, spawn_local};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
-use super::cluster::{Done, KILL_WITHIN, Lab, Refusal};
 use super::folder::NodeFolder;
-use super::journal::{Weight, weight};
+use super::lab::Lab;
 use super::member::Run;
+use super::node_events::NodeMessage;
+use super::refusal::{Done, Refusal};
 use super::{Event, NodeId, NoticeLevel, observer, ports};
 use crate::node::{LinkPhase, NodeEvent, NodeRole, StopReason};
 
-/// Events of nodes that the lab has not taken yet; beyond it, chatter is dropped and state changes still queue.
-const QUEUED_MAX: usize = 10_000;
+/// How long a killed node may take to be gone.
+pub(super) const KILL_WITHIN: Duration = Duration::from_millis(500);
 
 /// After this a node that was told to stop is told of.
 const STOP_IS_SLOW: Duration = Duration::from_secs(10);
 
 /// How long the thread of an ended node may take to unwind.
 const JOIN_WITHIN: Duration = Duration::from_secs(1);
-
-/// An event of a node on its way to the lab, with the generation it belongs to.
-pub(super) struct NodeMessage {
-    generation: u64,
-    node: NodeId,
-    /// When the node told it, by its own thread.
-    at: std::time::Instant,
-    event: NodeEvent,
-}
-
-/// Takes the events of all nodes, on their threads.
-#[derive(Clone)]
-pub(super) struct NodeEvents {
-    sender: mpsc::UnboundedSender<NodeMessage>,
-    queued: Arc<AtomicUsize>,
-}
-
-impl NodeEvents {
-    pub(super) fn new() -> (Self, mpsc::UnboundedReceiver<NodeMessage>) {
-        let (sender, receiver) = mpsc::unbounded_channel();
-        (Self { sender, queued: Arc::default() }, receiver)
-    }
-
-    fn send(&self, generation: u64, node: NodeId, event: NodeEvent) {
-        let event = Event::Node { node, event };
-        if weight(&event) == Weight::Sample && self.queued.load(Ordering::Relaxed) > QUEUED_MAX {
-            return;
-        }
-        let Event::Node { event, .. } = event else { return };
-        self.queued.fetch_add(1, Ordering::Relaxed);
-        // The lab is gone: nobody is left to tell.
-        let _ = self.sender.send(NodeMessage { generation, node, at: std::time::Instant::now(), event });
-    }
-}
 
 impl Lab {
     pub(super) fn start_node(self: &Rc<Self>, node: NodeId) -> Done {
@@ -264,7 +228,7 @@ impl Lab {
 
     /// Takes an event of a node: into the journal, and into what the lab knows.
     pub(super) fn on_message(self: &Rc<Self>, message: NodeMessage) {
-        self.events.queued.fetch_sub(1, Ordering::Relaxed);
+        self.events.taken();
         self.on_event(message);
     }
 

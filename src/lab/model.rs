@@ -5,6 +5,7 @@
 //! journal can be long. It must not know egui, tokio, files or a clock: time is that of the last entry, or an
 //! argument.
 
+mod bounds;
 mod console;
 mod faults;
 mod fold;
@@ -18,33 +19,17 @@ mod timeline;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
+pub use bounds::{AT_MAX, NODES_MAX, NOTICES_MAX, PROMOTIONS_MAX, SYNCS_MAX, WORKLOAD_MAX};
 pub use console::{ConsoleAnswer, ConsoleLine, ConsoleMessage, ConsoleState, Transcript};
 pub use faults::{FAULTS_MAX, FaultSpan, Faults};
 pub use node::{Feed, History, Life, Link, NodeModel, Point};
 pub use sync::{PhaseSpan, SyncEnd, SyncRecord, SyncStep};
 pub use timeline::{EntryKind, Timeline, node_of};
 
+use super::{ConsoleTarget, NodeId, NoticeLevel, Preset, PromotionStep, WorkloadSample, WorkloadSettings};
 use crate::node::LinkPhase;
 use crate::replication::{FullReason, PsyncVerdict};
-
-use super::{
-    ConsoleTarget, Entry, NodeId, NoticeLevel, Preset, PromotionStep, WorkloadSample, WorkloadSettings,
-};
-
-/// Syncs that are remembered, the newest ones.
-pub const SYNCS_MAX: usize = 200;
-/// Notices that are remembered, the newest ones.
-pub const NOTICES_MAX: usize = 200;
-/// Promotions that are remembered, the newest ones.
-pub const PROMOTIONS_MAX: usize = 50;
-/// Seconds of workload figures that are remembered.
-pub const WORKLOAD_MAX: usize = 3_600;
-
-/// Nodes that are kept of a cluster: a file can name more than anyone can look at.
-pub const NODES_MAX: usize = 256;
-/// Latest time of an entry, and longest text of a notice: a file that was tampered with is folded like any other.
-pub const AT_MAX: Duration = Duration::from_hours(100 * 365 * 24);
-const NOTICE_TEXT_MAX: usize = 2_000;
+use bounds::{NOTICE_TEXT_MAX, push_bounded};
 
 /// A stream of fewer bytes per second is heartbeats alone: a PING every ten seconds.
 const HEARTBEAT_MAX: f64 = 16.0;
@@ -181,11 +166,6 @@ pub struct BacklogCursor {
 }
 
 impl LabModel {
-    /// Folds one entry of the journal in. Entries come in the order of their `seq`.
-    pub fn fold(&mut self, entry: &Entry) {
-        fold::fold(self, entry);
-    }
-
     /// Replicas that ask whether their master may take their data from them, by identity.
     pub fn asking(&self) -> impl Iterator<Item = Asking<'_>> {
         self.nodes.values().filter_map(|node| match node.link?.phase {
@@ -341,12 +321,4 @@ impl LabModel {
         self.notices_raised += 1;
         push_bounded(&mut self.notices, Notice { number, at, level, node, text }, NOTICES_MAX);
     }
-}
-
-/// Pushes and forgets the oldest beyond `max`.
-fn push_bounded<T>(ring: &mut VecDeque<T>, item: T, max: usize) {
-    if ring.len() >= max {
-        ring.pop_front();
-    }
-    ring.push_back(item);
 }

@@ -5,17 +5,18 @@
 mod failover;
 mod faults;
 mod life;
+pub(super) mod process;
 
 use std::net::TcpStream;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
 use super::ports::tests::free_block;
-use super::process::RedisServers;
 use super::runner::Runner;
 use super::thread::start_with;
 use super::*;
 use crate::node::NodeEvent;
+use process::RedisServers;
 
 const SOON: Duration = Duration::from_secs(15);
 

@@ -3,7 +3,6 @@
 //! Owns how a lab starts and how it ends within a bounded time. It must not know what the commands do.
 
 use std::io;
-use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -15,11 +14,11 @@ use tokio::sync::mpsc;
 use tokio::task::{LocalSet, spawn_local};
 use tokio_util::sync::CancellationToken;
 
-use super::cluster::Lab;
-use super::lifecycle::{NodeEvents, NodeMessage};
+use super::lab::Lab;
+use super::node_events::{NodeEvents, NodeMessage};
 use super::recorder::Recorder;
 use super::runner::{Embedded, Runner};
-use super::{Entry, Event, LabCommand};
+use super::{Entry, Event, LabCommand, LabOptions};
 use crate::node::pulse;
 
 /// Commands that wait for the lab; the window's `try_send` fails beyond it.
@@ -36,19 +35,6 @@ const LAST_WORDS: Duration = Duration::from_millis(200);
 
 /// How long threads that the lab left behind (a file being written) may hold up its end.
 const LEFT_BEHIND: Duration = Duration::from_millis(100);
-
-/// What a lab needs to know.
-#[derive(Debug, Clone)]
-pub struct LabOptions {
-    /// Each node has the folder `<data_dir>/<port>/`.
-    pub data_dir: PathBuf,
-    /// A new cluster loads the data that its folders hold; otherwise old data is set aside (`dump.rdb.previous`)
-    /// and the cluster begins empty.
-    pub keep_data: bool,
-    /// Replicas keep their data and ask, when their master comes back without them ([`LabCommand::AskBeforeWipe`]).
-    /// Without anybody who could answer they do as Redis' do.
-    pub asks_before_wipe: bool,
-}
 
 /// Ends of a lab that a window or a terminal holds.
 #[derive(Debug)]

@@ -8,8 +8,9 @@ use tokio::task::{JoinSet, spawn_local};
 use tokio::time::{Instant, sleep};
 
 use super::client::{RespClient, text};
-use super::cluster::{Done, Lab, Refusal};
+use super::lab::Lab;
 use super::member::Run;
+use super::refusal::{Done, Refusal};
 use super::{Event, NodeId, NoticeLevel, PromotionStep};
 use crate::node::{FaultKind, pulse};
 use crate::protocol::frame::{Frame, FrameLimits};

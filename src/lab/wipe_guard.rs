@@ -1,8 +1,9 @@
 //! Whether an emptied master may wipe its replicas: the switch, and the user's word.
 
-use super::cluster::{Done, Lab, Refusal};
 use super::folder::NodeFolder;
+use super::lab::Lab;
 use super::member::Run;
+use super::refusal::{Done, Refusal};
 use super::{Event, NodeId, NoticeLevel};
 
 impl Lab {

@@ -7,8 +7,8 @@ use std::fmt::Write as _;
 
 use sha1::{Digest as _, Sha1};
 
+use super::look::{Digest, KeyInfo};
 use super::{Browser, Failure, Words, bytes, items, words};
-use crate::lab::browse::{Digest, KeyInfo};
 use crate::protocol::frame::Frame;
 
 /// Most elements of a value that is read whole.

@@ -2,9 +2,9 @@
 
 use std::process::Command;
 
+use super::look::{Digest, ValuePage};
 use super::*;
-use crate::lab::browse::{Digest, ValuePage};
-use crate::lab::process::{PlainServer, redis_is_installed};
+use crate::lab::tests::process::{PlainServer, redis_is_installed};
 
 fn redis(port: u16, args: &[&str]) {
     let done = Command::new("redis-cli").args(["-p", &port.to_string()]).args(args).output().unwrap();

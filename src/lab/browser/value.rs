@@ -1,7 +1,7 @@
 //! Pages of a value, each type in the order in which it is read.
 
+use super::look::{Cell, Group, ValuePage};
 use super::{Browser, Failure, Words, bytes, integer, items, refused, strange, words};
-use crate::lab::browse::{Cell, Group, ValuePage};
 use crate::lab::client::text;
 use crate::protocol::frame::Frame;
 

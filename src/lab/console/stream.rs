@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{Session, reply_value};
+use super::reply::reply_value;
+use super::session::Session;
 use crate::lab::ReplyValue;
 use crate::lab::client::text;
 use crate::protocol::frame::Frame;

@@ -6,7 +6,7 @@ use tokio::time::{sleep, timeout};
 
 use super::*;
 use crate::lab::Entry;
-use crate::lab::process::{PlainServer, redis_is_installed};
+use crate::lab::tests::process::{PlainServer, redis_is_installed};
 
 struct Typist {
     console: ConsoleHandle,

@@ -5,8 +5,8 @@ use std::sync::Mutex;
 
 use super::*;
 use crate::lab::ports::tests::free_block;
-use crate::lab::process::{RedisServers, redis_is_installed};
 use crate::lab::runner::{OnEvent, RunningNode};
+use crate::lab::tests::process::{RedisServers, redis_is_installed};
 
 /// A terminal that the test can read while `up` runs.
 #[derive(Clone, Default)]

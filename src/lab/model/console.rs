@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use super::bounds::push_bounded;
 use crate::lab::{ConsoleMode, NodeId, ReplyValue};
 
 /// Lines that are remembered per target.
@@ -80,7 +81,7 @@ impl Transcript {
     pub(super) fn typed(&mut self, id: u64, at: Duration, line: String) {
         let (answers, messages) = (Vec::new(), VecDeque::new());
         let line = ConsoleLine { id, at, line, answers, messages, unkept: 0 };
-        super::push_bounded(&mut self.lines, line, LINES_MAX);
+        push_bounded(&mut self.lines, line, LINES_MAX);
     }
 
     /// Adds what came after the line with this id; `false` if there is none.

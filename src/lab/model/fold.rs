@@ -2,14 +2,12 @@
 
 use std::time::Duration;
 
+use super::bounds::{AT_MAX, NODES_MAX, PROMOTIONS_MAX, SYNCS_MAX, WORKLOAD_MAX, push_bounded};
 use super::console::{ConsoleAnswer, clip};
 use super::faults::{FaultSpan, Faults};
 use super::node::{Feed, Life, Link, NodeModel};
 use super::sync::{SyncEnd, SyncRecord};
-use super::{
-    AT_MAX, LabModel, NODES_MAX, PROMOTIONS_MAX, PortsTaken, PromotionReport, SYNCS_MAX, WORKLOAD_MAX,
-    WorkloadModel, push_bounded,
-};
+use super::{LabModel, PortsTaken, PromotionReport, WorkloadModel};
 use crate::lab::{ConsoleTarget, Entry, Event, LabCommand, NodeId, NodePlan, NoticeLevel, WorkloadSample};
 use crate::node::{FailoverPhase, FeedPhase, LinkPhase, NodeEvent, StopReason};
 use crate::replication::PsyncVerdict;
@@ -19,18 +17,21 @@ const VERDICT_LATE_MAX: Duration = Duration::from_secs(5);
 /// Steps that are kept of one promotion.
 const STEPS_MAX: usize = 64;
 
-pub(super) fn fold(model: &mut LabModel, entry: &Entry) {
-    let at = entry.at.min(AT_MAX);
-    // Clocks of threads may differ by a hair; time as shown never runs backwards.
-    model.now = model.now.max(at);
-    model.folded += 1;
-    let figure = is_figure(model, &entry.event);
-    if figure {
-        model.timeline.count_figure();
-    } else {
-        model.timeline.push(listed(entry));
+impl LabModel {
+    /// Folds one entry of the journal in. Entries come in the order of their `seq`.
+    pub fn fold(&mut self, entry: &Entry) {
+        let at = entry.at.min(AT_MAX);
+        // Clocks of threads may differ by a hair; time as shown never runs backwards.
+        self.now = self.now.max(at);
+        self.folded += 1;
+        let figure = is_figure(self, &entry.event);
+        if figure {
+            self.timeline.count_figure();
+        } else {
+            self.timeline.push(listed(entry));
+        }
+        apply(self, at, &entry.event);
     }
-    apply(model, at, &entry.event);
 }
 
 /// Figures and progress within a phase are counted, not listed: they would bury everything else.

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::lab::NodeId;
-use crate::lab::browse::Cell;
-use crate::lab::browse::{Browse, Browsed, Group, KeyInfo, KeyPage, ValuePage};
+use crate::lab::browser::look::Cell;
+use crate::lab::browser::look::{Browse, Browsed, Group, KeyInfo, KeyPage, ValuePage};
 
 /// Keys that are kept of one listing.
 pub const KEYS_MAX: usize = 100_000;

@@ -1,5 +1,5 @@
 use super::*;
-use crate::lab::process::redis_is_installed;
+use crate::lab::tests::process::redis_is_installed;
 use crate::node::StopReason;
 
 fn workload(on: bool) -> LabCommand {

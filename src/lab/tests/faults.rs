@@ -2,8 +2,8 @@ use std::io;
 use std::path::PathBuf;
 
 use super::*;
-use crate::lab::process::redis_is_installed;
 use crate::lab::runner::{Embedded, OnEvent, Runner, RunningNode};
+use crate::lab::tests::process::redis_is_installed;
 use crate::node::{Fault, FaultKind, Way};
 
 #[test]

@@ -1,8 +1,8 @@
 use std::net::TcpListener;
 
 use super::*;
-use crate::lab::process::redis_is_installed;
 use crate::lab::recording::read_recording;
+use crate::lab::tests::process::redis_is_installed;
 use crate::node::{Fault, FaultKind, StopReason};
 
 fn single(bench: &Bench) -> LabCommand {

@@ -7,7 +7,7 @@ use tokio::task::{LocalSet, spawn_local};
 use tokio::time::{Instant, sleep};
 
 use super::*;
-use crate::lab::process::{PlainServer, redis_is_installed};
+use crate::lab::tests::process::{PlainServer, redis_is_installed};
 use crate::lab::{Entry, WorkloadSample};
 
 struct Bench {

@@ -2,6 +2,7 @@
 //!
 //! It looks by asking the lab and shows what came back; what changes data goes out as a line of the node's console.
 
+mod ask;
 mod compare;
 mod edit;
 mod filter;
@@ -22,6 +23,7 @@ use crate::lab::browse::Browse;
 use crate::lab::model::Life;
 use crate::lab::model::keys::Listing;
 use crate::lab::{LabCommand, NodeId};
+use ask::ask_value;
 use edit::Editor;
 use filter::Filter;
 use list::List;
@@ -335,11 +337,4 @@ fn loaded(listing: &Listing) -> String {
         text.push_str(", all that fit");
     }
     text
-}
-
-/// Asks for a page of a value: the first one, or the one after what is there.
-fn ask_value(cx: &mut Cx<'_>, node: NodeId, db: u16, key: &[u8], after: Option<(u64, String)>) {
-    let (id, from) = after.unwrap_or_else(|| (cx.new_id(), String::new()));
-    let what = Browse::Value { key: key.to_vec(), from };
-    cx.push(Action::Lab(LabCommand::Browse { id, node, db, what }));
 }

@@ -6,6 +6,7 @@ use eframe::egui::{
     WidgetInfo, pos2, vec2,
 };
 
+use super::ask::ask_value;
 use super::edit::Editor;
 use super::list::{figures, kind_colour, one_line};
 use crate::app::describe::{by_ports, name};
@@ -83,7 +84,7 @@ impl ValueView {
             }
         }
         if value.next.is_some() && !value.loading && value.failed.is_none() && cx.live && near_end(ui) {
-            super::ask_value(cx, node, db, key, value.next.clone().map(|next| (value.id, next)));
+            ask_value(cx, node, db, key, value.next.clone().map(|next| (value.id, next)));
         }
         renamed
     }

@@ -6,12 +6,12 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use super::runner::{OnEvent, Runner, RunningNode};
+use crate::lab::runner::{OnEvent, Runner, RunningNode};
 use crate::node::{Fault, FaultKind, LogLevel, NodeEvent, NodeRole, StopReason};
 use crate::replication::ReplId;
 
 /// Whether redis-server is here; says so when not, and fails where it has to be.
-pub(super) fn redis_is_installed(test: &str) -> bool {
+pub(in crate::lab) fn redis_is_installed(test: &str) -> bool {
     let found = Command::new("redis-server").arg("--version").output().is_ok();
     let required = std::env::var_os("REPLISCOPE_REQUIRE_REDIS").is_some_and(|value| value == "1");
     assert!(found || !required, "redis-server is required and not installed");
@@ -22,7 +22,7 @@ pub(super) fn redis_is_installed(test: &str) -> bool {
     found
 }
 
-pub(super) struct RedisServers;
+pub(in crate::lab) struct RedisServers;
 
 struct Process {
     pid: u32,
@@ -143,14 +143,14 @@ impl Drop for Process {
 }
 
 /// One redis-server on its own, without a lab.
-pub(super) struct PlainServer {
+pub(in crate::lab) struct PlainServer {
     child: Child,
-    pub(super) port: u16,
+    pub(in crate::lab) port: u16,
 }
 
 impl PlainServer {
-    pub(super) fn start() -> Self {
-        let port = super::ports::tests::free_block(1);
+    pub(in crate::lab) fn start() -> Self {
+        let port = crate::lab::ports::tests::free_block(1);
         let child = Command::new("redis-server")
             .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", ""])
             .stdout(Stdio::null())
@@ -164,11 +164,11 @@ impl PlainServer {
         Self { child, port }
     }
 
-    pub(super) fn addr(&self) -> std::net::SocketAddr {
+    pub(in crate::lab) fn addr(&self) -> std::net::SocketAddr {
         ([127, 0, 0, 1], self.port).into()
     }
 
-    pub(super) fn kill(&mut self) {
+    pub(in crate::lab) fn kill(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -12,7 +12,7 @@ pub enum Browse {
         /// Cursor to go on from, 0 for the first page.
         from: u64,
         /// MATCH, empty for all.
-        #[serde(with = "super::recording::bytes")]
+        #[serde(with = "crate::lab::lossless::bytes")]
         pattern: Vec<u8>,
         /// TYPE, `None` for all.
         kind: Option<String>,
@@ -24,7 +24,7 @@ pub enum Browse {
     /// A page of the value of a key.
     Value {
         /// Which key.
-        #[serde(with = "super::recording::bytes")]
+        #[serde(with = "crate::lab::lossless::bytes")]
         key: Vec<u8>,
         /// Where to go on: `next` of the page before, empty for the first page.
         from: String,
@@ -39,7 +39,7 @@ pub enum Browsed {
     /// A page of a value.
     Value(Box<ValuePage>),
     /// The key is not there, or not any more.
-    Gone(#[serde(with = "super::recording::bytes")] Vec<u8>),
+    Gone(#[serde(with = "crate::lab::lossless::bytes")] Vec<u8>),
     /// Nothing came back; why, in the node's words where it has any.
     Failed(String),
 }
@@ -63,7 +63,7 @@ pub struct KeyPage {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct KeyInfo {
     /// Its name.
-    #[serde(with = "super::recording::bytes")]
+    #[serde(with = "crate::lab::lossless::bytes")]
     pub key: Vec<u8>,
     /// TYPE.
     pub kind: String,
@@ -108,7 +108,7 @@ pub struct ValuePage {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Cell {
     /// The bytes, the first ones of a very long element.
-    #[serde(with = "super::recording::bytes")]
+    #[serde(with = "crate::lab::lossless::bytes")]
     pub bytes: Vec<u8>,
     /// Length of the whole element.
     pub len: u64,
@@ -148,7 +148,7 @@ pub struct Group {
 
 impl Browsed {
     /// Rough memory of it.
-    pub(super) fn size(&self) -> usize {
+    pub(in crate::lab) fn size(&self) -> usize {
         const ELEMENT: usize = 64;
         match self {
             Self::Keys(page) => page.keys.iter().map(|info| ELEMENT * 2 + info.key.len()).sum(),

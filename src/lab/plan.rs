@@ -6,9 +6,11 @@ use std::time::Duration;
 use tokio::task::spawn_local;
 use tokio::time::Instant;
 
-use super::cluster::{Done, KILL_WITHIN, Lab, Refusal};
 use super::folder::NodeFolder;
+use super::lab::Lab;
+use super::lifecycle::KILL_WITHIN;
 use super::member::{Ending, Member, Run, State, plan};
+use super::refusal::{Done, Refusal};
 use super::{Event, NodeId, NodePlan, NoticeLevel, Preset, ports};
 use crate::node::pulse;
 

@@ -1,93 +1,26 @@
-//! The lab's commands: what each wish of the user leads to, or why it cannot be fulfilled.
+//! Carries out the lab's commands: what each wish of the user leads to, or why it cannot be fulfilled.
 //!
-//! Owns the lab's shared state, and hands each wish on: clusters to `planning`, the life of a node to `lifecycle`, who
-//! follows whom to `topology`. Nothing here waits: what takes time is a task.
+//! Hands each wish on: clusters to `plan`, the life of a node to `lifecycle`, who follows whom to `topology`. Nothing
+//! here waits: what takes time is a task.
 
-use std::cell::{Cell, RefCell};
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Duration;
 
-use tokio::sync::{Notify, mpsc, watch};
+use tokio::sync::mpsc;
 use tokio::task::spawn_local;
 
-use super::browse::Browsed;
+use super::browser::look::Browsed;
 use super::browser::{self, Ask};
 use super::console::{self, Line};
-use super::lifecycle::NodeEvents;
+use super::lab::Lab;
 use super::member::{Member, Run, State};
-use super::recorder::Recorder;
-use super::runner::Runner;
-use super::workload::{self, Targets};
+use super::refusal::{Done, Refusal};
 use super::{
-    ConsoleTarget, Event, LabCommand, LabOptions, NodeId, NoticeLevel, ReplyValue, WorkloadSettings,
-    recording,
+    ConsoleTarget, Event, LabCommand, NodeId, NoticeLevel, ReplyValue, WorkloadSettings, recording, workload,
 };
-use crate::node::pulse;
-
-/// How long a killed node may take to be gone.
-pub(super) const KILL_WITHIN: Duration = Duration::from_millis(500);
-
-/// Why a wish is not fulfilled; becomes a notice.
-pub(super) struct Refusal {
-    pub(super) level: NoticeLevel,
-    pub(super) node: Option<NodeId>,
-    pub(super) text: String,
-}
-
-impl Refusal {
-    /// The wish cannot be fulfilled.
-    pub(super) fn error(node: impl Into<Option<NodeId>>, text: impl Into<String>) -> Self {
-        Self { level: NoticeLevel::Error, node: node.into(), text: text.into() }
-    }
-
-    /// It is fulfilled already.
-    pub(super) fn already(node: impl Into<Option<NodeId>>, text: impl Into<String>) -> Self {
-        Self { level: NoticeLevel::Info, node: node.into(), text: text.into() }
-    }
-}
-
-pub(super) type Done = Result<(), Refusal>;
-
-/// The lab: shared by its tasks, its state never borrowed across an await.
-pub(super) struct Lab {
-    pub(super) recorder: Rc<Recorder>,
-    pub(super) state: RefCell<State>,
-    pub(super) options: LabOptions,
-    pub(super) runner: Box<dyn Runner>,
-    pub(super) events: NodeEvents,
-    /// Told after every change of a node's life.
-    pub(super) changed: Notify,
-    /// Replicas ask before an emptied master takes their data from them.
-    pub(super) asks_before_wipe: Cell<bool>,
-    workload: watch::Sender<WorkloadSettings>,
-    targets: watch::Sender<Targets>,
-}
 
 impl Lab {
-    pub(super) fn new(
-        recorder: Rc<Recorder>,
-        options: LabOptions,
-        runner: Box<dyn Runner>,
-        events: NodeEvents,
-    ) -> Rc<Self> {
-        let (workload, settings) = watch::channel(WorkloadSettings::default());
-        let (targets, whom) = watch::channel(Targets::default());
-        spawn_local(workload::run(Rc::clone(&recorder), settings, whom));
-        recorder.record(Event::AsksBeforeWipe(options.asks_before_wipe));
-        Rc::new(Self {
-            asks_before_wipe: Cell::new(options.asks_before_wipe),
-            recorder,
-            state: RefCell::new(State::new()),
-            options,
-            runner,
-            events,
-            changed: Notify::new(),
-            workload,
-            targets,
-        })
-    }
-
     /// Carries out one wish; whatever stands against it is told by a notice.
     pub(super) fn execute(self: &Rc<Self>, command: LabCommand) {
         self.recorder.record(Event::Asked(command.clone()));
@@ -145,46 +78,6 @@ impl Lab {
             self.recorder.notice(level, node, text);
         }
         self.refresh_targets();
-    }
-
-    /// Lets the workload know where to go.
-    pub(super) fn refresh_targets(&self) {
-        let targets = self.state.borrow().targets();
-        self.targets.send_if_modified(|known| {
-            let news = *known != targets;
-            *known = targets;
-            news
-        });
-    }
-
-    /// Waits until `condition` holds; `false` if `limit` passed first.
-    pub(super) async fn until(&self, limit: Duration, condition: impl Fn(&State) -> bool) -> bool {
-        let holds = async {
-            loop {
-                let changed = self.changed.notified();
-                if condition(&self.state.borrow()) {
-                    return;
-                }
-                changed.await;
-            }
-        };
-        pulse::within(limit, holds).await.is_some() || condition(&self.state.borrow())
-    }
-
-    /// Does something with a node that exists, in a cluster that is not ending.
-    pub(super) fn with_member<T>(
-        &self,
-        node: NodeId,
-        act: impl FnOnce(&mut Member) -> Result<T, Refusal>,
-    ) -> Result<T, Refusal> {
-        let mut state = self.state.borrow_mut();
-        if state.ending.is_some() {
-            return Err(Refusal::error(node, "The cluster is ending: nothing more is done to its nodes"));
-        }
-        match state.members.get_mut(&node) {
-            Some(member) => act(member),
-            None => Err(Refusal::error(node, format!("There is no node {node} in this cluster"))),
-        }
     }
 
     fn console(self: &Rc<Self>, id: u64, target: ConsoleTarget, line: &str) {
