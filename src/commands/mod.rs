@@ -1,17 +1,48 @@
 //! The command table and the data commands: what each one does to the data set and what it propagates.
 //!
 //! Must not know sockets, connections or the state of replication. Commands that need those are listed in
-//! the table too (so that COMMAND and the console's help know them), but the node executes them.
+//! the table too (so that COMMAND and the console's help know them), but the node executes them. The files:
+//!
+//! | file | owns |
+//! |---|---|
+//! | `context` | what a data command works with |
+//! | `effects` | what it leaves for others |
+//! | `keyspace_event` | which news of keys are published |
+//! | `access` | when a key was used last, or how often |
+//! | `error` | error replies |
+//! | `c_string`, `numbers`, `float`, `timeout` | how arguments are read |
+//! | `glob` | patterns |
+//! | `partial_sort` | the first places of a sequence in order |
+//! | `strings`, `set`, `counters`, `ranges`, `lcs` | strings |
+//! | `bitmaps`, `bitfield` | strings as bits |
+//! | `hyperloglog` | strings that count different elements |
+//! | `lists`, `list_moves` | lists |
+//! | `hashes`, `hash_counters` | hashes |
+//! | `sets`, `set_algebra`, `set_pop` | sets |
+//! | `sorted_sets` | sorted sets |
+//! | `geo` | sorted sets of places |
+//! | `streams` | streams |
+//! | `random_elements` | elements of hashes and sets at random |
+//! | `collection_scan` | walks through a hash, a set or a sorted set |
+//! | `keys`, `expire`, `object`, `sort`, `scan` | keys of any type |
+//! | `memory` | what a key takes |
+//! | `databases` | whole databases |
+//! | `functions`, `acl`, `cluster`, `modules` | what this server has little or nothing of |
+//! | `table` | what a command is, and the list of all |
+//! | `dispatch` | from a request to its command |
+//! | `names` | the names under which clients know the commands |
+//! | `describe` | the commands that tell of commands |
+//! | `command_info`, `command_docs`, `help` | what these answer |
 
 #![allow(clippy::unnecessary_wraps)] // the table wants one signature for all commands
 
-mod cluster;
-mod collection_scan;
 mod access;
-mod c_string;
 mod acl;
 mod bitfield;
 mod bitmaps;
+mod c_string;
+mod cluster;
+mod collection_scan;
 mod command_docs;
 mod command_info;
 mod context;
@@ -45,12 +76,12 @@ mod random_elements;
 mod ranges;
 mod scan;
 mod set;
-mod sorted_sets;
 mod set_algebra;
 mod set_pop;
 mod sets;
-mod streams;
 mod sort;
+mod sorted_sets;
+mod streams;
 mod strings;
 mod table;
 #[cfg(test)]
