@@ -29,7 +29,7 @@
 //! | `databases` | whole databases |
 //! | `functions`, `acl`, `cluster`, `modules` | what this server has little or nothing of |
 //! | `table` | what a command is, and the list of all |
-//! | `dispatch` | from a request to its command |
+//! | `resolve` | from a request to its command |
 //! | `names` | the names under which clients know the commands |
 //! | `describe` | the commands that tell of commands |
 //! | `command_info`, `command_docs`, `help` | what these answer |
@@ -49,7 +49,6 @@ mod context;
 mod counters;
 mod databases;
 mod describe;
-mod dispatch;
 mod effects;
 mod error;
 mod expire;
@@ -74,6 +73,7 @@ mod object;
 mod partial_sort;
 mod random_elements;
 mod ranges;
+mod resolve;
 mod scan;
 mod set;
 mod set_algebra;

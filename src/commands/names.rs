@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
+use super::resolve::resolve;
 use super::table::CommandTable;
-use super::{CmdResult, Command, dispatch};
+use super::{CmdResult, Command};
 use crate::protocol::Args;
 
 /// Commands by the names that clients use.
@@ -84,7 +85,7 @@ impl CommandNames {
     /// In Redis' exact words: an unknown command or subcommand, or the wrong number of arguments.
     #[inline]
     pub fn check(&self, args: &Args<'_>) -> CmdResult<&'static Command> {
-        dispatch::resolve(self.lookup(args.name()), args)
+        resolve(self.lookup(args.name()), args)
     }
 
     /// [`CommandNames::check`] with the names of [`CommandNames::lookup_any`].
@@ -92,7 +93,7 @@ impl CommandNames {
     /// # Errors
     /// As [`CommandNames::check`].
     pub fn check_any(&self, args: &Args<'_>) -> CmdResult<&'static Command> {
-        dispatch::resolve(self.lookup_any(args.name()), args)
+        resolve(self.lookup_any(args.name()), args)
     }
 
     /// All commands that clients can call. O(commands).
