@@ -3,7 +3,7 @@
 use super::bitmaps::bit_offset;
 use super::ranges::overwrite;
 use super::strings::{current, text};
-use super::{CmdError, CmdResult, Ctx, KeyspaceEvents, numbers};
+use super::{ArgCursor, CmdError, CmdResult, Ctx, KeyspaceEvents, numbers};
 use crate::protocol::{Args, strict_i64};
 
 const BAD_TYPE: CmdError = CmdError::text(
@@ -87,34 +87,30 @@ struct Operation {
 fn parse(ctx: &Ctx<'_>, args: &Args<'_>) -> CmdResult<Vec<Operation>> {
     let mut operations = Vec::new();
     let mut overflow = Overflow::Wrap;
-    let mut at = 2;
-    while at < args.len() {
-        let left = args.len() - at - 1;
-        if args.is(at, "OVERFLOW") && left >= 1 {
-            overflow = match args.get(at + 1).to_ascii_lowercase().as_slice() {
+    let mut words = ArgCursor::new(args, 2);
+    while words.has_more() {
+        if let Some([word]) = words.option("OVERFLOW") {
+            overflow = match word.to_ascii_lowercase().as_slice() {
                 b"wrap" => Overflow::Wrap,
                 b"sat" => Overflow::Saturate,
                 b"fail" => Overflow::Fail,
                 _ => return Err(CmdError::text("ERR Invalid OVERFLOW type specified")),
             };
-            at += 2;
             continue;
         }
-        let is = |word, arguments| args.is(at, word) && left >= arguments;
-        let (is_get, is_set) = (is("GET", 2), is("SET", 3));
-        if !is_get && !is_set && !is("INCRBY", 3) {
-            return Err(CmdError::Syntax);
-        }
-        let of = IntType::parse(args.get(at + 1))?;
-        let offset = bit_offset(ctx, args.get(at + 2), Some(of.bits.into()))?;
-        let action = if is_get {
-            Action::Get
-        } else {
-            let number = numbers::integer(args.get(at + 3))?;
-            if is_set { Action::Set(number) } else { Action::Add(number) }
+        let mut writing = |word, action: fn(i64) -> Action| {
+            words.option(word).map(|[of, offset, number]| ([of, offset], Some((number, action))))
+        };
+        let write = writing("SET", Action::Set).or_else(|| writing("INCRBY", Action::Add));
+        let found = write.or_else(|| words.option("GET").map(|field| (field, None)));
+        let ([of, offset], value) = found.ok_or(CmdError::Syntax)?;
+        let of = IntType::parse(of)?;
+        let offset = bit_offset(ctx, offset, Some(of.bits.into()))?;
+        let action = match value {
+            None => Action::Get,
+            Some((number, action)) => action(numbers::integer(number)?),
         };
         operations.push(Operation { action, of, offset, overflow });
-        at += if is_get { 3 } else { 4 };
     }
     Ok(operations)
 }

@@ -3,7 +3,7 @@
 //! Must not know the collections: each command walks its own and hands over what it meets.
 
 use super::glob::{self, Case};
-use super::{CmdError, CmdResult, numbers};
+use super::{ArgCursor, CmdError, CmdResult, numbers};
 use crate::protocol::{Args, Replies};
 
 /// Elements that one call looks at unless told otherwise.
@@ -40,24 +40,16 @@ impl<'a> Found<'a> {
     /// [`CmdError::Syntax`], or [`CmdError::NotAnInteger`] for the count.
     pub(super) fn by_options(args: &Args<'a>) -> CmdResult<Self> {
         let mut found = Self { pattern: None, count: COUNT, replies: Replies::new(), len: 0 };
-        let mut at = OPTIONS;
-        while at < args.len() {
-            if at + 1 == args.len() {
-                return Err(CmdError::Syntax);
-            }
-            let value = args.get(at + 1);
-            if args.is(at, "COUNT") {
-                let count = usize::try_from(numbers::integer(value)?).map_err(|_| CmdError::Syntax)?;
-                if count == 0 {
-                    return Err(CmdError::Syntax);
-                }
-                found.count = count;
-            } else if args.is(at, "MATCH") {
-                found.pattern = (value != b"*").then_some(value);
+        let mut words = ArgCursor::new(args, OPTIONS);
+        while words.has_more() {
+            if let Some(count) = words.integer("COUNT")? {
+                let count = usize::try_from(count).ok().filter(|count| *count > 0);
+                found.count = count.ok_or(CmdError::Syntax)?;
+            } else if let Some([pattern]) = words.option("MATCH") {
+                found.pattern = (pattern != b"*").then_some(pattern);
             } else {
                 return Err(CmdError::Syntax);
             }
-            at += 2;
         }
         Ok(found)
     }

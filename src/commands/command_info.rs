@@ -1,7 +1,7 @@
 //! COMMAND: what the table says, in the shape that clients and proxies expect.
 
 use super::glob::{self, Case};
-use super::{CmdError, CmdResult, Command, CommandNames, Flags, KeySpec, Keys, Place};
+use super::{ArgCursor, CmdError, CmdResult, Command, CommandNames, Flags, KeySpec, Keys, Place};
 use crate::protocol::{Args, Replies};
 
 /// Names of the flags, in the order in which COMMAND INFO lists them.
@@ -304,14 +304,11 @@ fn flags_of_set(request: &Args<'_>) -> &'static [&'static str] {
 
 /// BITFIELD changes nothing if all it is asked to do is GET.
 fn flags_of_bitfield(request: &Args<'_>) -> &'static [&'static str] {
-    let mut at = 2;
-    while at < request.len() {
-        let left = request.len() - at - 1;
-        at += 1 + match () {
-            () if request.is(at, "GET") && left >= 2 => 2,
-            () if request.is(at, "OVERFLOW") && left >= 1 => 1,
-            () => return &["RW", "access", "update"],
-        };
+    let mut words = ArgCursor::new(request, 2);
+    while words.has_more() {
+        if words.option::<2>("GET").is_none() && words.option::<1>("OVERFLOW").is_none() {
+            return &["RW", "access", "update"];
+        }
     }
     &["RO", "access"]
 }

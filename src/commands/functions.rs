@@ -3,7 +3,7 @@
 //! So a client cannot load one. What a master's stream or an append-only file loads was checked by a node that could.
 
 use super::glob::{Case, matches};
-use super::{CmdError, CmdResult, Ctx, ExpiryMode};
+use super::{ArgCursor, CmdError, CmdResult, Ctx, ExpiryMode};
 use crate::protocol::Args;
 use crate::store::Library;
 
@@ -65,23 +65,17 @@ pub(super) fn delete(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CmdResult {
 ///
 /// Which functions a library has is known to those alone who run it: that list is empty here.
 pub(super) fn list(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CmdResult {
-    let (mut at, mut with_code, mut pattern) = (2, false, None);
-    while at < args.len() {
-        if !with_code && args.is(at, "WITHCODE") {
+    let (mut words, mut with_code, mut pattern) = (ArgCursor::new(args, 2), false, None);
+    while words.has_more() {
+        if !with_code && words.flag("WITHCODE") {
             with_code = true;
-        } else if pattern.is_none() && args.is(at, "LIBRARYNAME") {
-            at += 1;
-            if at == args.len() {
-                return Err(CmdError::text("ERR library name argument was not given"));
-            }
-            pattern = Some(args.get(at));
+        } else if pattern.is_none() && words.flag("LIBRARYNAME") {
+            let name = words.next().ok_or(CmdError::text("ERR library name argument was not given"))?;
+            pattern = Some(name);
         } else {
-            return Err(CmdError::from(format!(
-                "ERR Unknown argument {}",
-                String::from_utf8_lossy(args.get(at))
-            )));
+            let word = String::from_utf8_lossy(words.peek());
+            return Err(CmdError::from(format!("ERR Unknown argument {word}")));
         }
-        at += 1;
     }
     let fits = |library: &&Library| {
         pattern.is_none_or(|pattern| matches(pattern, library.name().as_bytes(), Case::Sensitive))

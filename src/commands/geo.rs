@@ -13,7 +13,7 @@ use hash::{ALL_LATITUDES, GeoHash, LATITUDES, STEP_MAX};
 use place::{place_of, read_place, write_coordinate, write_distance};
 
 use super::sorted_sets::Adding;
-use super::{CmdError, CmdResult, Ctx};
+use super::{ArgCursor, CmdError, CmdResult, Ctx};
 use crate::protocol::Args;
 use crate::store::Zset;
 
@@ -30,23 +30,23 @@ const LETTERS: usize = 11;
 /// added then.
 pub(super) fn geoadd(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CmdResult {
     let (mut missing, mut present, mut count_changed) = (false, false, false);
-    let mut first = 2;
-    while first < args.len() {
-        match args.get(first) {
-            word if word.eq_ignore_ascii_case(b"NX") => missing = true,
-            word if word.eq_ignore_ascii_case(b"XX") => present = true,
-            word if word.eq_ignore_ascii_case(b"CH") => count_changed = true,
-            _ => break,
+    let mut words = ArgCursor::new(args, 2);
+    loop {
+        match () {
+            () if words.flag("NX") => missing = true,
+            () if words.flag("XX") => present = true,
+            () if words.flag("CH") => count_changed = true,
+            () => break,
         }
-        first += 1;
     }
-    let words = args.len() - first;
-    if words == 0 || !words.is_multiple_of(3) || (missing && present) {
+    let first = words.at();
+    if !words.has_more() || !words.left().is_multiple_of(3) || (missing && present) {
         return Err(CmdError::Syntax);
     }
-    let mut hashes = Vec::with_capacity(words / 3);
-    for at in (first..args.len()).step_by(3) {
-        hashes.push(GeoHash::encode(read_place(args, at)?, LATITUDES, STEP_MAX).aligned());
+    let mut hashes = Vec::with_capacity(words.left() / 3);
+    while let (Some(longitude), Some(latitude), Some(_)) = (words.next(), words.next(), words.next()) {
+        let place = read_place([longitude, latitude])?;
+        hashes.push(GeoHash::encode(place, LATITUDES, STEP_MAX).aligned());
     }
     let members = || args.from(first + 2).step_by(3);
     let pairs = hashes.iter().map(|hash| *hash as f64).zip(members());

@@ -1,7 +1,7 @@
 //! Keys of any type: deleting, asking, renaming, copying, moving.
 
 use super::strings::is_there;
-use super::{CmdError, CmdResult, Ctx, KeyspaceEvents, numbers};
+use super::{ArgCursor, CmdError, CmdResult, Ctx, KeyspaceEvents, numbers};
 use crate::protocol::Args;
 use crate::store::{Entry, KeyHash, Object, Value};
 
@@ -94,17 +94,15 @@ fn take(ctx: &mut Ctx<'_>, hash: KeyHash, key: &[u8]) -> Option<Entry> {
 /// `COPY source destination [DB destination-db] [REPLACE]`. O(length of a string).
 pub(super) fn copy(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CmdResult {
     let (from, to) = (args.get(1), args.get(2));
-    let (mut db, mut replace, mut at) = (ctx.db, false, 3);
-    while at < args.len() {
-        if args.is(at, "REPLACE") {
+    let (mut db, mut replace, mut words) = (ctx.db, false, ArgCursor::new(args, 3));
+    while words.has_more() {
+        if words.flag("REPLACE") {
             replace = true;
-        } else if args.is(at, "DB") && at + 1 < args.len() {
-            at += 1;
-            db = numbers::database(args.get(at), ctx.store.databases())?;
+        } else if let Some([number]) = words.option("DB") {
+            db = numbers::database(number, ctx.store.databases())?;
         } else {
             return Err(CmdError::Syntax);
         }
-        at += 1;
     }
     if db == ctx.db && from == to {
         return Err(SAME_OBJECT);

@@ -1,6 +1,6 @@
 //! LCS: the longest common subsequence of two strings.
 
-use super::{CmdError, CmdResult, Ctx, numbers};
+use super::{ArgCursor, CmdError, CmdResult, Ctx};
 use crate::protocol::{Args, Replies};
 
 /// The options of LCS.
@@ -15,21 +15,19 @@ struct Options {
 impl Options {
     fn parse(args: &Args<'_>) -> CmdResult<Self> {
         let mut options = Self::default();
-        let mut at = 3;
-        while at < args.len() {
-            if args.is(at, "LEN") {
+        let mut words = ArgCursor::new(args, 3);
+        while words.has_more() {
+            if words.flag("LEN") {
                 options.len = true;
-            } else if args.is(at, "IDX") {
+            } else if words.flag("IDX") {
                 options.idx = true;
-            } else if args.is(at, "WITHMATCHLEN") {
+            } else if words.flag("WITHMATCHLEN") {
                 options.with_match_len = true;
-            } else if args.is(at, "MINMATCHLEN") && at + 1 < args.len() {
-                at += 1;
-                options.min_match_len = numbers::integer(args.get(at))?;
+            } else if let Some(least) = words.integer("MINMATCHLEN")? {
+                options.min_match_len = least;
             } else {
                 return Err(CmdError::Syntax);
             }
-            at += 1;
         }
         if options.len && options.idx {
             return Err(CmdError::text("ERR If you want both the length and indexes, please just use IDX."));

@@ -1,7 +1,7 @@
 //! Lists: pushing, popping, reading and changing one list.
 
 use super::numbers::integer;
-use super::{CmdError, CmdResult, Ctx, KeyspaceEvents};
+use super::{ArgCursor, CmdError, CmdResult, Ctx, KeyspaceEvents};
 use crate::protocol::{Args, Replies};
 use crate::store::{End, Item, List, Side};
 
@@ -295,16 +295,13 @@ struct Search {
 impl Search {
     fn parse(args: &Args<'_>) -> CmdResult<Self> {
         let mut search = Self { rank: 1, count: None, elements_max: usize::MAX, from: End::Head };
-        let positive = |at: usize, otherwise: &'static str| {
-            let number = integer(args.get(at)).ok().and_then(|number| u64::try_from(number).ok());
+        let positive = |text: &[u8], otherwise: &'static str| {
+            let number = integer(text).ok().and_then(|number| u64::try_from(number).ok());
             number.ok_or(CmdError::text(otherwise))
         };
-        let mut at = 3;
-        while at < args.len() {
-            if at + 1 == args.len() {
-                return Err(CmdError::Syntax);
-            } else if args.is(at, "RANK") {
-                let rank = integer(args.get(at + 1))?;
+        let mut words = ArgCursor::new(args, 3);
+        while words.has_more() {
+            if let Some(rank) = words.integer("RANK")? {
                 if rank == 0 {
                     return Err(CmdError::text(
                         "ERR RANK can't be zero: use 1 to start from the first match, 2 from the second ... or use \
@@ -313,15 +310,14 @@ impl Search {
                 }
                 search.from = if rank < 0 { End::Tail } else { End::Head };
                 search.rank = rank.unsigned_abs();
-            } else if args.is(at, "COUNT") {
-                search.count = Some(positive(at + 1, "ERR COUNT can't be negative")?);
-            } else if args.is(at, "MAXLEN") {
-                let most = positive(at + 1, "ERR MAXLEN can't be negative")?;
+            } else if let Some([count]) = words.option("COUNT") {
+                search.count = Some(positive(count, "ERR COUNT can't be negative")?);
+            } else if let Some([most]) = words.option("MAXLEN") {
+                let most = positive(most, "ERR MAXLEN can't be negative")?;
                 search.elements_max = if most == 0 { usize::MAX } else { most as usize };
             } else {
                 return Err(CmdError::Syntax);
             }
-            at += 2;
         }
         if search.rank == i64::MIN.unsigned_abs() {
             // It has no opposite, and Redis counts on with what is left of it: no match is skipped, COUNT ends nothing.

@@ -1,6 +1,6 @@
 //! MEMORY USAGE: what one key takes. The other subcommands concern the node.
 
-use super::{CmdError, CmdResult, Ctx, numbers};
+use super::{ArgCursor, CmdError, CmdResult, Ctx};
 use crate::protocol::Args;
 use crate::store::Millis;
 
@@ -9,15 +9,11 @@ const SLOT: usize = 14;
 
 /// `MEMORY USAGE key [SAMPLES count]`: nothing is sampled, the totals are at hand. O(1).
 pub(super) fn usage(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CmdResult {
-    let mut at = 3;
-    while at < args.len() {
-        if !args.is(at, "SAMPLES") || at + 1 == args.len() {
+    let mut words = ArgCursor::new(args, 3);
+    while words.has_more() {
+        if words.integer("SAMPLES")?.is_none_or(|samples| samples < 0) {
             return Err(CmdError::Syntax);
         }
-        if numbers::integer(args.get(at + 1))? < 0 {
-            return Err(CmdError::Syntax);
-        }
-        at += 2;
     }
     let key = args.get(2);
     let found = ctx.keyspace().get(ctx.hash(key), key);

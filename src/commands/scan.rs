@@ -2,7 +2,7 @@
 
 use super::context::next_random;
 use super::glob::{self, Case};
-use super::{CmdError, CmdResult, Ctx, ExpiryMode, numbers};
+use super::{ArgCursor, CmdError, CmdResult, Ctx, ExpiryMode, numbers};
 use crate::protocol::Args;
 use crate::store::{EntryRef, Millis};
 
@@ -57,25 +57,18 @@ struct Wanted<'a> {
 impl<'a> Wanted<'a> {
     fn parse(args: &Args<'a>) -> CmdResult<Self> {
         let mut wanted = Self { pattern: None, count: SCAN_COUNT, type_name: None };
-        let mut at = 2;
-        while at < args.len() {
-            let value = args.get(at + 1);
-            if at + 1 == args.len() {
-                return Err(CmdError::Syntax);
-            } else if args.is(at, "COUNT") {
-                let count = usize::try_from(numbers::integer(value)?).map_err(|_| CmdError::Syntax)?;
-                if count == 0 {
-                    return Err(CmdError::Syntax);
-                }
-                wanted.count = count;
-            } else if args.is(at, "MATCH") {
-                wanted.pattern = (value != b"*").then_some(value);
-            } else if args.is(at, "TYPE") {
-                wanted.type_name = Some(value);
+        let mut words = ArgCursor::new(args, 2);
+        while words.has_more() {
+            if let Some(count) = words.integer("COUNT")? {
+                let count = usize::try_from(count).ok().filter(|count| *count > 0);
+                wanted.count = count.ok_or(CmdError::Syntax)?;
+            } else if let Some([pattern]) = words.option("MATCH") {
+                wanted.pattern = (pattern != b"*").then_some(pattern);
+            } else if let Some([name]) = words.option("TYPE") {
+                wanted.type_name = Some(name);
             } else {
                 return Err(CmdError::Syntax);
             }
-            at += 2;
         }
         Ok(wanted)
     }

@@ -3,7 +3,7 @@
 //! An expiry travels to the replicas as a point in time: they may receive it much later.
 
 use super::strings::{answer, is_there, store};
-use super::{CmdError, CmdResult, Ctx, ExpiryMode, KeyspaceEvents, numbers};
+use super::{ArgCursor, CmdError, CmdResult, Ctx, ExpiryMode, KeyspaceEvents, numbers};
 use crate::protocol::Args;
 use crate::store::{KeyHash, Millis, Ttl};
 
@@ -15,6 +15,10 @@ enum Unit {
     UnixSeconds,
     UnixMillis,
 }
+
+/// The words of an expiry.
+const UNITS: [(&str, Unit); 4] =
+    [("EX", Unit::Seconds), ("PX", Unit::Millis), ("EXAT", Unit::UnixSeconds), ("PXAT", Unit::UnixMillis)];
 
 impl Unit {
     fn is_relative(self) -> bool {
@@ -68,38 +72,29 @@ impl<'a> Options<'a> {
     /// [`CmdError::Syntax`] if one is unknown, or excludes another. The same one may come twice.
     fn parse(args: &Args<'a>, from: usize, form: Form) -> CmdResult<Self> {
         let mut options = Self::default();
-        let mut at = from;
-        while at < args.len() {
-            let set = form == Form::Set;
-            let unit = [
-                ("EX", Unit::Seconds),
-                ("PX", Unit::Millis),
-                ("EXAT", Unit::UnixSeconds),
-                ("PXAT", Unit::UnixMillis),
-            ]
-            .into_iter()
-            .find_map(|(word, unit)| args.is(at, word).then_some(unit));
-            if let Some(unit) = unit {
+        let set = form == Form::Set;
+        let mut words = ArgCursor::new(args, from);
+        while words.has_more() {
+            let mut given = UNITS.into_iter().filter_map(|(word, unit)| Some((unit, words.option(word)?)));
+            if let Some((unit, [text])) = given.next() {
                 let same = options.expire.is_none_or(|(other, _)| other == unit);
-                if !same || options.keep_ttl || options.persist || at + 1 == args.len() {
+                if !same || options.keep_ttl || options.persist {
                     return Err(CmdError::Syntax);
                 }
-                at += 1;
-                options.expire = Some((unit, args.get(at)));
-            } else if set && args.is(at, "NX") && options.only != Some(Only::IfPresent) {
+                options.expire = Some((unit, text));
+            } else if set && options.only != Some(Only::IfPresent) && words.flag("NX") {
                 options.only = Some(Only::IfMissing);
-            } else if set && args.is(at, "XX") && options.only != Some(Only::IfMissing) {
+            } else if set && options.only != Some(Only::IfMissing) && words.flag("XX") {
                 options.only = Some(Only::IfPresent);
-            } else if set && args.is(at, "GET") {
+            } else if set && words.flag("GET") {
                 options.get = true;
-            } else if set && args.is(at, "KEEPTTL") && options.expire.is_none() {
+            } else if set && options.expire.is_none() && words.flag("KEEPTTL") {
                 options.keep_ttl = true;
-            } else if !set && args.is(at, "PERSIST") && options.expire.is_none() {
+            } else if !set && options.expire.is_none() && words.flag("PERSIST") {
                 options.persist = true;
             } else {
                 return Err(CmdError::Syntax);
             }
-            at += 1;
         }
         Ok(options)
     }

@@ -5,7 +5,7 @@
 use std::cmp::Reverse;
 
 use super::hashes::bulk_item;
-use super::{CmdError, CmdResult, Ctx, KeyspaceEvents, numbers};
+use super::{ArgCursor, CmdError, CmdResult, Ctx, KeyspaceEvents, numbers};
 use crate::protocol::Args;
 use crate::store::{Collection, Encodings, Item, Keyspace, Set};
 
@@ -109,14 +109,11 @@ pub(super) fn sintercard(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CmdResult {
     if count > args.len() - 2 {
         return Err(CmdError::text("ERR Number of keys can't be greater than number of args"));
     }
-    let (mut limit, mut at) = (0, 2 + count);
-    while at < args.len() {
-        if !args.is(at, "LIMIT") || at + 1 == args.len() {
-            return Err(CmdError::Syntax);
-        }
-        let given = numbers::integer(args.get(at + 1)).ok().and_then(|limit| usize::try_from(limit).ok());
+    let (mut limit, mut words) = (0, ArgCursor::new(args, 2 + count));
+    while words.has_more() {
+        let [given] = words.option("LIMIT").ok_or(CmdError::Syntax)?;
+        let given = numbers::integer(given).ok().and_then(|limit| usize::try_from(limit).ok());
         limit = given.ok_or(CmdError::text("ERR LIMIT can't be negative"))?;
-        at += 2;
     }
     let most = if limit == 0 { usize::MAX } else { limit };
     let keys = look_up(ctx, args.from(2).take(count))?;

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use super::{CmdError, CmdResult, Ctx, KeyspaceEvents, numbers};
+use super::{ArgCursor, CmdError, CmdResult, Ctx, KeyspaceEvents, numbers};
 use crate::protocol::Args;
 use crate::store::{Direction, End, Item, List, ValueRef, Zset, parse_score};
 
@@ -21,33 +21,26 @@ struct Options<'a> {
 impl<'a> Options<'a> {
     fn parse(args: &Args<'a>, may_store: bool) -> CmdResult<Self> {
         let mut options = Self::default();
-        let mut at = 2;
-        while at < args.len() {
-            let left = args.len() - at - 1;
-            let is = |word, arguments| args.is(at, word) && left >= arguments;
-            if is("ASC", 0) {
+        let mut words = ArgCursor::new(args, 2);
+        while words.has_more() {
+            if words.flag("ASC") {
                 options.descending = false;
-            } else if is("DESC", 0) {
+            } else if words.flag("DESC") {
                 options.descending = true;
-            } else if is("ALPHA", 0) {
+            } else if words.flag("ALPHA") {
                 options.alpha = true;
-            } else if is("LIMIT", 2) {
-                options.start = numbers::integer(args.get(at + 1))?;
-                options.count = Some(numbers::integer(args.get(at + 2))?);
-                at += 2;
-            } else if may_store && is("STORE", 1) {
-                options.store = Some(args.get(at + 1));
-                at += 1;
-            } else if is("BY", 1) {
-                options.by = Some(args.get(at + 1));
-                at += 1;
-            } else if is("GET", 1) {
-                options.get.push(args.get(at + 1));
-                at += 1;
+            } else if let Some([start, count]) = words.option("LIMIT") {
+                options.start = numbers::integer(start)?;
+                options.count = Some(numbers::integer(count)?);
+            } else if may_store && let Some([key]) = words.option("STORE") {
+                options.store = Some(key);
+            } else if let Some([pattern]) = words.option("BY") {
+                options.by = Some(pattern);
+            } else if let Some([pattern]) = words.option("GET") {
+                options.get.push(pattern);
             } else {
                 return Err(CmdError::Syntax);
             }
-            at += 1;
         }
         Ok(options)
     }
@@ -70,15 +63,19 @@ impl<'a> Options<'a> {
 
 /// The key after the last STORE, whether the rest of the request is right or not: what COMMAND GETKEYS tells.
 pub(super) fn destination<'a>(args: &Args<'a>) -> Option<&'a [u8]> {
-    let mut at = 2;
+    let mut words = ArgCursor::new(args, 2);
     let mut found = None;
-    while at < args.len() {
-        let is = |word| args.is(at, word);
-        let skipped = if is("LIMIT") { 2 } else { usize::from(is("GET") || is("BY")) };
-        if is("STORE") && at + 1 < args.len() {
-            found = Some(args.get(at + 1));
+    while words.has_more() {
+        if words.option_before("STORE", 1) {
+            // Redis reads the key as the next option, too.
+            found = Some(words.peek());
+        } else if words.flag("LIMIT") {
+            words.nth(1);
+        } else {
+            // The pattern of one of these, or a word that says nothing here.
+            let _ = words.flag("GET") || words.flag("BY");
+            words.next();
         }
-        at += 1 + skipped;
     }
     found
 }

@@ -20,7 +20,7 @@ pub(super) mod read;
 
 use self::ids::{exact_id, interval_end, interval_start};
 use super::c_string::until_nul;
-use super::{CmdError, CmdResult, Ctx, KeyspaceEvents, numbers};
+use super::{ArgCursor, CmdError, CmdResult, Ctx, KeyspaceEvents};
 use crate::protocol::{Args, Replies};
 use crate::store::Stream;
 use crate::store::stream::{StreamEntry, StreamId};
@@ -46,14 +46,10 @@ fn range(ctx: &mut Ctx<'_>, args: &Args<'_>, back: bool) -> CmdResult {
     let (start, end) = if back { (args.get(3), args.get(2)) } else { (args.get(2), args.get(3)) };
     let start = interval_start(start)?;
     let end = interval_end(end)?;
-    let mut most = None;
-    let mut at = 4;
-    while at < args.len() {
-        if !args.is(at, "COUNT") || at + 1 == args.len() {
-            return Err(CmdError::Syntax);
-        }
-        most = Some(numbers::integer(args.get(at + 1))?.max(0) as usize);
-        at += 2;
+    let (mut most, mut words) = (None, ArgCursor::new(args, 4));
+    while words.has_more() {
+        let count = words.integer("COUNT")?.ok_or(CmdError::Syntax)?;
+        most = Some(count.max(0) as usize);
     }
     let (stream, out) = ctx.read_as::<Stream>(args.get(1))?;
     match stream {
@@ -100,22 +96,19 @@ pub(super) fn xsetid(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CmdResult {
     let key = args.get(1);
     let id = exact_id(args.get(2))?;
     let (mut added, mut max_deleted) = (None, StreamId::MIN);
-    let mut at = 3;
-    while at < args.len() {
-        let more = at + 1 < args.len();
-        if args.is(at, "ENTRIESADDED") && more {
-            let number = numbers::integer(args.get(at + 1))?;
+    let mut words = ArgCursor::new(args, 3);
+    while words.has_more() {
+        if let Some(number) = words.integer("ENTRIESADDED")? {
             let number = u64::try_from(number);
             added = Some(number.map_err(|_| CmdError::text("ERR entries_added must be positive"))?);
-        } else if args.is(at, "MAXDELETEDID") && more {
-            max_deleted = exact_id(args.get(at + 1))?;
+        } else if let Some([id_deleted]) = words.option("MAXDELETEDID") {
+            max_deleted = exact_id(id_deleted)?;
             if id < max_deleted {
                 return Err(CmdError::text(BELOW_DELETED));
             }
         } else {
             return Err(CmdError::Syntax);
         }
-        at += 2;
     }
     let (mut stream, out) = ctx.edit::<Stream>(key)?.ok_or(CmdError::NoSuchKey)?;
     let log = stream.log_mut();

@@ -3,7 +3,7 @@
 use super::hash::{GeoHash, LATITUDES, LONGITUDES, Place};
 use crate::commands::CmdResult;
 use crate::commands::sorted_sets::number;
-use crate::protocol::{Args, Replies};
+use crate::protocol::Replies;
 use crate::store::Zset;
 
 /// Where a member is.
@@ -12,8 +12,8 @@ pub(super) fn place_of(zset: &Zset, member: &[u8]) -> Option<Place> {
 }
 
 /// Reads `longitude latitude`.
-pub(super) fn read_place(args: &Args<'_>, at: usize) -> CmdResult<Place> {
-    let place = Place { longitude: number(args.get(at))?, latitude: number(args.get(at + 1))? };
+pub(super) fn read_place([longitude, latitude]: [&[u8]; 2]) -> CmdResult<Place> {
+    let place = Place { longitude: number(longitude)?, latitude: number(latitude)? };
     if !LONGITUDES.contains(place.longitude) || !LATITUDES.contains(place.latitude) {
         let Place { longitude, latitude } = place;
         return Err(format!("ERR invalid longitude,latitude pair {longitude:.6},{latitude:.6}").into());

@@ -5,7 +5,7 @@ use super::place::{place_of, read_place, write_coordinate, write_distance};
 use super::shape::Shape;
 use crate::commands::partial_sort::sort_first;
 use crate::commands::sorted_sets::store_result;
-use crate::commands::{CmdError, CmdResult, Ctx, numbers};
+use crate::commands::{ArgCursor, CmdError, CmdResult, Ctx};
 use crate::protocol::Args;
 use crate::store::{Direction, ScoreBound, ScoreRange, Zset, parse_score};
 
@@ -67,24 +67,24 @@ struct Options<'a> {
 
 impl<'a> Options<'a> {
     /// Reads `radius unit`.
-    fn radius(&mut self, args: &Args<'a>, at: usize) -> CmdResult {
-        let radius = parse_score(args.get(at)).ok_or(CmdError::text("ERR need numeric radius"))?;
+    fn radius(&mut self, [radius, of]: [&[u8]; 2]) -> CmdResult {
+        let radius = parse_score(radius).ok_or(CmdError::text("ERR need numeric radius"))?;
         if radius < 0.0 {
             return Err(CmdError::text("ERR radius cannot be negative"));
         }
-        self.unit = unit(args.get(at + 1))?;
+        self.unit = unit(of)?;
         self.shape = Some(Shape::Circle { radius: radius * self.unit });
         Ok(())
     }
 
     /// Reads `width height unit`.
-    fn rectangle(&mut self, args: &Args<'a>, at: usize) -> CmdResult {
-        let width = parse_score(args.get(at)).ok_or(CmdError::text("ERR need numeric width"))?;
-        let height = parse_score(args.get(at + 1)).ok_or(CmdError::text("ERR need numeric height"))?;
+    fn rectangle(&mut self, [width, height, of]: [&[u8]; 3]) -> CmdResult {
+        let width = parse_score(width).ok_or(CmdError::text("ERR need numeric width"))?;
+        let height = parse_score(height).ok_or(CmdError::text("ERR need numeric height"))?;
         if width < 0.0 || height < 0.0 {
             return Err(CmdError::text("ERR height or width cannot be negative"));
         }
-        self.unit = unit(args.get(at + 2))?;
+        self.unit = unit(of)?;
         self.shape = Some(Shape::Box { width: width * self.unit, height: height * self.unit });
         Ok(())
     }
@@ -101,14 +101,14 @@ impl<'a> Options<'a> {
         let mut options = Self { unit: 1.0, ..Self::default() };
         let first = match form {
             Form::Around => {
-                options.center = Some(read_place(args, 2)?);
-                options.radius(args, 4)?;
+                options.center = Some(read_place([args.get(2), args.get(3)])?);
+                options.radius([args.get(4), args.get(5)])?;
                 6
             }
             Form::AroundMember => {
                 if zset.is_some() {
                     options.member(zset, args.get(2))?;
-                    options.radius(args, 3)?;
+                    options.radius([args.get(3), args.get(4)])?;
                 }
                 5
             }
@@ -118,68 +118,62 @@ impl<'a> Options<'a> {
                 3
             }
         };
-        let mut at = first;
-        while at < args.len() {
-            at += 1 + options.option(args, at, form, may_store, zset)?;
+        let mut words = ArgCursor::new(args, first);
+        while words.has_more() {
+            options.option(&mut words, form, may_store, zset)?;
         }
         options.check(args, form)?;
         Ok(options)
     }
 
-    /// Reads the option at `at`. Returns how many arguments it takes.
+    /// Reads the next option.
     fn option(
         &mut self,
-        args: &Args<'a>,
-        at: usize,
+        words: &mut ArgCursor<'a>,
         form: Form,
         may_store: bool,
         zset: Option<&Zset>,
-    ) -> CmdResult<usize> {
-        let left = args.len() - at - 1;
-        let search = form.is_search();
-        let word = args.get(at).to_ascii_lowercase();
-        match &*word {
-            b"withdist" => self.with_distance = true,
-            b"withhash" => self.with_hash = true,
-            b"withcoord" => self.with_place = true,
-            b"any" => self.any = true,
-            b"asc" => self.sort = Some(Direction::Forward),
-            b"desc" => self.sort = Some(Direction::Backward),
-            b"count" if left >= 1 => {
-                let count = numbers::integer(args.get(at + 1))?;
-                let count = usize::try_from(count).ok().filter(|count| *count > 0);
-                self.count = Some(count.ok_or(CmdError::text("ERR COUNT must be > 0"))?);
-                return Ok(1);
-            }
-            b"store" | b"storedist" if left >= 1 && may_store && !search => {
-                self.store = Some(args.get(at + 1));
-                self.store_distance = word == b"storedist";
-                return Ok(1);
-            }
-            b"storedist" if form == Form::SearchStore => self.store_distance = true,
-            b"frommember" if left >= 1 && search && !self.from_place => {
-                self.member(zset, args.get(at + 1))?;
-                self.from_member = true;
-                return Ok(1);
-            }
-            b"fromlonlat" if left >= 2 && search && !self.from_member => {
-                self.center = Some(read_place(args, at + 1)?);
-                self.from_place = true;
-                return Ok(2);
-            }
-            b"byradius" if left >= 2 && search && !self.rectangle => {
-                self.radius(args, at + 1)?;
-                self.circle = true;
-                return Ok(2);
-            }
-            b"bybox" if left >= 3 && search && !self.circle => {
-                self.rectangle(args, at + 1)?;
-                self.rectangle = true;
-                return Ok(3);
-            }
-            _ => return Err(CmdError::Syntax),
+    ) -> CmdResult {
+        let (search, stores) = (form.is_search(), may_store && !form.is_search());
+        let (takes_member, takes_place) = (search && !self.from_place, search && !self.from_member);
+        let (takes_circle, takes_box) = (search && !self.rectangle, search && !self.circle);
+        if words.flag("WITHDIST") {
+            self.with_distance = true;
+        } else if words.flag("WITHHASH") {
+            self.with_hash = true;
+        } else if words.flag("WITHCOORD") {
+            self.with_place = true;
+        } else if words.flag("ANY") {
+            self.any = true;
+        } else if words.flag("ASC") {
+            self.sort = Some(Direction::Forward);
+        } else if words.flag("DESC") {
+            self.sort = Some(Direction::Backward);
+        } else if let Some(count) = words.integer("COUNT")? {
+            let count = usize::try_from(count).ok().filter(|count| *count > 0);
+            self.count = Some(count.ok_or(CmdError::text("ERR COUNT must be > 0"))?);
+        } else if stores && let Some([key]) = words.option("STORE") {
+            (self.store, self.store_distance) = (Some(key), false);
+        } else if stores && let Some([key]) = words.option("STOREDIST") {
+            (self.store, self.store_distance) = (Some(key), true);
+        } else if form == Form::SearchStore && words.flag("STOREDIST") {
+            self.store_distance = true;
+        } else if takes_member && let Some([member]) = words.option("FROMMEMBER") {
+            self.member(zset, member)?;
+            self.from_member = true;
+        } else if takes_place && let Some(place) = words.option("FROMLONLAT") {
+            self.center = Some(read_place(place)?);
+            self.from_place = true;
+        } else if takes_circle && let Some(circle) = words.option("BYRADIUS") {
+            self.radius(circle)?;
+            self.circle = true;
+        } else if takes_box && let Some(sides) = words.option("BYBOX") {
+            self.rectangle(sides)?;
+            self.rectangle = true;
+        } else {
+            return Err(CmdError::Syntax);
         }
-        Ok(0)
+        Ok(())
     }
 
     /// Options that do not go together, or are missing.

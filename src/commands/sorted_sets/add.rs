@@ -1,7 +1,7 @@
 //! ZADD and ZINCRBY.
 
 use super::{number, write_score};
-use crate::commands::{CmdError, CmdResult, Ctx, KeyspaceEvents};
+use crate::commands::{ArgCursor, CmdError, CmdResult, Ctx, KeyspaceEvents};
 use crate::protocol::Args;
 use crate::store::{Stored, Zset};
 
@@ -29,21 +29,19 @@ impl Adding {
     fn parse(args: &Args<'_>, increment: bool) -> CmdResult<(Self, usize)> {
         let mut adding = Self { increment, ..Self::default() };
         let (mut missing, mut present) = (false, false);
-        let mut at = 2;
-        while at < args.len() {
-            match args.get(at) {
-                word if word.eq_ignore_ascii_case(b"NX") => missing = true,
-                word if word.eq_ignore_ascii_case(b"XX") => present = true,
-                word if word.eq_ignore_ascii_case(b"CH") => adding.count_changed = true,
-                word if word.eq_ignore_ascii_case(b"INCR") => adding.increment = true,
-                word if word.eq_ignore_ascii_case(b"GT") => adding.greater = true,
-                word if word.eq_ignore_ascii_case(b"LT") => adding.less = true,
-                _ => break,
+        let mut words = ArgCursor::new(args, 2);
+        loop {
+            match () {
+                () if words.flag("NX") => missing = true,
+                () if words.flag("XX") => present = true,
+                () if words.flag("CH") => adding.count_changed = true,
+                () if words.flag("INCR") => adding.increment = true,
+                () if words.flag("GT") => adding.greater = true,
+                () if words.flag("LT") => adding.less = true,
+                () => break,
             }
-            at += 1;
         }
-        let words = args.len() - at;
-        if words == 0 || !words.is_multiple_of(2) {
+        if !words.has_more() || !words.left().is_multiple_of(2) {
             return Err(CmdError::Syntax);
         }
         if missing && present {
@@ -52,7 +50,7 @@ impl Adding {
         if (missing && (adding.greater || adding.less)) || (adding.greater && adding.less) {
             return Err(CmdError::text("ERR GT, LT, and/or NX options at the same time are not compatible"));
         }
-        if adding.increment && words > 2 {
+        if adding.increment && words.left() > 2 {
             return Err(CmdError::text("ERR INCR option supports a single increment-element pair"));
         }
         adding.only = match (missing, present) {
@@ -60,7 +58,7 @@ impl Adding {
             (_, true) => Only::IfPresent,
             _ => Only::Any,
         };
-        Ok((adding, at))
+        Ok((adding, words.at()))
     }
 
     /// The options of GEOADD: `NX`, `XX` and `CH`.

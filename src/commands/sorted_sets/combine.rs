@@ -4,7 +4,7 @@ use foldhash::quality::FixedState;
 use hashbrown::HashMap;
 
 use super::{number, store_result, write_score};
-use crate::commands::{CmdError, CmdResult, Ctx, numbers};
+use crate::commands::{ArgCursor, CmdError, CmdResult, Ctx, numbers};
 use crate::protocol::Args;
 use crate::store::{Item, Set, ValueRef, Zset};
 
@@ -111,40 +111,31 @@ struct Options {
 }
 
 impl Options {
-    fn parse(
-        args: &Args<'_>,
-        mut at: usize,
-        keys: usize,
-        operation: Operation,
-        goal: Goal,
-    ) -> CmdResult<Self> {
+    fn parse(mut words: ArgCursor<'_>, keys: usize, operation: Operation, goal: Goal) -> CmdResult<Self> {
         let mut options =
             Self { weights: vec![1.0; keys], aggregate: Aggregate::Sum, with_scores: false, limit: 0 };
         let combines = operation != Operation::Diff && goal != Goal::Count;
-        while at < args.len() {
-            let left = args.len() - at;
-            if combines && left > keys && args.is(at, "WEIGHTS") {
-                for (weight, text) in options.weights.iter_mut().zip(args.from(at + 1)) {
+        while words.has_more() {
+            if combines && words.option_before("WEIGHTS", keys) {
+                for (weight, text) in options.weights.iter_mut().zip(&mut words) {
                     *weight = number(text).map_err(|_| CmdError::text("ERR weight value is not a float"))?;
                 }
-                at += keys + 1;
-            } else if combines && left >= 2 && args.is(at, "AGGREGATE") {
-                options.aggregate = match args.get(at + 1) {
+            } else if combines && let Some([word]) = words.option("AGGREGATE") {
+                options.aggregate = match word {
                     word if word.eq_ignore_ascii_case(b"SUM") => Aggregate::Sum,
                     word if word.eq_ignore_ascii_case(b"MIN") => Aggregate::Min,
                     word if word.eq_ignore_ascii_case(b"MAX") => Aggregate::Max,
                     _ => return Err(CmdError::Syntax),
                 };
-                at += 2;
-            } else if goal == Goal::Answer && args.is(at, "WITHSCORES") {
+            } else if goal == Goal::Answer && words.flag("WITHSCORES") {
                 options.with_scores = true;
-                at += 1;
-            } else if goal == Goal::Count && left >= 2 && args.is(at, "LIMIT") {
-                let limit = numbers::integer(args.get(at + 1)).ok();
+            } else if goal == Goal::Count
+                && let Some([limit]) = words.option("LIMIT")
+            {
+                let limit = numbers::integer(limit).ok();
                 options.limit = limit
                     .and_then(|limit| usize::try_from(limit).ok())
                     .ok_or(CmdError::text("ERR LIMIT can't be negative"))?;
-                at += 2;
             } else {
                 return Err(CmdError::Syntax);
             }
@@ -217,7 +208,7 @@ fn combine(
         found.map(|entry| Source::of(entry.value())).transpose()?;
         is_there.push(found.is_some());
     }
-    let options = Options::parse(args, keys_at + keys, keys, operation, goal)?;
+    let options = Options::parse(ArgCursor::new(args, keys_at + keys), keys, operation, goal)?;
     let keyspace = ctx.store.db(ctx.db);
     let mut inputs = Vec::with_capacity(keys);
     for ((key, is_there), weight) in args.from(keys_at).zip(is_there).zip(options.weights) {

@@ -1,7 +1,7 @@
 //! ZPOPMIN and its kin, those that wait included: they try, and wait if there is nothing.
 
 use super::write_score;
-use crate::commands::{AtTimeout, CmdError, CmdResult, Ctx, KeyspaceEvents, numbers, timeout};
+use crate::commands::{ArgCursor, AtTimeout, CmdError, CmdResult, Ctx, KeyspaceEvents, numbers, timeout};
 use crate::protocol::Args;
 use crate::store::{Direction, Zset};
 
@@ -130,15 +130,12 @@ impl Several {
             _ => return Err(CmdError::Syntax),
         };
         let mut count = None;
-        let mut option = end_at + 1;
-        while option < args.len() {
-            if count.is_some() || !args.is(option, "COUNT") || option + 1 == args.len() {
-                return Err(CmdError::Syntax);
-            }
-            let given = numbers::integer(args.get(option + 1)).ok();
+        let mut words = ArgCursor::new(args, end_at + 1);
+        while words.has_more() {
+            let (None, Some([given])) = (count, words.option("COUNT")) else { return Err(CmdError::Syntax) };
+            let given = numbers::integer(given).ok();
             let given = given.and_then(|count| usize::try_from(count).ok()).filter(|count| *count > 0);
             count = Some(given.ok_or(CmdError::text("ERR count should be greater than 0"))?);
-            option += 2;
         }
         Ok(Self { first: at + 1, keys, end, count: count.unwrap_or(1) })
     }

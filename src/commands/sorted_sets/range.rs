@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::{lex_range, ranks_between, score_range, store_zset, write_score};
-use crate::commands::{CmdError, CmdResult, Ctx, numbers};
+use crate::commands::{ArgCursor, CmdError, CmdResult, Ctx, numbers};
 use crate::protocol::Args;
 use crate::store::{Direction, LexRange, ScoreRange, Zset};
 
@@ -47,24 +47,21 @@ impl<'a> Asked<'a> {
     fn parse(args: &Args<'a>, form: Form) -> CmdResult<Self> {
         let Form { source, mut by, mut direction, stores } = form;
         let (mut with_scores, mut offset, mut limit) = (false, 0, -1);
-        let mut at = source + 3;
-        while at < args.len() {
-            if !stores && args.is(at, "WITHSCORES") {
+        let mut words = ArgCursor::new(args, source + 3);
+        while words.has_more() {
+            if !stores && words.flag("WITHSCORES") {
                 with_scores = true;
-            } else if args.is(at, "LIMIT") && at + 2 < args.len() {
-                offset = numbers::integer(args.get(at + 1))?;
-                limit = numbers::integer(args.get(at + 2))?;
-                at += 2;
-            } else if direction.is_none() && args.is(at, "REV") {
+            } else if let Some([skipped, most]) = words.option("LIMIT") {
+                (offset, limit) = (numbers::integer(skipped)?, numbers::integer(most)?);
+            } else if direction.is_none() && words.flag("REV") {
                 direction = Some(Direction::Backward);
-            } else if by.is_none() && args.is(at, "BYLEX") {
+            } else if by.is_none() && words.flag("BYLEX") {
                 by = Some(By::Lex);
-            } else if by.is_none() && args.is(at, "BYSCORE") {
+            } else if by.is_none() && words.flag("BYSCORE") {
                 by = Some(By::Score);
             } else {
                 return Err(CmdError::Syntax);
             }
-            at += 1;
         }
         let (by, direction) = (by.unwrap_or(By::Rank), direction.unwrap_or(Direction::Forward));
         if limit != -1 && by == By::Rank {

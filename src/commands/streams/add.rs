@@ -2,7 +2,7 @@
 
 use super::ids::{AddId, add_id, exact_id};
 use super::{changed_by, write_id};
-use crate::commands::{CmdError, CmdResult, Ctx, ExpiryMode, KeyspaceEvents, numbers};
+use crate::commands::{ArgCursor, CmdError, CmdResult, Ctx, ExpiryMode, KeyspaceEvents, numbers};
 use crate::protocol::Args;
 use crate::store::stream::{Log, StreamId, Trim};
 use crate::store::{Millis, Stream};
@@ -56,30 +56,27 @@ fn options(ctx: &Ctx<'_>, args: &Args<'_>, xadd: bool) -> CmdResult<Options> {
         id_at: args.len(),
     };
     let mut limit = None;
-    let mut at = 2;
-    while at < args.len() {
-        let more = args.len() - 1 - at;
-        if xadd && args.get(at) == b"*" {
-            found.id_at = at;
+    let mut words = ArgCursor::new(args, 2);
+    while words.has_more() {
+        if xadd && words.peek() == b"*" {
+            found.id_at = words.at();
             break;
         }
-        if (args.is(at, "MAXLEN") || args.is(at, "MINID")) && more > 0 {
-            at = threshold(args, at, &mut found)?;
-        } else if args.is(at, "LIMIT") && more > 0 {
-            let number = numbers::integer(args.get(at + 1))?;
+        let is_max = words.option_before("MAXLEN", 1);
+        if is_max || words.option_before("MINID", 1) {
+            threshold(&mut words, is_max, &mut found)?;
+        } else if let Some(number) = words.integer("LIMIT")? {
             let number = u64::try_from(number);
             limit = Some(number.map_err(|_| CmdError::text("ERR The LIMIT argument must be >= 0."))?);
-            at += 1;
-        } else if xadd && args.is(at, "NOMKSTREAM") {
+        } else if xadd && words.flag("NOMKSTREAM") {
             found.make_stream = false;
         } else if xadd {
-            found.id = add_id(args.get(at))?;
-            found.id_at = at;
+            found.id = add_id(words.peek())?;
+            found.id_at = words.at();
             break;
         } else {
             return Err(CmdError::Syntax);
         }
-        at += 1;
     }
     if limit.is_some_and(|limit| limit > 0) && found.trim.is_none() {
         return Err(LIMIT_ALONE);
@@ -91,25 +88,24 @@ fn options(ctx: &Ctx<'_>, args: &Args<'_>, xadd: bool) -> CmdResult<Options> {
     Ok(found)
 }
 
-/// `MAXLEN [= | ~] count` or `MINID [= | ~] id` at `at`. Returns where its last word stands.
-fn threshold(args: &Args<'_>, at: usize, found: &mut Options) -> CmdResult<usize> {
+/// What follows MAXLEN, `[= | ~] count`, or MINID, `[= | ~] id`.
+fn threshold(words: &mut ArgCursor<'_>, is_max: bool, found: &mut Options) -> CmdResult {
     if found.trim.is_some() {
         return Err(BOTH);
     }
-    let mut value_at = at + 1;
-    let mark = args.get(value_at);
-    if args.len() - 1 - at >= 2 && (mark == b"~" || mark == b"=") {
-        found.approximate = mark == b"~";
-        value_at += 1;
+    let approximate = words.option_before("~", 1);
+    if approximate || words.option_before("=", 1) {
+        found.approximate = approximate;
     }
-    found.trim = Some(if args.is(at, "MAXLEN") {
-        let max = u64::try_from(numbers::integer(args.get(value_at))?);
+    found.threshold_at = words.at();
+    let value = words.next().unwrap_or_default();
+    found.trim = Some(if is_max {
+        let max = u64::try_from(numbers::integer(value)?);
         Trim::MaxLen(max.map_err(|_| CmdError::text("ERR The MAXLEN argument must be >= 0."))?)
     } else {
-        Trim::MinId(exact_id(args.get(value_at))?)
+        Trim::MinId(exact_id(value)?)
     });
-    found.threshold_at = value_at;
-    Ok(value_at)
+    Ok(())
 }
 
 fn effective_limit(ctx: &Ctx<'_>, limit: Option<u64>, approximate: bool) -> CmdResult<u64> {

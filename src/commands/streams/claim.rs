@@ -3,7 +3,7 @@
 use super::group::{note_consumer, send_group_id};
 use super::ids::{exact_id, interval_start};
 use super::{no_group, write_entry, write_id};
-use crate::commands::{CmdError, CmdResult, Ctx, ExpiryMode, numbers};
+use crate::commands::{ArgCursor, CmdError, CmdResult, Ctx, ExpiryMode, numbers};
 use crate::protocol::{Args, Replies};
 use crate::store::stream::{EditGroup, Log, Name, Pending, StreamEntry, StreamId};
 use crate::store::{Millis, Stream};
@@ -186,39 +186,32 @@ pub(in crate::commands) fn xclaim(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CmdResu
 
 fn claim_options<'a>(
     args: &Args<'a>,
-    mut at: usize,
+    from: usize,
     min_idle: Millis,
     (now, latest): (Millis, Millis),
 ) -> CmdResult<(Claim<'a>, StreamId)> {
     let (mut time, mut last_id) = (None, StreamId::MIN);
     let mut claim =
         Claim { consumer: args.get(3), min_idle, time: now, retry_count: None, force: false, just_id: false };
-    while at < args.len() {
-        let (more, value) = (at + 1 < args.len(), args.get(at + 1));
-        if args.is(at, "FORCE") {
+    let mut words = ArgCursor::new(args, from);
+    while words.has_more() {
+        if words.flag("FORCE") {
             claim.force = true;
-            at += 1;
-            continue;
-        }
-        if args.is(at, "JUSTID") {
+        } else if words.flag("JUSTID") {
             claim.just_id = true;
-            at += 1;
-            continue;
-        }
-        if args.is(at, "IDLE") && more {
-            let idle = number(value, "ERR Invalid IDLE option argument for XCLAIM")?;
+        } else if let Some([idle]) = words.option("IDLE") {
+            let idle = number(idle, "ERR Invalid IDLE option argument for XCLAIM")?;
             time = Some(now.wrapping_sub(idle));
-        } else if args.is(at, "TIME") && more {
-            time = Some(number(value, "ERR Invalid TIME option argument for XCLAIM")?);
-        } else if args.is(at, "RETRYCOUNT") && more {
-            let count = number(value, "ERR Invalid RETRYCOUNT option argument for XCLAIM")?;
+        } else if let Some([at]) = words.option("TIME") {
+            time = Some(number(at, "ERR Invalid TIME option argument for XCLAIM")?);
+        } else if let Some([count]) = words.option("RETRYCOUNT") {
+            let count = number(count, "ERR Invalid RETRYCOUNT option argument for XCLAIM")?;
             claim.retry_count = u64::try_from(count).ok();
-        } else if args.is(at, "LASTID") && more {
-            last_id = exact_id(value)?;
+        } else if let Some([id]) = words.option("LASTID") {
+            last_id = exact_id(id)?;
         } else {
-            return Err(CmdError::quoting("ERR Unrecognized XCLAIM option '", args.get(at), "'"));
+            return Err(CmdError::quoting("ERR Unrecognized XCLAIM option '", words.peek(), "'"));
         }
-        at += 2;
     }
     claim.time = time.filter(|time| (0..=latest).contains(time)).unwrap_or(now);
     Ok((claim, last_id))
@@ -234,18 +227,16 @@ pub(in crate::commands) fn xautoclaim(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Cmd
     let min_idle = number(args.get(4), "ERR Invalid min-idle-time argument for XAUTOCLAIM")?.max(0);
     let start = interval_start(args.get(5))?;
     let (mut count, mut just_id) = (100, false);
-    let mut at = 6;
-    while at < args.len() {
-        if args.is(at, "COUNT") && at + 1 < args.len() {
+    let mut words = ArgCursor::new(args, 6);
+    while words.has_more() {
+        if let Some([most]) = words.option("COUNT") {
             const RANGE: &str = "ERR COUNT must be > 0";
-            count = number(args.get(at + 1), RANGE)?;
+            count = number(most, RANGE)?;
             if !(1..=COUNT_MAX).contains(&count) {
                 return Err(CmdError::text(RANGE));
             }
-            at += 2;
-        } else if args.is(at, "JUSTID") {
+        } else if words.flag("JUSTID") {
             just_id = true;
-            at += 1;
         } else {
             return Err(CmdError::Syntax);
         }

@@ -3,7 +3,7 @@
 use super::ids::{any_id, exact_id};
 use super::no_group_of_key;
 use crate::commands::c_string::until_nul;
-use crate::commands::{CmdError, CmdResult, Ctx, KeyspaceEvents, numbers};
+use crate::commands::{ArgCursor, CmdError, CmdResult, Ctx, KeyspaceEvents};
 use crate::protocol::{Args, Replies};
 use crate::store::Stream;
 use crate::store::stream::{EditGroup, Group, Log, StreamId, UNKNOWN_COUNT};
@@ -22,17 +22,15 @@ struct Options {
 
 fn options(args: &Args<'_>, create: bool) -> CmdResult<Options> {
     let mut found = Options { make_stream: false, entries_read: UNKNOWN_COUNT };
-    let mut at = 5;
-    while at < args.len() {
-        if create && args.is(at, "MKSTREAM") {
+    let mut words = ArgCursor::new(args, 5);
+    while words.has_more() {
+        if create && words.flag("MKSTREAM") {
             found.make_stream = true;
-            at += 1;
-        } else if args.is(at, "ENTRIESREAD") && at + 1 < args.len() {
-            found.entries_read = numbers::integer(args.get(at + 1))?;
-            if found.entries_read < UNKNOWN_COUNT {
+        } else if let Some(count) = words.integer("ENTRIESREAD")? {
+            found.entries_read = count;
+            if count < UNKNOWN_COUNT {
                 return Err(CmdError::text("ERR value for ENTRIESREAD must be positive or -1"));
             }
-            at += 2;
         } else {
             return Err(wrong_subcommand(args));
         }

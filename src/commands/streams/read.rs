@@ -4,7 +4,7 @@ use super::claim::send_claim;
 use super::group::{note_consumer, send_group_id};
 use super::ids::exact_id;
 use super::{no_group, write_entries, write_entry, write_id};
-use crate::commands::{AtTimeout, CmdError, CmdResult, Ctx, numbers, timeout};
+use crate::commands::{ArgCursor, AtTimeout, CmdError, CmdResult, Ctx, timeout};
 use crate::protocol::{Args, Replies};
 use crate::store::stream::{Group, Log, Name, Pending, StreamId};
 use crate::store::{Collection as _, Millis, Stream};
@@ -260,29 +260,18 @@ fn wait(ctx: &mut Ctx<'_>, args: &Args<'_>, request: &Request<'_>, from: &[Strea
 fn parse<'a>(args: &Args<'a>, in_group: bool) -> CmdResult<Request<'a>> {
     let mut request =
         Request { member: None, timeout: None, count: 0, no_ack: false, keys: Vec::new(), ids: Vec::new() };
-    let mut streams_at = None;
-    let mut at = 1;
-    while at < args.len() {
-        let more = args.len() - at - 1;
-        if args.is(at, "BLOCK") && more > 0 {
-            request.timeout = Some(timeout::millis(args.get(at + 1))?);
-            at += 1;
-        } else if args.is(at, "COUNT") && more > 0 {
-            request.count = numbers::integer(args.get(at + 1))?.max(0) as usize;
-            at += 1;
-        } else if args.is(at, "STREAMS") && more > 0 {
-            if more % 2 == 1 {
-                return Err(UNBALANCED);
-            }
-            streams_at = Some(at + 1);
-            break;
-        } else if args.is(at, "GROUP") && more > 1 {
+    let mut words = ArgCursor::new(args, 1);
+    while !words.option_before("STREAMS", 1) {
+        if let Some([timeout]) = words.option("BLOCK") {
+            request.timeout = Some(timeout::millis(timeout)?);
+        } else if let Some(count) = words.integer("COUNT")? {
+            request.count = count.max(0) as usize;
+        } else if let Some([group, consumer]) = words.option("GROUP") {
             if !in_group {
                 return Err(NO_GROUP_HERE);
             }
-            request.member = Some((args.get(at + 1), args.get(at + 2)));
-            at += 2;
-        } else if args.is(at, "NOACK") {
+            request.member = Some((group, consumer));
+        } else if words.flag("NOACK") {
             if !in_group {
                 return Err(NO_NOACK_HERE);
             }
@@ -290,15 +279,16 @@ fn parse<'a>(args: &Args<'a>, in_group: bool) -> CmdResult<Request<'a>> {
         } else {
             return Err(CmdError::Syntax);
         }
-        at += 1;
     }
-    let streams_at = streams_at.ok_or(CmdError::Syntax)?;
+    if !words.left().is_multiple_of(2) {
+        return Err(UNBALANCED);
+    }
     if in_group && request.member.is_none() {
         return Err(GROUP_MISSING);
     }
-    let count = (args.len() - streams_at) / 2;
-    request.keys = args.from(streams_at).take(count).collect();
-    request.ids = args.from(streams_at + count).collect();
+    let count = words.left() / 2;
+    request.keys = words.by_ref().take(count).collect();
+    request.ids = words.collect();
     Ok(request)
 }
 

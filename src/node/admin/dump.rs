@@ -1,7 +1,9 @@
 //! DUMP and RESTORE: values as bytes. They work on the data set as data commands do, but need the format of snapshots,
 //! which the commands' layer must not know.
 
-use crate::commands::{Access, CmdError, CmdResult, Ctx, ExpiryMode, KeyspaceEvents, NodeCommand as N};
+use crate::commands::{
+    Access, ArgCursor, CmdError, CmdResult, Ctx, ExpiryMode, KeyspaceEvents, NodeCommand as N,
+};
 use crate::commands::{check_source, lru_clock, minutes};
 use crate::node::clients::session::Session;
 use crate::node::exec::flow::{Flow, Handlers};
@@ -112,28 +114,27 @@ struct Options {
 impl Options {
     fn parse(args: &Args<'_>) -> CmdResult<Self> {
         let mut options = Self::default();
-        let mut at = 4;
-        while at < args.len() {
-            let has_value = at + 1 < args.len();
-            let number = || strict_i64(args.get(at + 1)).ok_or(CmdError::NotAnInteger);
-            if args.is(at, "REPLACE") {
+        let mut words = ArgCursor::new(args, 4);
+        while words.has_more() {
+            if words.flag("REPLACE") {
                 options.replace = true;
-            } else if args.is(at, "ABSTTL") {
+            } else if words.flag("ABSTTL") {
                 options.absolute = true;
-            } else if args.is(at, "IDLETIME") && has_value && options.frequency.is_none() {
-                let idle = u64::try_from(number()?)
+            } else if options.frequency.is_none()
+                && let Some(idle) = words.integer("IDLETIME")?
+            {
+                let idle = u64::try_from(idle)
                     .map_err(|_| CmdError::text("ERR Invalid IDLETIME value, must be >= 0"))?;
                 options.idle = Some(idle.min(0xFF_FFFF) as u32);
-                at += 1;
-            } else if args.is(at, "FREQ") && has_value && options.idle.is_none() {
-                let frequency = u8::try_from(number()?)
+            } else if options.idle.is_none()
+                && let Some(frequency) = words.integer("FREQ")?
+            {
+                let frequency = u8::try_from(frequency)
                     .map_err(|_| CmdError::text("ERR Invalid FREQ value, must be >= 0 and <= 255"))?;
                 options.frequency = Some(frequency);
-                at += 1;
             } else {
                 return Err(CmdError::Syntax);
             }
-            at += 1;
         }
         Ok(options)
     }

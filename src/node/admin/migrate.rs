@@ -8,7 +8,7 @@ use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpStream, ToSocketAddrs as _};
 use std::time::{Duration, Instant};
 
-use crate::commands::{CmdError, CmdResult, Ctx, KeyspaceEvents};
+use crate::commands::{ArgCursor, CmdError, CmdResult, Ctx, KeyspaceEvents};
 use crate::node::clients::session::Session;
 use crate::node::exec::flow::Flow;
 use crate::node::node::Node;
@@ -37,31 +37,26 @@ struct Options<'a> {
 impl<'a> Options<'a> {
     fn parse(args: &Args<'a>) -> CmdResult<Self> {
         let mut options = Self { keys: vec![args.get(3)], ..Self::default() };
-        let mut at = 6;
-        while at < args.len() {
-            let left = args.len() - at - 1;
-            if args.is(at, "COPY") {
+        let mut words = ArgCursor::new(args, 6);
+        while words.has_more() {
+            if words.flag("COPY") {
                 options.copy = true;
-            } else if args.is(at, "REPLACE") {
+            } else if words.flag("REPLACE") {
                 options.replace = true;
-            } else if args.is(at, "AUTH") && left >= 1 {
-                options.login = vec![args.get(at + 1)];
-                at += 1;
-            } else if args.is(at, "AUTH2") && left >= 2 {
-                options.login = vec![args.get(at + 1), args.get(at + 2)];
-                at += 2;
-            } else if args.is(at, "KEYS") {
+            } else if let Some(login) = words.option::<1>("AUTH") {
+                options.login = login.to_vec();
+            } else if let Some(login) = words.option::<2>("AUTH2") {
+                options.login = login.to_vec();
+            } else if words.flag("KEYS") {
                 if !args.get(3).is_empty() {
                     return Err(CmdError::text(
                         "ERR When using MIGRATE KEYS option, the key argument must be set to the empty string",
                     ));
                 }
-                options.keys = args.from(at + 1).collect();
-                break;
+                options.keys = words.by_ref().collect();
             } else {
                 return Err(CmdError::Syntax);
             }
-            at += 1;
         }
         Ok(options)
     }

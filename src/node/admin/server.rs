@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::commands::{CmdError, CmdResult, NodeCommand as N, database_number};
+use crate::commands::{ArgCursor, CmdError, CmdResult, NodeCommand as N, database_number};
 use crate::node::clients::commands;
 use crate::node::clients::session::{ReplyMode, Session};
 use crate::node::config::{Caller, Config};
@@ -114,20 +114,16 @@ impl Node {
             }
             resp3 = version == 3;
         }
-        let mut at = 2;
-        let mut name = None;
-        while at < args.len() {
-            let left = args.len() - at - 1;
-            if args.is(at, "auth") && left >= 2 {
-                if !self.login(session, args.get(at + 1), args.get(at + 2)) {
+        let (mut name, mut words) = (None, ArgCursor::new(args, 2));
+        while words.has_more() {
+            if let Some([user, password]) = words.option("AUTH") {
+                if !self.login(session, user, password) {
                     return Err(wrong_password());
                 }
-                at += 3;
-            } else if args.is(at, "setname") && left >= 1 {
-                name = Some(commands::checked_name(args.get(at + 1))?);
-                at += 2;
+            } else if let Some([text]) = words.option("SETNAME") {
+                name = Some(commands::checked_name(text)?);
             } else {
-                return Err(CmdError::quoting("ERR Syntax error in HELLO option '", args.get(at), "'"));
+                return Err(CmdError::quoting("ERR Syntax error in HELLO option '", words.peek(), "'"));
             }
         }
         if !session.authenticated {

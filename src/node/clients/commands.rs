@@ -2,7 +2,7 @@
 
 use super::client::{Client, ClientKind};
 use super::session::{ReplyMode, Session};
-use crate::commands::{CmdError, CmdResult, NodeCommand as N};
+use crate::commands::{ArgCursor, CmdError, CmdResult, NodeCommand as N};
 use crate::node::exec::flow::{Flow, Handlers};
 use crate::node::faults::fault::Way;
 use crate::node::node::Node;
@@ -172,26 +172,25 @@ fn parse_kind(word: &[u8]) -> CmdResult<Kind> {
 
 impl KillFilter {
     fn parse(&mut self, args: &Args<'_>) -> CmdResult {
-        let mut at = 2;
-        while at + 1 < args.len() {
-            let value = args.get(at + 1);
-            let text = || String::from_utf8_lossy(value).into_owned();
-            if args.is(at, "id") {
-                let id = strict_i64(value).filter(|id| *id > 0);
+        let text = |word| String::from_utf8_lossy(word).into_owned();
+        let mut words = ArgCursor::new(args, 2);
+        while words.has_more() {
+            if let Some([id]) = words.option("ID") {
+                let id = strict_i64(id).filter(|id| *id > 0);
                 self.id = Some(id.ok_or(CmdError::text("ERR client-id should be greater than 0"))? as u64);
-            } else if args.is(at, "addr") {
-                self.addr = Some(text());
-            } else if args.is(at, "laddr") {
-                self.laddr = Some(text());
-            } else if args.is(at, "type") {
-                self.kind = Some(parse_kind(value)?);
-            } else if args.is(at, "user") {
-                if value != b"default" {
-                    return Err(CmdError::from(format!("ERR No such user '{}'", text())));
+            } else if let Some([addr]) = words.option("ADDR") {
+                self.addr = Some(text(addr));
+            } else if let Some([addr]) = words.option("LADDR") {
+                self.laddr = Some(text(addr));
+            } else if let Some([kind]) = words.option("TYPE") {
+                self.kind = Some(parse_kind(kind)?);
+            } else if let Some([user]) = words.option("USER") {
+                if user != b"default" {
+                    return Err(CmdError::from(format!("ERR No such user '{}'", text(user))));
                 }
-                self.user = Some(value.to_vec());
-            } else if args.is(at, "skipme") {
-                self.skip_me = match value.to_ascii_lowercase().as_slice() {
+                self.user = Some(user.to_vec());
+            } else if let Some([word]) = words.option("SKIPME") {
+                self.skip_me = match word.to_ascii_lowercase().as_slice() {
                     b"yes" => true,
                     b"no" => false,
                     _ => return Err(CmdError::Syntax),
@@ -199,9 +198,8 @@ impl KillFilter {
             } else {
                 return Err(CmdError::Syntax);
             }
-            at += 2;
         }
-        if at == args.len() { Ok(()) } else { Err(CmdError::Syntax) }
+        Ok(())
     }
 
     fn matches(&self, client: &Client) -> bool {

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
-use crate::commands::{CmdError, CmdResult, Command, Flags, NodeCommand, Run};
+use crate::commands::{ArgCursor, CmdError, CmdResult, Command, Flags, NodeCommand, Run};
 use crate::node::clients::session::Session;
 use crate::node::exec::flow::Flow;
 use crate::node::node::Node;
@@ -27,23 +27,22 @@ pub(in crate::node) fn shown_args<'a>(command: &Command, args: &Args<'a>) -> Vec
         Run::Node(NodeCommand::AclSetuser) => (2..args.len()).for_each(hide),
         Run::Node(NodeCommand::Auth) => [1, 2].into_iter().for_each(hide),
         Run::Node(NodeCommand::Hello) => {
-            let mut at = 2;
-            while at < args.len() {
-                if args.is(at, "auth") && at + 2 < args.len() {
-                    hide(at + 1);
-                    hide(at + 2);
-                    at += 3;
-                } else {
-                    at += if args.is(at, "setname") { 2 } else { 1 };
+            let mut words = ArgCursor::new(args, 2);
+            while words.has_more() {
+                if words.option::<2>("AUTH").is_some() {
+                    hide(words.at() - 2);
+                    hide(words.at() - 1);
+                } else if words.option::<1>("SETNAME").is_none() {
+                    words.next();
                 }
             }
         }
         Run::Node(NodeCommand::Migrate) => {
-            let mut at = 6;
-            while at < args.len() && !args.is(at, "keys") {
-                let secrets = if args.is(at, "auth2") { 2 } else { usize::from(args.is(at, "auth")) };
-                (at + 1..=at + secrets).for_each(&mut hide);
-                at += 1 + secrets;
+            let mut words = ArgCursor::new(args, 6);
+            while words.has_more() && !words.flag("KEYS") {
+                let secrets = if words.flag("AUTH2") { 2 } else { usize::from(words.flag("AUTH")) };
+                (words.at()..words.at() + secrets).for_each(&mut hide);
+                words.by_ref().take(secrets.max(1)).for_each(drop);
             }
         }
         Run::Node(NodeCommand::ConfigSet) => {

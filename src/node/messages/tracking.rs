@@ -8,7 +8,7 @@ mod checks;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use crate::commands::{CmdError, CmdResult, Command, Flags, WholeDb};
+use crate::commands::{ArgCursor, CmdError, CmdResult, Command, Flags, WholeDb};
 use crate::node::clients::buffers::bytes_for_name;
 use crate::node::clients::client::{Client, ClientId, Tracking};
 use crate::node::clients::session::Session;
@@ -100,34 +100,30 @@ impl Node {
 
     fn parse_tracking(&self, args: &Args<'_>) -> CmdResult<(Tracking, Vec<Vec<u8>>)> {
         let (mut wanted, mut prefixes) = (Tracking::default(), Vec::new());
-        let mut at = 3;
-        while at < args.len() {
-            let more = at + 1 < args.len();
-            if args.is(at, "redirect") && more {
-                at += 1;
+        let mut words = ArgCursor::new(args, 3);
+        while words.has_more() {
+            if let Some([id]) = words.option("REDIRECT") {
                 if wanted.redirect != 0 {
                     return Err(CmdError::text("ERR A client can only redirect to a single other client"));
                 }
-                let id = strict_i64(args.get(at)).ok_or(CmdError::NotAnInteger)?;
+                let id = strict_i64(id).ok_or(CmdError::NotAnInteger)?;
                 wanted.redirect = u64::try_from(id).unwrap_or(0);
                 if !self.clients.by_id.contains_key(&wanted.redirect) {
                     return Err(CmdError::text("ERR The client ID you want redirect to does not exist"));
                 }
-            } else if args.is(at, "prefix") && more {
-                at += 1;
-                prefixes.push(args.get(at).to_vec());
-            } else if args.is(at, "bcast") {
+            } else if let Some([prefix]) = words.option("PREFIX") {
+                prefixes.push(prefix.to_vec());
+            } else if words.flag("BCAST") {
                 wanted.bcast = true;
-            } else if args.is(at, "optin") {
+            } else if words.flag("OPTIN") {
                 wanted.optin = true;
-            } else if args.is(at, "optout") {
+            } else if words.flag("OPTOUT") {
                 wanted.optout = true;
-            } else if args.is(at, "noloop") {
+            } else if words.flag("NOLOOP") {
                 wanted.noloop = true;
             } else {
                 return Err(CmdError::Syntax);
             }
-            at += 1;
         }
         Ok((wanted, prefixes))
     }

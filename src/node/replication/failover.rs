@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::commands::{CmdError, CmdResult};
+use crate::commands::{ArgCursor, CmdError, CmdResult};
 use crate::node::clients::session::Session;
 use crate::node::event::{FailoverPhase, NodeEvent};
 use crate::node::exec::flow::Flow;
@@ -21,22 +21,21 @@ struct Request {
 impl Request {
     fn parse(args: &Args<'_>) -> CmdResult<Self> {
         let mut request = Self::default();
-        let mut at = 1;
-        let integer = |at| strict_i64(args.get(at)).ok_or(CmdError::NotAnInteger);
-        while at < args.len() {
-            let left = args.len() - at - 1;
-            if args.is(at, "timeout") && left >= 1 && request.timeout.is_none() {
-                let millis = u64::try_from(integer(at + 1)?).ok().filter(|millis| *millis > 0);
+        let mut words = ArgCursor::new(args, 1);
+        while words.has_more() {
+            if request.timeout.is_none()
+                && let Some(millis) = words.integer("TIMEOUT")?
+            {
+                let millis = u64::try_from(millis).ok().filter(|millis| *millis > 0);
                 let millis = millis.ok_or(CmdError::text("ERR FAILOVER timeout must be greater than 0"))?;
                 request.timeout = Some(Duration::from_millis(millis));
-                at += 2;
-            } else if args.is(at, "to") && left >= 2 && request.target.is_none() {
-                let host = String::from_utf8_lossy(args.get(at + 1)).into_owned();
-                request.target = Some((host, integer(at + 2)?));
-                at += 3;
-            } else if args.is(at, "force") && !request.force {
+            } else if request.target.is_none()
+                && let Some([host, port]) = words.option("TO")
+            {
+                let port = strict_i64(port).ok_or(CmdError::NotAnInteger)?;
+                request.target = Some((String::from_utf8_lossy(host).into_owned(), port));
+            } else if !request.force && words.flag("FORCE") {
                 request.force = true;
-                at += 1;
             } else {
                 return Err(CmdError::Syntax);
             }
