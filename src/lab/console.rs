@@ -17,8 +17,9 @@ use tokio::time::{Instant, sleep_until};
 
 use super::client::{ClientError, RespClient, text};
 use super::recorder::Recorder;
-use super::{ConsoleMode, Event, NodeId, ReplyValue, words};
+use super::{ConsoleMode, Event, NodeId, ReplyValue};
 use crate::protocol::frame::{Frame, FrameLimits};
+use crate::protocol::split_inline;
 use reply::reply_value;
 use session::Session;
 use stream::{Batch, Part};
@@ -201,7 +202,7 @@ impl Console {
         if line.len() > LINE_MAX {
             return ReplyValue::Error(format!("ERR a line has at most {LINE_MAX} bytes; nothing was sent"));
         }
-        let args = match words::split(line.as_bytes()) {
+        let args = match split_inline(line.as_bytes()) {
             Some(args) if !args.is_empty() => args,
             _ => return ReplyValue::Error("Invalid argument(s)".to_owned()),
         };

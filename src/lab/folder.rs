@@ -6,8 +6,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::node::config::quote;
 use crate::persistence::{move_aside, open, write_whole};
+use crate::protocol::repr;
 
 /// What a node keeps its data in. A clean start moves these aside, one generation back.
 const DATA_FILES: [&str; 2] = ["dump.rdb", "appendonlydir"];
@@ -84,7 +84,7 @@ impl NodeFolder {
              # DEBUG is part of a lab: SLEEP, DIGEST, POPULATE.\n\
              enable-debug-command local\n",
             self.port,
-            quote(&self.path.to_string_lossy()),
+            repr(self.path.to_string_lossy().as_bytes()),
         );
         with_master(&config, master_port)
     }

@@ -3,7 +3,8 @@
 use memchr::{memchr, memchr2};
 
 use super::number::strict_i64;
-use super::request::{OwnedArgs, Span, split_inline};
+use super::request::{OwnedArgs, Span};
+use super::words::split_inline;
 
 /// Longest inline request and longest length line, in bytes (Redis: `PROTO_INLINE_MAX_SIZE`).
 const LINE_MAX: usize = 64 * 1024;

@@ -2,8 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::quote;
-use crate::protocol::split_inline;
+use crate::protocol::{repr, split_inline};
 
 /// What a command line says.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -43,14 +42,14 @@ pub fn parse_command_line(args: &[String]) -> CommandLine {
         let ends = alone && args.peek().is_none_or(|next| next.starts_with("--"));
         let empties = ends && arg.eq_ignore_ascii_case("--save");
         value_due = alone && !empties && !(ends && arg.eq_ignore_ascii_case("--sentinel"));
-        directives.push((option.to_owned(), if empties { quote("") } else { String::new() }));
+        directives.push((option.to_owned(), if empties { repr("") } else { String::new() }));
     }
     CommandLine { config_file, reads_stdin, directives }
 }
 
 /// A stray value without an option becomes a directive of its own, which then is refused by name.
 fn append_value(directives: &mut Vec<(String, String)>, value: &str) {
-    let value = quote(value);
+    let value = repr(value);
     match directives.last_mut() {
         None => directives.push((value, String::new())),
         Some((_, so_far)) if so_far.is_empty() => *so_far = value,

@@ -25,7 +25,7 @@ pub(super) const DIRECTIVES: [&str; 5] = ["include", "rename-command", "user", "
 const RETIRED: [&str; 3] = ["list-max-ziplist-entries", "list-max-ziplist-value", "lua-replicate-commands"];
 
 impl Config {
-    /// Reads `file`, then `overrides` as (directive, value as a file would have it: see [`quote`](super::quote)).
+    /// Reads `file`, then `overrides` as (directive, value as a file would have it: see [`repr`](crate::protocol::repr)).
     ///
     /// Relative paths (`dir`, `include`, `logfile`) start at the process' folder and then at `dir`, as in Redis.
     ///

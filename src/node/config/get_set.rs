@@ -3,10 +3,11 @@
 use std::collections::BTreeSet;
 
 use crate::commands::{Case, glob_matches};
+use crate::protocol::repr;
 
 use super::param::{Access, Effect, Param};
 use super::table::{self, TABLE};
-use super::{Config, LogLevel, ProtectedAction, quote};
+use super::{Config, LogLevel, ProtectedAction};
 
 /// Who asks for a change, and when.
 #[derive(Debug, Clone, Copy, Default)]
@@ -185,7 +186,7 @@ impl Config {
 fn setting(name: &str, value: &str) -> String {
     match value {
         _ if name.ends_with("-pass") => name.to_owned(),
-        _ if value.is_empty() || value.contains(char::is_control) => format!("{name} {}", quote(value)),
+        _ if value.is_empty() || value.contains(char::is_control) => format!("{name} {}", repr(value)),
         _ => format!("{name} {value}"),
     }
 }

@@ -6,8 +6,9 @@ use std::time::Duration;
 use super::numbers::{c_integer, parse_memory, show_memory};
 use super::param::{Line, Special};
 use super::value::Value;
-use super::{Config, OutputLimit, OutputLimits, names, quote};
+use super::{Config, OutputLimit, OutputLimits, names};
 use crate::commands::KeyspaceEvents;
+use crate::protocol::{repr, repr_if_needed};
 
 const WRONG_NUMBER: &str = "wrong number of arguments";
 const OOM_NAME: &str = "oom-score-adj-values";
@@ -18,7 +19,7 @@ pub(super) const DIR: Special = Special {
     several: false,
     set: set_dir,
     show: |config| show_path(&config.dir),
-    lines: |config, _| vec![Line::forced(quote(&show_path(&config.dir)))],
+    lines: |config, _| vec![Line::forced(repr(show_path(&config.dir)))],
 };
 
 /// Relative to the folder so far, as `chdir` is. The folder must exist.
@@ -79,7 +80,7 @@ fn join_save(points: &[(u64, u64)]) -> String {
 
 fn save_lines(config: &Config, _: &Config) -> Vec<Line> {
     if config.save.is_empty() {
-        return vec![Line::forced(quote(""))];
+        return vec![Line::forced(repr(""))];
     }
     config.save.iter().map(|(after, changes)| Line::forced(format!("{after} {changes}"))).collect()
 }
@@ -177,7 +178,7 @@ pub(super) const KEYSPACE_EVENTS: Special = Special {
     show: |config| config.notify_keyspace_events.letters(),
     lines: |config, _| {
         let letters = config.notify_keyspace_events.letters();
-        vec![Line { value: quote(&letters), forced: !letters.is_empty() }]
+        vec![Line { value: repr(&letters), forced: !letters.is_empty() }]
     },
 };
 
@@ -205,8 +206,8 @@ fn bind_lines(config: &Config, defaults: &Config) -> Vec<Line> {
     if config.bind == defaults.bind {
         return Vec::new();
     }
-    let addresses: Vec<String> = config.bind.iter().map(|address| word(address)).collect();
-    vec![Line::forced(if addresses.is_empty() { quote("") } else { addresses.join(" ") })]
+    let addresses: Vec<String> = config.bind.iter().map(|address| repr_if_needed(address)).collect();
+    vec![Line::forced(if addresses.is_empty() { repr("") } else { addresses.join(" ") })]
 }
 
 pub(super) const REPLICAOF: Special =
@@ -229,7 +230,7 @@ fn show_replicaof(config: &Config) -> String {
 
 /// A master's file must not name a master: the next start would demote it.
 fn replicaof_lines(config: &Config, _: &Config) -> Vec<Line> {
-    let line = |(host, port): &(String, u16)| Line::forced(format!("{} {port}", word(host)));
+    let line = |(host, port): &(String, u16)| Line::forced(format!("{} {port}", repr_if_needed(host)));
     config.replicaof.iter().map(line).collect()
 }
 
@@ -239,7 +240,7 @@ pub(super) const PERCENTILES: Special = Special {
     show: join_percentiles,
     lines: |config, _| {
         let percentiles = join_percentiles(config);
-        vec![Line::forced(if percentiles.is_empty() { quote("") } else { percentiles })]
+        vec![Line::forced(if percentiles.is_empty() { repr("") } else { percentiles })]
     },
 };
 
@@ -264,12 +265,6 @@ fn join_percentiles(config: &Config) -> String {
     let show = |number: &f64| format!("{number:.6}").trim_end_matches('0').trim_end_matches('.').to_owned();
     let shown: Vec<String> = config.latency_tracking_info_percentiles.iter().map(show).collect();
     shown.join(" ")
-}
-
-/// A word of a list: quoted where it would not come back as one word, or would start a line of its own.
-fn word(text: &str) -> String {
-    let safe = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\'' | b'\\');
-    if !text.is_empty() && text.bytes().all(safe) { text.to_owned() } else { quote(text) }
 }
 
 fn is_file_name(text: &str) -> bool {

@@ -9,6 +9,7 @@ mod rewriting;
 use super::param::Effect;
 use super::table::TABLE;
 use super::*;
+use crate::protocol::repr;
 use real::{get, set};
 
 #[test]
@@ -116,10 +117,10 @@ fn what_would_be_a_false_promise_is_refused_at_the_start_and_at_run_time() {
     for param in TABLE {
         let Effect::Refused(reason, refusal) = param.effect else { continue };
         let value = rewriting::another_value(&param.kind, param.default).unwrap();
-        let line = format!("{} {}", param.name, quote(&value));
+        let line = format!("{} {}", param.name, repr(&value));
         assert_eq!(refusals(&["# first", &line]), [(2, reason.to_owned())], "{line}");
         // A later line may take it back, and the default is no wish.
-        let back = format!("{} {}", param.name, quote(param.default));
+        let back = format!("{} {}", param.name, repr(param.default));
         assert_eq!(refusals(&[&line, &back]), [], "{line}");
         let mut config = Config::default();
         let reply = set(&mut config, &[param.name, &value]);

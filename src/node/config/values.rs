@@ -4,7 +4,7 @@ use super::Config;
 use super::numbers::{octal, parse_memory, show_memory};
 use super::param::{Home, Kind, Param};
 use super::value::Value;
-use crate::protocol::strict_i64;
+use crate::protocol::{repr, strict_i64};
 
 /// Smallest backlog.
 const BACKLOG_MIN: u64 = 16 << 10;
@@ -148,7 +148,7 @@ pub(super) fn show(kind: &Kind, value: &Value) -> String {
 /// A value as CONFIG REWRITE writes it, `None` if the file must not name it.
 pub(super) fn write(kind: &Kind, value: &Value) -> Option<String> {
     match (kind, value) {
-        (Kind::Text { .. }, Value::Text(text)) => text.as_deref().map(super::quote),
+        (Kind::Text { .. }, Value::Text(text)) => text.as_deref().map(repr),
         (Kind::Memory { .. } | Kind::MemoryOrPercent, Value::Number(number @ 0..)) => {
             Some(show_memory(*number))
         }

@@ -7,7 +7,7 @@ use crate::commands::{ArgCursor, CmdError, CmdResult, Command, Flags, NodeComman
 use crate::node::clients::session::Session;
 use crate::node::exec::flow::Flow;
 use crate::node::node::Node;
-use crate::protocol::Args;
+use crate::protocol::{Args, repr};
 
 /// What stands in place of a secret.
 const REDACTED: &[u8] = b"(redacted)";
@@ -57,27 +57,6 @@ pub(in crate::node) fn shown_args<'a>(command: &Command, args: &Args<'a>) -> Vec
     shown
 }
 
-/// `arg` in double quotes, with what cannot be shown escaped as C does it.
-fn quote_into(line: &mut String, arg: &[u8]) {
-    line.push('"');
-    for &byte in arg {
-        match byte {
-            b'\\' | b'"' => line.extend(['\\', char::from(byte)]),
-            b'\n' => line.push_str("\\n"),
-            b'\r' => line.push_str("\\r"),
-            b'\t' => line.push_str("\\t"),
-            7 => line.push_str("\\a"),
-            8 => line.push_str("\\b"),
-            b' '..=b'~' => line.push(char::from(byte)),
-            _ => {
-                // Writing to a String cannot fail.
-                let _ = write!(line, "\\x{byte:02x}");
-            }
-        }
-    }
-    line.push('"');
-}
-
 impl Node {
     pub(super) fn monitor(&mut self, session: &mut Session, _: &Args<'_>) -> CmdResult<Flow> {
         if self.data.collected.is_some() {
@@ -117,7 +96,7 @@ impl Node {
         let _ = write!(line, "+{seconds}.{micros:06} [{} {}]", session.db, shown);
         for arg in shown_args(command, args) {
             line.push(' ');
-            quote_into(&mut line, &arg);
+            line.push_str(&repr(arg));
         }
         line.push_str("\r\n");
         let mut too_slow = Vec::new();
@@ -162,12 +141,5 @@ mod tests {
             ["MIGRATE", "host", "1", "", "0", "1", "COPY", "AUTH2", "user", "secret", "KEYS", "auth", "k"];
         assert_eq!(shown(&migrate), "MIGRATE host 1  0 1 COPY AUTH2 (redacted) (redacted) KEYS auth k");
         assert_eq!(shown(&["SET", "auth", "value"]), "SET auth value");
-    }
-
-    #[test]
-    fn bytes_are_quoted_as_in_c() {
-        let mut line = String::new();
-        quote_into(&mut line, b"a\"\\\n\r\t\x07\x08\x00\xff~ ");
-        assert_eq!(line, r#""a\"\\\n\r\t\a\b\x00\xff~ ""#);
     }
 }

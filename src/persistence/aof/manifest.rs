@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use crate::protocol::split_inline;
+use crate::protocol::{repr_if_needed, split_inline};
 
 /// Longest line with its end, as in Redis.
 const LINE_MAX: usize = 1024;
@@ -131,7 +131,7 @@ impl Manifest {
             .chain(self.increments.iter().map(|part| (part, 'i')));
         for (part, kind) in parts {
             // Writing to a String cannot fail.
-            let _ = writeln!(text, "file {} seq {} type {kind}", quoted(&part.name), part.seq);
+            let _ = writeln!(text, "file {} seq {} type {kind}", repr_if_needed(&part.name), part.seq);
         }
         text
     }
@@ -196,30 +196,6 @@ impl Manifest {
         self.history.extend(self.increments.drain(..replaced));
         self.base = Some(base);
     }
-}
-
-/// A name as one word of a line.
-fn quoted(name: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\'' | b'\\');
-    if !name.is_empty() && name.bytes().all(plain) {
-        return name.to_owned();
-    }
-    let escaped = name.bytes().fold(String::new(), |mut text, byte| {
-        match byte {
-            b'"' | b'\\' => text.extend(['\\', char::from(byte)]),
-            b' ' | b'\'' => text.push(char::from(byte)),
-            b'\n' => text.push_str("\\n"),
-            b'\r' => text.push_str("\\r"),
-            b'\t' => text.push_str("\\t"),
-            0x07 => text.push_str("\\a"),
-            0x08 => text.push_str("\\b"),
-            byte if byte.is_ascii_graphic() => text.push(char::from(byte)),
-            // Writing to a String cannot fail.
-            byte => drop(write!(text, "\\x{byte:02x}")),
-        }
-        text
-    });
-    format!("\"{escaped}\"")
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::super::*;
+use crate::protocol::repr;
 
 /// A folder with these files.
 fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
@@ -109,7 +110,7 @@ fn files_include_others_in_place_relative_to_dir() {
         ("1.part", "timeout 1\n"),
         ("wrong.conf", "hz x\n"),
     ]);
-    let dir = ("dir".to_owned(), quote(&folder.path().to_string_lossy()));
+    let dir = ("dir".to_owned(), repr(folder.path().to_string_lossy().as_bytes()));
     let load = |name: &str| Config::load(None, &[dir.clone(), ("include".to_owned(), name.to_owned())]);
     let config = load("main.conf").unwrap();
     assert_eq!((config.port, config.hz, config.timeout), (2, 30, Duration::from_secs(2)));
@@ -124,7 +125,7 @@ fn files_include_others_in_place_relative_to_dir() {
 #[test]
 fn a_file_that_includes_itself_is_refused() {
     let folder = folder(&[("loop.conf", "include loop.conf\n")]);
-    let dir = ("dir".to_owned(), quote(&folder.path().to_string_lossy()));
+    let dir = ("dir".to_owned(), repr(folder.path().to_string_lossy().as_bytes()));
     let errors = Config::load(None, &[dir, ("include".to_owned(), "loop.conf".to_owned())]).unwrap_err();
     assert!(errors.errors[0].reason.contains("16 levels"), "{errors}");
 }
@@ -240,7 +241,7 @@ fn dir_is_absolute_and_the_process_stays_where_it_is() {
     let folder = folder(&[]);
     fs::create_dir(folder.path().join("inner")).unwrap();
     let here = std::env::current_dir().unwrap();
-    let outer = ("dir".to_owned(), quote(&folder.path().to_string_lossy()));
+    let outer = ("dir".to_owned(), repr(folder.path().to_string_lossy().as_bytes()));
     let config = Config::load(None, &[outer, ("dir".to_owned(), "./inner".to_owned())]).unwrap();
     assert!(config.dir.is_absolute() && config.dir.ends_with("inner"), "{:?}", config.dir);
     assert_eq!(std::env::current_dir().unwrap(), here);
