@@ -266,14 +266,15 @@ pub(super) fn bitop(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CmdResult {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::Random;
 
     #[test]
     fn counts_and_positions_are_those_of_looking_at_every_bit() {
-        let mut state = 1u64;
+        let mut chance = Random::new(1);
         for len in [1usize, 2, 7, 8, 9, 16, 17, 40] {
             for fill in [0u8, 0xFF, 0x55] {
                 let mut bytes = vec![fill; len];
-                let mut random = || crate::commands::next_random(&mut state) as usize;
+                let mut random = || chance.bits() as usize;
                 for _ in 0..random() % 3 {
                     let at = random() % len;
                     bytes[at] = random() as u8;

@@ -7,7 +7,8 @@ use super::effects::{AtTimeout, Effects, KeyWait};
 use super::{CmdError, CmdResult, KeyspaceEvents};
 use crate::protocol::Replies;
 use crate::store::{
-    Collection, Edit, Encodings, Entry, EntryRef, KeyHash, Keyspace, Millis, Object, Store, Value, ValueRef,
+    Collection, Edit, Encodings, Entry, EntryRef, KeyHash, Keyspace, Millis, Object, Random, Store, Value,
+    ValueRef,
 };
 
 /// What to do with a key whose time has come.
@@ -80,7 +81,7 @@ pub struct Ctx<'a> {
     /// Counters.
     pub stats: &'a mut Stats,
     /// State of the node's generator, for RANDOMKEY and the LFU counter.
-    pub random: &'a mut u64,
+    pub random: &'a mut Random,
     /// What takes long to free; the node does that on a thread of its own.
     pub garbage: &'a mut Vec<Garbage>,
 }
@@ -104,9 +105,9 @@ impl Ctx<'_> {
         self.keyspace().hash(key)
     }
 
-    /// 64 random bits (SplitMix64).
+    /// 64 random bits.
     pub fn random(&mut self) -> u64 {
-        next_random(self.random)
+        self.random.bits()
     }
 
     /// What a fresh key's access field starts with.
@@ -427,13 +428,4 @@ impl Ctx<'_> {
     pub fn propagate_nothing(&mut self) {
         self.effects.replaced = true;
     }
-}
-
-/// 64 random bits (SplitMix64), for those who hold the rest of a [`Ctx`] in other hands.
-pub(crate) fn next_random(state: &mut u64) -> u64 {
-    *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
-    let mut bits = *state;
-    bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    bits = (bits ^ (bits >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    bits ^ (bits >> 31)
 }

@@ -92,7 +92,6 @@ mod timeout;
 pub use access::{Access, LfuTuning};
 pub(crate) use access::{lfu_counter, lru_clock, minutes};
 pub(crate) use acl::{DEFAULT_USER, ONLY_DEFAULT, wrong_words as wrong_acl_words};
-pub(crate) use context::next_random;
 pub use context::{Ctx, ExpiryMode, Garbage, Stats};
 pub(crate) use cursor::ArgCursor;
 pub use effects::{AtTimeout, Effects, KeyWait, WholeDb};

@@ -4,11 +4,10 @@ use foldhash::SharedSeed;
 use foldhash::quality::SeedableRandomState;
 use hashbrown::HashSet;
 
-use super::context::next_random;
 use super::hashes::bulk_item;
 use super::{CmdError, CmdResult, Ctx, numbers};
 use crate::protocol::{Args, Replies};
-use crate::store::{Hash, Item, Set};
+use crate::store::{Hash, Item, Random, Set};
 
 /// Most elements with repetitions. Redis takes any number, and runs out of memory.
 const REPETITIONS_MAX: u64 = 1 << 20;
@@ -29,7 +28,7 @@ trait Elements {
     /// All elements are in one allocation: one by one they are no faster found than all together.
     fn is_compact(&self) -> bool;
     fn all(&self) -> impl Iterator<Item = Self::Element<'_>>;
-    fn one(&self, random: &mut u64) -> Option<Self::Element<'_>>;
+    fn one(&self, random: &mut Random) -> Option<Self::Element<'_>>;
     /// What an element differs in from all others.
     fn name<'e>(&'e self, element: Self::Element<'e>) -> Item<'e>;
 }
@@ -46,8 +45,8 @@ impl Elements for Set {
     fn all(&self) -> impl Iterator<Item = Item<'_>> {
         self.iter()
     }
-    fn one(&self, random: &mut u64) -> Option<Item<'_>> {
-        self.random(|| next_random(random))
+    fn one(&self, random: &mut Random) -> Option<Item<'_>> {
+        self.random(|| random.bits())
     }
     fn name<'e>(&'e self, element: Item<'e>) -> Item<'e> {
         element
@@ -66,8 +65,8 @@ impl Elements for Hash {
     fn all(&self) -> impl Iterator<Item = (Item<'_>, Item<'_>)> {
         self.iter()
     }
-    fn one(&self, random: &mut u64) -> Option<(Item<'_>, Item<'_>)> {
-        self.random(|| next_random(random))
+    fn one(&self, random: &mut Random) -> Option<(Item<'_>, Item<'_>)> {
+        self.random(|| random.bits())
     }
     fn name<'e>(&'e self, (field, _): (Item<'e>, Item<'e>)) -> Item<'e> {
         field
@@ -89,14 +88,14 @@ fn reply_len(elements: &impl Elements, count: i64, out: &Replies) -> CmdResult<u
 fn pick<'e, E: Elements>(
     elements: &'e E,
     count: i64,
-    random: &mut u64,
+    random: &mut Random,
     mut put: impl FnMut(E::Element<'e>) -> bool,
 ) {
     let (len, wanted) = (elements.len(), count.unsigned_abs() as usize);
     if count < 0 {
         if elements.is_compact() || wanted >= len {
             let all: Vec<E::Element<'e>> = elements.all().collect();
-            let _ = (0..wanted).all(|_| put(all[(next_random(random) % len as u64) as usize]));
+            let _ = (0..wanted).all(|_| put(all[random.index(len)]));
         } else {
             let _ = (0..wanted).map_while(|_| elements.one(random)).all(put);
         }
@@ -106,14 +105,14 @@ fn pick<'e, E: Elements>(
         // Each element is taken with the chance that leaves every subset equally likely.
         let (mut left, mut wanted) = (len as u64, wanted as u64);
         for element in elements.all() {
-            let taken = next_random(random) % left < wanted;
+            let taken = random.below(left) < wanted;
             (left, wanted) = (left - 1, wanted - u64::from(taken));
             if taken && !put(element) {
                 return;
             }
         }
     } else {
-        let hasher = SeedableRandomState::with_seed(next_random(random), SharedSeed::global_fixed());
+        let hasher = SeedableRandomState::with_seed(random.bits(), SharedSeed::global_fixed());
         let mut seen = HashSet::with_capacity_and_hasher(wanted, hasher);
         while seen.len() < wanted {
             let Some(element) = elements.one(random) else { return };
@@ -157,7 +156,7 @@ pub(super) fn srandmember(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CmdResult {
         return Err(CmdError::Syntax);
     }
     let count = if args.len() == 3 { Some(parse_count(args.get(2))?) } else { None };
-    let mut random = ctx.random();
+    let mut random = Random::new(ctx.random());
     let (set, out) = ctx.read_as::<Set>(args.get(1))?;
     let Some(count) = count else {
         match set.and_then(|set| set.one(&mut random)) {
@@ -193,7 +192,7 @@ pub(super) fn hrandfield(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CmdResult {
     if with_values && count.is_some_and(|count| count.unsigned_abs() > i64::MAX as u64 / 2) {
         return Err(OUT_OF_RANGE);
     }
-    let mut random = ctx.random();
+    let mut random = Random::new(ctx.random());
     let (hash, out) = ctx.read_as::<Hash>(args.get(1))?;
     let Some(count) = count else {
         match hash.and_then(|hash| hash.one(&mut random)) {

@@ -1,6 +1,5 @@
 //! Looking for keys: KEYS, SCAN, RANDOMKEY. Expired keys are hidden here, whatever the role of the node.
 
-use super::context::next_random;
 use super::glob::{self, Case};
 use super::{ArgCursor, CmdError, CmdResult, Ctx, ExpiryMode, numbers};
 use crate::protocol::Args;
@@ -32,7 +31,7 @@ pub(super) fn randomkey(ctx: &mut Ctx<'_>, _: &Args<'_>) -> CmdResult {
     let hidden = expired_at(ctx.expiry, ctx.now);
     for _ in 0..PICKS_MAX {
         let (random, keyspace) = (&mut *ctx.random, ctx.store.db(ctx.db));
-        let Some(entry) = keyspace.random(|| next_random(random)) else { break };
+        let Some(entry) = keyspace.random(|| random.bits()) else { break };
         if !hidden(&entry) {
             ctx.out.bulk(entry.key());
             return Ok(());

@@ -1,11 +1,10 @@
 //! SPOP: replicas are told which members went, not that some did.
 
-use super::context::next_random;
 use super::hashes::bulk_item;
 use super::sets::note;
 use super::{CmdError, CmdResult, Ctx, KeyspaceEvents, numbers};
 use crate::protocol::Args;
-use crate::store::{Encodings, Item, Set};
+use crate::store::{Encodings, Item, Random, Set};
 
 /// A set is rebuilt from what stays, if what goes is at least so many times as much.
 const REBUILD_FACTOR: usize = 5;
@@ -27,8 +26,8 @@ pub(super) fn spop(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CmdResult {
 }
 
 fn pop_one(ctx: &mut Ctx<'_>, key: &[u8]) -> CmdResult {
-    let mut seed = ctx.random();
-    let popped = ctx.edit::<Set>(key)?.and_then(|(mut set, _)| take_one(&mut set, &mut seed));
+    let mut random = Random::new(ctx.random());
+    let popped = ctx.edit::<Set>(key)?.and_then(|(mut set, _)| take_one(&mut set, &mut random));
     let Some(member) = popped else {
         ctx.out.null();
         return Ok(());
@@ -41,7 +40,7 @@ fn pop_one(ctx: &mut Ctx<'_>, key: &[u8]) -> CmdResult {
 }
 
 fn pop_many(ctx: &mut Ctx<'_>, key: &[u8], count: usize) -> CmdResult {
-    let (mut seed, encodings) = (ctx.random(), ctx.encodings);
+    let (mut random, encodings) = (Random::new(ctx.random()), ctx.encodings);
     let Some((mut set, out)) = ctx.edit::<Set>(key)?.filter(|_| count > 0) else {
         ctx.out.set(0);
         return Ok(());
@@ -59,9 +58,9 @@ fn pop_many(ctx: &mut Ctx<'_>, key: &[u8], count: usize) -> CmdResult {
         return Ok(());
     }
     let popped: Vec<Vec<u8>> = if (len - count) * REBUILD_FACTOR > count {
-        (0..count).map_while(|_| take_one(&mut set, &mut seed)).collect()
+        (0..count).map_while(|_| take_one(&mut set, &mut random)).collect()
     } else {
-        let kept = take_kept(&mut set, len - count, &mut seed, encodings);
+        let kept = take_kept(&mut set, len - count, &mut random, encodings);
         let popped = set.iter().map(owned).collect();
         *set = kept;
         popped
@@ -79,16 +78,16 @@ fn pop_many(ctx: &mut Ctx<'_>, key: &[u8], count: usize) -> CmdResult {
 }
 
 /// Moves `count` random members into a set of their own, which may be compact again.
-fn take_kept(set: &mut Set, count: usize, seed: &mut u64, encodings: &Encodings) -> Set {
+fn take_kept(set: &mut Set, count: usize, random: &mut Random, encodings: &Encodings) -> Set {
     let mut kept = Set::default();
-    for member in (0..count).map_while(|_| take_one(set, seed)) {
+    for member in (0..count).map_while(|_| take_one(set, random)) {
         kept.insert(&member, encodings);
     }
     kept
 }
 
-fn take_one(set: &mut Set, seed: &mut u64) -> Option<Vec<u8>> {
-    let member = set.random(|| next_random(seed)).map(owned)?;
+fn take_one(set: &mut Set, random: &mut Random) -> Option<Vec<u8>> {
+    let member = set.random(|| random.bits()).map(owned)?;
     set.remove(&member);
     Some(member)
 }

@@ -7,7 +7,7 @@ use std::rc::{Rc, Weak};
 use super::config::{Config, MaxmemoryPolicy};
 use super::event::{LogLevel, NodeEvent, NodeRole};
 use super::tasks::{Exit, guarded};
-use crate::commands::{Access, Ctx, ExpiryMode, Garbage, LfuTuning, next_random};
+use crate::commands::{Access, Ctx, ExpiryMode, Garbage, LfuTuning};
 use crate::node::clients::registry::Clients;
 use crate::node::disk::files::Disk;
 use crate::node::keys::dataset::Dataset;
@@ -49,9 +49,9 @@ pub(super) struct Node {
 }
 
 impl Node {
-    /// 64 random bits from the node's own generator (SplitMix64).
+    /// 64 random bits from the node's own generator.
     pub(super) fn random(&mut self) -> u64 {
-        next_random(&mut self.data.random)
+        self.data.random.bits()
     }
 
     /// A new replid.

@@ -29,6 +29,7 @@ use crate::node::replication::state::Replication;
 use crate::node::time::clock::Clock;
 use crate::persistence::FaultyDisk;
 use crate::replication::ReplId;
+use crate::store::Random;
 
 /// Runs a node on this thread until it ends.
 pub(super) fn run(
@@ -248,15 +249,14 @@ fn create(
     let logfile = if config.logfile.is_empty() { None } else { Some(config.dir.join(&config.logfile)) };
     let log = Log::open(config.loglevel, options.is_program, logfile.as_deref())
         .map_err(|error| format!("logfile '{}': {error}", config.logfile))?;
-    let mut random = rand::random::<u64>();
+    let no_chance = |error| format!("the system gives no random numbers: {error}");
+    let random = Random::new(getrandom::u64().map_err(no_chance)?);
     let new_id = || {
         let mut bytes = [0; 20];
-        rand::fill(&mut bytes);
-        ReplId::from_bytes(bytes)
+        getrandom::fill(&mut bytes).map(|()| ReplId::from_bytes(bytes)).map_err(no_chance)
     };
-    let (run_id, replid) = (new_id().to_string(), new_id());
+    let (run_id, replid) = (new_id()?.to_string(), new_id()?);
     let clock = Clock::start();
-    random ^= clock.millis() as u64;
     let key_load_delay = crate::persistence::KeyDelay::default();
     key_load_delay.set(config.key_load_delay_us);
     let node = Node {

@@ -185,6 +185,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::store::Random;
 
     fn round_trip(compressor: &mut Compressor, original: &[u8]) -> Option<usize> {
         let (mut packed, mut unpacked) = (Vec::new(), Vec::new());
@@ -202,13 +203,8 @@ mod tests {
         let mut compressor = Compressor::default();
         let text = b"the quick brown fox ".repeat(50);
         assert!(round_trip(&mut compressor, &text).is_some_and(|len| len < 60));
-        let mut state = 1u64;
-        let noise: Vec<u8> = std::iter::repeat_with(|| {
-            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-            (state >> 56) as u8
-        })
-        .take(100_000)
-        .collect();
+        let mut random = Random::new(1);
+        let noise: Vec<u8> = std::iter::repeat_with(|| random.bits() as u8).take(100_000).collect();
         assert_eq!(round_trip(&mut compressor, &noise), None);
         assert_eq!(round_trip(&mut compressor, b"aaaa"), None);
         assert_eq!(round_trip(&mut compressor, b""), None);

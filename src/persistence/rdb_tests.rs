@@ -9,7 +9,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::commands::Access;
-use crate::store::{Store, Ttl};
+use crate::store::{Random, Store, Ttl};
 
 /// Contents of a data set: value, expiry and access field by database and key.
 pub(super) type Contents = BTreeMap<(usize, Vec<u8>), (Vec<u8>, Option<i64>, u32)>;
@@ -248,11 +248,10 @@ fn a_flip_anywhere_in_a_file_of_several_windows_is_found() {
     }
     let mut file = written(&mut store, &WriteOptions { compress: false, ..checked() });
     assert!(file.len() > 256 * 1024);
-    let mut random = 7u64;
+    let mut random = Random::new(7);
     for _ in 0..1000 {
-        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        let at = (random >> 20) as usize % file.len();
-        let flip = 1 << (random >> 61);
+        let at = random.index(file.len());
+        let flip = 1 << random.below(8);
         file[at] ^= flip;
         assert!(read(&file, &LoadOptions::default()).is_err(), "byte {at} ^ {flip:#x} went unnoticed");
         file[at] ^= flip;

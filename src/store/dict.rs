@@ -280,6 +280,7 @@ mod tests {
     use std::collections::HashMap;
 
     use super::*;
+    use crate::store::Random;
 
     impl Keyed for std::rc::Rc<str> {
         fn key(&self) -> &[u8] {
@@ -342,15 +343,10 @@ mod tests {
     #[test]
     fn random_picks_are_even() {
         let dict = of(2_000);
-        let mut state = 1;
+        let mut random = Random::new(1);
         let mut hits = HashMap::<String, u32>::new();
         for _ in 0..200_000 {
-            let picked = dict.random(|| {
-                state ^= state << 13;
-                state ^= state >> 7;
-                state ^= state << 17;
-                state
-            });
+            let picked = dict.random(|| random.bits());
             *hits.entry(picked.unwrap().to_string()).or_default() += 1;
         }
         // 100 expected for each; beyond 6 standard deviations is no luck.

@@ -299,6 +299,7 @@ mod tests {
 
     use std::collections::BTreeMap;
 
+    use crate::store::Random;
     use proptest::prelude::*;
 
     use super::*;
@@ -400,13 +401,9 @@ mod tests {
             }
             assert_eq!(seen.len(), fields);
             assert!(seen.values().all(|times| *times == 1));
-            let mut state = 7u64;
-            let mut random = || {
-                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-                state.rotate_left(29) ^ state
-            };
+            let mut random = Random::new(7);
             let picked: std::collections::BTreeSet<_> =
-                (0..fields * 20).map(|_| hash.random(&mut random).unwrap().0.bytes()).collect();
+                (0..fields * 20).map(|_| hash.random(|| random.bits()).unwrap().0.bytes()).collect();
             assert_eq!(picked.len(), fields);
         }
         assert!(Hash::default().random(|| 1).is_none());

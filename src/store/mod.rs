@@ -23,6 +23,7 @@
 //! | `store` | all databases of one node |
 //! | `digest` | Redis' DEBUG DIGEST |
 //! | `memory` | what an allocation costs |
+//! | `random` | chance from a seed |
 
 mod dict;
 mod digest;
@@ -37,6 +38,7 @@ mod list;
 mod listpack;
 mod memory;
 mod millis;
+mod random;
 mod record;
 mod scan;
 mod segment;
@@ -63,6 +65,7 @@ pub use list::{End, List, Side};
 pub use listpack::{Item, Listpack};
 pub use memory::allocated;
 pub use millis::Millis;
+pub use random::{Random, mix_bits};
 pub use segment::{EntryRef, Segment};
 pub use set::Set;
 pub use slot::SnapshotPart;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
-use super::{SnapshotReader, Store, Ttl};
+use super::{Random, SnapshotReader, Store, Ttl};
 
 type Model = BTreeMap<(usize, Vec<u8>), (Vec<u8>, Option<i64>)>;
 
@@ -192,14 +192,10 @@ fn a_scan_returns_about_what_was_asked_for() {
 fn random_keys_are_spread_evenly() {
     let mut store = Store::new(1, 9);
     (0..2000).for_each(|key| set(&mut store, 0, format!("k{key}").as_bytes(), b"v", Ttl::Clear));
-    let mut state = 1u64;
-    let mut random = || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        state ^ (state >> 29)
-    };
+    let mut random = Random::new(1);
     let mut hits = BTreeMap::new();
     for _ in 0..40_000 {
-        let entry = store.db(0).random(&mut random).unwrap();
+        let entry = store.db(0).random(|| random.bits()).unwrap();
         *hits.entry(entry.key().to_vec()).or_insert(0) += 1;
     }
     assert!(hits.len() > 1990, "{} of 2000 keys were ever picked", hits.len());

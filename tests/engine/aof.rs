@@ -6,6 +6,7 @@ use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
 use repliscope::node::{NodeEvent, NodeHandle, NodeOptions, StopReason};
+use repliscope::store::Random;
 
 use super::support::client::command;
 use super::support::data::{fill_collections, write_all_forms};
@@ -373,13 +374,12 @@ fn no_kill_loses_what_was_acknowledged() {
     let rewrites = ["auto-aof-rewrite-min-size 16kb", "auto-aof-rewrite-percentage 50"];
     let mut server = Server::start(Kind::Process, &[&[ON, "appendfsync always"][..], &rewrites].concat());
     let mut acknowledged = 0;
-    let mut random = 0x9E37_79B9_7F4A_7C15u64;
+    let mut random = Random::new(1);
     for kill in 0..kills {
-        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         let port = server.port;
         let writers: Vec<_> =
             (0..4).map(|writer| std::thread::spawn(move || write_until_killed(port, kill, writer))).collect();
-        std::thread::sleep(Duration::from_millis(20 + (random >> 57)));
+        std::thread::sleep(Duration::from_millis(20 + random.below(128)));
         server.kill();
         let counts: Vec<u64> = writers.into_iter().map(|writer| writer.join().unwrap()).collect();
         server.restart(&[]);

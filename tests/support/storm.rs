@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use repliscope::node::{Fault, FaultKind, NodeEvent};
 use repliscope::replication::{FullReason, PsyncVerdict};
+use repliscope::store::Random;
 
 use super::data::words;
 use super::{Kind, Server, until, until_equal};
@@ -17,20 +18,17 @@ pub fn seed() -> u64 {
     seed
 }
 
-/// A small generator, so that a failure can be repeated.
+/// What a run decides, so that a failure can be repeated.
 #[derive(Debug)]
-pub struct Dice(u64);
+pub struct Dice(Random);
 
 impl Dice {
     pub fn new(seed: u64) -> Self {
-        Self(seed)
+        Self(Random::new(seed))
     }
 
     pub fn roll(&mut self, sides: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (mixed ^ (mixed >> 31)) % sides
+        self.0.below(sides)
     }
 
     /// One random write, read or change of database.

@@ -129,9 +129,8 @@ mod tests {
     #[test]
     fn dense_registers_do_not_touch_each_other() {
         let mut dense = vec![0; DENSE_BYTES];
-        let mut state = 3;
-        let values: Vec<u8> =
-            (0..REGISTERS).map(|_| crate::commands::next_random(&mut state) as u8 & 63).collect();
+        let mut random = crate::store::Random::new(3);
+        let values: Vec<u8> = (0..REGISTERS).map(|_| random.bits() as u8 & 63).collect();
         for round in 0..2 {
             for (index, value) in values.iter().enumerate() {
                 dense_set(&mut dense, index, if round == 0 { 63 - value } else { *value });

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use super::write_score;
 use crate::commands::collection_scan::{self, Found};
-use crate::commands::{CmdError, CmdResult, Ctx, next_random, numbers};
+use crate::commands::{CmdError, CmdResult, Ctx, numbers};
 use crate::protocol::{Args, Replies};
-use crate::store::{Direction, Item, ScoreText, Zset};
+use crate::store::{Direction, Item, Random, ScoreText, Zset};
 
 /// Most picks that may repeat: an answer may be as large as the data, but not as large as somebody asks.
 const PICKS_MAX: u64 = 1 << 20;
@@ -44,7 +44,7 @@ fn several(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CmdResult {
     if with_scores && !(-i64::MAX / 2..=i64::MAX / 2).contains(&count) {
         return Err(CmdError::text("ERR value is out of range"));
     }
-    let mut state = ctx.random();
+    let mut chance = Random::new(ctx.random());
     let (zset, out) = ctx.read_as::<Zset>(args.get(1))?;
     let Some(zset) = zset else {
         out.array(0);
@@ -54,7 +54,7 @@ fn several(ctx: &mut Ctx<'_>, args: &Args<'_>) -> CmdResult {
     if count < 0 && count.unsigned_abs() > PICKS_MAX && !out.has_limit() {
         return Err(CmdError::text("ERR value is out of range"));
     }
-    let mut random = |len| below(next_random(&mut state), len);
+    let mut random = |len| below(chance.bits(), len);
     let (len, count) = (zset.len(), count.unsigned_abs());
     let mut answer = Answer { out, with_scores };
     if count == 0 {

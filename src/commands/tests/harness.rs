@@ -4,7 +4,7 @@ use crate::commands::{
     Access, CmdError, Ctx, Effects, ExpiryMode, Garbage, LfuTuning, OWN_NAMES, Run, Stats, check,
 };
 use crate::protocol::{Args, OwnedArgs, Replies, split_inline};
-use crate::store::{Encodings, Millis, Store};
+use crate::store::{Encodings, Millis, Random, Store};
 
 /// When tests begin.
 pub(super) const START: Millis = 1_700_000_000_000;
@@ -23,7 +23,7 @@ pub(super) struct Fixture {
     pub(super) out: Replies,
     pub(super) effects: Effects,
     pub(super) garbage: Vec<Garbage>,
-    random: u64,
+    random: Random,
     /// What the last command sent to the replicas, a command with its database before it.
     pub(super) stream: Vec<String>,
 }
@@ -45,7 +45,7 @@ impl Fixture {
             out: Replies::new(),
             effects,
             garbage: Vec::new(),
-            random: 1,
+            random: Random::new(1),
             stream: Vec::new(),
         }
     }

@@ -6,6 +6,7 @@
 
 use super::harness::{Fixture, shown};
 use super::real::{Outcome, Real, now};
+use crate::store::Random;
 
 const REQUESTS: usize = 20_000;
 const SEED: u64 = 0x5EED;
@@ -128,12 +129,11 @@ const FORMS: [&str; 70] = [
     "OBJECT FREQ %k",
 ];
 
-struct Random(u64);
+struct Requests(Random);
 
-impl Random {
+impl Requests {
     fn below(&mut self, end: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        ((self.0 >> 33) % end as u64) as usize
+        self.0.index(end)
     }
 
     fn pick<'a>(&mut self, from: &[&'a str]) -> &'a str {
@@ -239,14 +239,14 @@ fn is_known_difference(name: &str, ours: &[u8], theirs: &[u8]) -> bool {
 fn random_requests_come_to_the_same_here_and_on_a_real_server() {
     let Some(mut real) = Real::start() else { return };
     let mut node = Fixture::new();
-    let mut random = Random(SEED);
+    let mut requests = Requests(Random::new(SEED));
     let mut history = Vec::new();
     for resp3 in [false, true] {
         let protocol = if resp3 { "HELLO 3" } else { "HELLO 2" };
         real.ask(protocol);
         node.out.set_resp3(resp3);
         for _ in 0..REQUESTS / 2 {
-            let request = random.request();
+            let request = requests.request();
             let words: Vec<&[u8]> = request.iter().map(Vec::as_slice).collect();
             node.now = now();
             let reply = node.run_words(words.iter().copied());

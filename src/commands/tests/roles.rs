@@ -2,7 +2,7 @@
 
 use super::harness::{Fixture, START};
 use crate::commands::{Access, ExpiryMode, WholeDb};
-use crate::store::BIG_STRING;
+use crate::store::{BIG_STRING, Random};
 
 /// A node with one key that has just expired, and one that has not.
 fn with_expired_key(expiry: ExpiryMode) -> Fixture {
@@ -223,12 +223,11 @@ fn strings_grow_to_the_longest_allowed_and_no_further() {
 fn strings_are_the_same_on_both_sides_of_the_big_size() {
     let mut node = Fixture::new();
     let mut model: Vec<u8> = Vec::new();
-    let mut state = 9u64;
+    let mut random = Random::new(9);
     node.run("SET k \"\" EX 1000");
     for step in 0..3000 {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
-        let offset = (state >> 33) as usize % (BIG_STRING + 40);
-        let value = vec![b'a' + (step % 26) as u8; (state >> 50) as usize % 30];
+        let offset = random.index(BIG_STRING + 40);
+        let value = vec![b'a' + (step % 26) as u8; random.index(30)];
         match step % 500 {
             499 => {
                 model = value.clone();

@@ -16,6 +16,7 @@ use crate::lab::WorkloadSettings;
 use crate::lab::client::{encode, text};
 use crate::node::pulse;
 use crate::protocol::frame::{Frame, FrameDecoder, FrameLimits};
+use crate::store::Random;
 
 /// Operations that may wait for an answer on one connection.
 const IN_FLIGHT_MAX: usize = 20_000;
@@ -222,7 +223,7 @@ pub(super) struct Reader {
     /// How many connections share the reads.
     sharers: Rc<Cell<usize>>,
     figures: Rc<RefCell<Figures>>,
-    random: u64,
+    random: Random,
 }
 
 impl Reader {
@@ -232,15 +233,11 @@ impl Reader {
         seed: u64,
         figures: Rc<RefCell<Figures>>,
     ) -> Self {
-        Self { settings, sharers, figures, random: seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1 }
+        Self { settings, sharers, figures, random: Random::new(seed) }
     }
 
     fn random_key(&mut self) -> u32 {
-        // xorshift64: any key will do, it only should not be always the same.
-        self.random ^= self.random << 13;
-        self.random ^= self.random >> 7;
-        self.random ^= self.random << 17;
-        (self.random % u64::from(self.settings.get().keys.max(1))) as u32
+        self.random.below(self.settings.get().keys.max(1).into()) as u32
     }
 }
 
@@ -284,12 +281,9 @@ fn fill_value(value: &mut Vec<u8>, number: u64, size: usize) {
     let mut digits = itoa::Buffer::new();
     value.extend_from_slice(digits.format(number).as_bytes());
     value.push(b':');
-    let mut random = number.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+    let mut random = Random::new(number);
     while value.len() < size {
-        random ^= random << 13;
-        random ^= random >> 7;
-        random ^= random << 17;
-        let letters = random.to_le_bytes().map(|byte| b'a' + byte % 26);
+        let letters = random.bits().to_le_bytes().map(|byte| b'a' + byte % 26);
         let missing = (size - value.len()).min(letters.len());
         value.extend_from_slice(&letters[..missing]);
     }

@@ -74,7 +74,8 @@ fn genpass(_: &mut Node, session: &mut Session, args: &Args<'_>) -> CmdResult<Fl
         ));
     }
     let mut bytes = [0; GENPASS_MAX_BITS as usize / 8];
-    rand::fill(&mut bytes);
+    let filled = getrandom::fill(&mut bytes);
+    filled.map_err(|error| CmdError::from(format!("ERR the system gives no random numbers: {error}")))?;
     session.out.bulk(&hex(&bytes).as_bytes()[..(bits as usize).div_ceil(4)]);
     Ok(Flow::Next)
 }

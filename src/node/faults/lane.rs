@@ -5,7 +5,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::commands::next_random;
+use crate::store::Random;
 
 /// A slow line carries its bytes in pieces of about this much time.
 const STEP: Duration = Duration::from_millis(20);
@@ -38,18 +38,18 @@ pub(super) struct Lane {
     last_due: Duration,
     /// When the line has carried what came out.
     free_at: Duration,
-    random: u64,
+    random: Random,
 }
 
 impl Lane {
     pub(super) fn new(rules: Rules) -> Self {
-        Self { rules, random: rules.seed, ..Self::default() }
+        Self { rules, random: Random::new(rules.seed), ..Self::default() }
     }
 
     /// Other rules from now on. What waits longer than they ask for does so no more.
     pub(super) fn set_rules(&mut self, now: Duration, rules: Rules) {
         if rules.seed != self.rules.seed {
-            self.random = rules.seed;
+            self.random = Random::new(rules.seed);
         }
         self.rules = rules;
         let latest = now + rules.delay + rules.jitter;
@@ -73,7 +73,7 @@ impl Lane {
             return;
         }
         let spread = u64::try_from(self.rules.jitter.as_nanos()).unwrap_or(u64::MAX);
-        let more = if spread == 0 { 0 } else { next_random(&mut self.random) % spread.saturating_add(1) };
+        let more = if spread == 0 { 0 } else { self.random.below(spread.saturating_add(1)) };
         // The later of two pieces never comes first.
         let due = (now + self.rules.delay + Duration::from_nanos(more)).max(self.last_due);
         self.last_due = due;

@@ -3,7 +3,7 @@
 use super::eviction::Eviction;
 use super::own_expires::OwnExpires;
 use crate::commands::{Effects, Garbage, Stats};
-use crate::store::Store;
+use crate::store::{Random, Store};
 
 /// The data set of a node.
 #[derive(Debug)]
@@ -11,8 +11,8 @@ pub(in crate::node) struct Dataset {
     pub(in crate::node) store: Store,
     pub(in crate::node) effects: Effects,
     pub(in crate::node) data_stats: Stats,
-    /// State of the node's own generator of random numbers.
-    pub(in crate::node) random: u64,
+    /// The node's own generator.
+    pub(in crate::node) random: Random,
     pub(in crate::node) garbage: Vec<Garbage>,
     pub(in crate::node) eviction: Eviction,
     pub(in crate::node) own_expires: OwnExpires,
@@ -26,13 +26,13 @@ pub(in crate::node) struct Dataset {
 }
 
 impl Dataset {
-    /// An empty one; `seed` decides the order of its keys.
-    pub(in crate::node) fn new(databases: usize, seed: u64) -> Self {
+    /// An empty one; `random` decides the order of its keys.
+    pub(in crate::node) fn new(databases: usize, mut random: Random) -> Self {
         Self {
-            store: Store::new(databases, seed),
+            store: Store::new(databases, random.bits()),
             effects: Effects::default(),
             data_stats: Stats::default(),
-            random: seed,
+            random,
             garbage: Vec::new(),
             eviction: Eviction::default(),
             own_expires: OwnExpires::default(),

@@ -11,7 +11,7 @@ use crate::node::clients::client::Client;
 use crate::node::config::MaxmemoryPolicy;
 use crate::node::node::Node;
 use crate::protocol::Replies;
-use crate::store::EntryRef;
+use crate::store::{EntryRef, Random};
 
 /// Candidates that are remembered between evictions.
 const POOL: usize = 16;
@@ -267,11 +267,11 @@ impl Node {
 /// Some key of a database, any of them or one that expires.
 fn pick<'s>(
     store: &'s crate::store::Store,
-    random: &mut u64,
+    random: &mut Random,
     db: usize,
     expiring: bool,
 ) -> Option<EntryRef<'s>> {
-    let random = || crate::commands::next_random(random);
+    let random = || random.bits();
     let keyspace = store.db(db);
     if expiring { keyspace.random_expiring(random) } else { keyspace.random(random) }
 }

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 use super::{End, List, Side};
+use crate::store::Random;
 
 /// A list beside its model; every change is made to both.
 struct Pair {
@@ -31,24 +32,19 @@ impl Pair {
     }
 }
 
-fn next(random: &mut u64) -> usize {
-    *random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-    (*random >> 33) as usize
-}
-
-fn element(random: &mut u64) -> Vec<u8> {
-    match next(random) % 6 {
-        0 => next(random).to_string().into_bytes(),
-        1 => vec![b'x'; next(random) % 300],
-        _ => (next(random) % 4).to_string().into_bytes(),
+fn element(random: &mut Random) -> Vec<u8> {
+    match random.index(6) {
+        0 => random.bits().to_string().into_bytes(),
+        1 => vec![b'x'; random.index(300)],
+        _ => random.index(4).to_string().into_bytes(),
     }
 }
 
-fn step(pair: &mut Pair, random: &mut u64) {
+fn step(pair: &mut Pair, random: &mut Random) {
     let len = pair.model.len();
-    let index = if len > 0 { next(random) % len } else { 0 };
-    let (new, count) = (element(random), next(random) % 7);
-    match next(random) % 12 {
+    let index = if len > 0 { random.index(len) } else { 0 };
+    let (new, count) = (element(random), random.index(7));
+    match random.index(12) {
         0..=2 => {
             pair.list.push(End::Head, &new);
             pair.model.insert(0, new);
@@ -96,7 +92,7 @@ fn step(pair: &mut Pair, random: &mut u64) {
 #[test]
 fn a_list_is_what_a_vector_would_be_whatever_its_nodes_hold() {
     for (limit, seed) in [(-1, 1), (-2, 2), (-5, 3), (1, 4), (2, 5), (3, 6), (16, 7), (128, 8), (0, 9)] {
-        let (mut pair, mut random) = (Pair::new(limit), seed);
+        let (mut pair, mut random) = (Pair::new(limit), Random::new(seed));
         for round in 0..4000 {
             step(&mut pair, &mut random);
             if round % 16 == 0 {

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use repliscope::store::Random;
+
 use super::templates;
 
 /// One request, word by word.
@@ -32,7 +34,7 @@ struct Template {
 pub(super) struct Generator {
     templates: Vec<Template>,
     used: BTreeSet<usize>,
-    state: u64,
+    random: Random,
 }
 
 impl Generator {
@@ -40,7 +42,7 @@ impl Generator {
         Self {
             templates: templates.iter().map(|text| parse(text)).collect(),
             used: BTreeSet::new(),
-            state: seed,
+            random: Random::new(seed),
         }
     }
 
@@ -54,11 +56,7 @@ impl Generator {
 
     /// A number below `below`.
     pub(super) fn below(&mut self, below: u64) -> u64 {
-        self.state = self.state.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut bits = self.state;
-        bits = (bits ^ (bits >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (bits ^ (bits >> 31)) % below
+        self.random.below(below)
     }
 
     pub(super) fn pick<'a, T: ?Sized>(&mut self, from: &[&'a T]) -> &'a T {

@@ -13,7 +13,7 @@ use repliscope::persistence::{
 };
 use repliscope::protocol::{OwnedArgs, Replies};
 use repliscope::replication::{History, ReplId, StreamWriter, Waits};
-use repliscope::store::Store;
+use repliscope::store::{Random, Store};
 
 use super::syncs::encode;
 use super::{DATABASES, ENCODINGS, Machine, Server};
@@ -86,7 +86,7 @@ impl Server {
             effects: Effects::default(),
             stats: Stats::default(),
             garbage: Vec::new(),
-            random,
+            random: Random::new(random),
             replies: Replies::default(),
             collected: None,
             upstream: None,

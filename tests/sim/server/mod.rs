@@ -20,7 +20,7 @@ use repliscope::replication::{
     Backlog, Failover, FailoverStep, FeedLimits, FeedState, History, Ledger, ReplId, StreamWriter, Streams,
     Waits,
 };
-use repliscope::store::{Encodings, Millis, Store};
+use repliscope::store::{Encodings, Millis, Random, Store};
 
 pub use commands::{Session, Verdict};
 use feeds::Peer;
@@ -72,7 +72,7 @@ pub struct Server {
     effects: Effects,
     stats: Stats,
     garbage: Vec<Garbage>,
-    random: u64,
+    random: Random,
     replies: Replies,
     collected: Option<Vec<(usize, Vec<u8>)>>,
     pub upstream: Option<Upstream>,
@@ -120,8 +120,9 @@ impl Server {
     }
 
     fn random(&mut self) -> u64 {
-        self.random = self.random.wrapping_add(1);
-        mix(self.random)
+        // Not the next of its numbers: a seed that has failed once must stay the same run.
+        self.random = Random::new(self.random.seed().wrapping_add(1));
+        mix(self.random.seed())
     }
 
     fn random_replid(&mut self) -> ReplId {

@@ -104,7 +104,8 @@ impl Node {
         let log = self.disk.aof.log.take();
         self.update_streaming();
         let databases = self.data.store.databases();
-        let old = std::mem::replace(&mut self.data.store, Store::new(databases, self.data.random));
+        let seed = self.random();
+        let old = std::mem::replace(&mut self.data.store, Store::new(databases, seed));
         let loaded = self.load_parts(&manifest);
         let unwanted = if loaded.is_err() { std::mem::replace(&mut self.data.store, old) } else { old };
         // Freeing it may take long; without a thread it is freed here.

@@ -122,7 +122,6 @@ impl Node {
         may_wipe: bool,
     ) {
         let config = self.link_config();
-        self.data.random = self.data.random.wrapping_add(1);
         let generation = self.random();
         let held = left.map(|left| (left.replid, left.offset));
         let (offset, db) = left.map_or((0, 0), |left| (left.offset, left.db));
