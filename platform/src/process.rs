@@ -11,7 +11,7 @@ pub fn resident_bytes() -> u64 {
     let bytes = {
         let statm = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
         let pages = statm.split_whitespace().nth(1).and_then(|pages| pages.parse::<u64>().ok());
-        pages.map(|pages| pages * 4096)
+        pages.map(|pages| pages * rustix::param::page_size() as u64)
     };
     bytes.unwrap_or(0)
 }
@@ -60,10 +60,10 @@ pub fn thread_cpu_times() -> (Duration, Duration) {
 /// The times in a row of `/proc/<pid>/stat`.
 #[cfg(not(windows))]
 fn ticks(stat: &str) -> Option<(Duration, Duration)> {
-    const TICK: Duration = Duration::from_millis(10);
+    let tick = Duration::from_secs(1) / u32::try_from(rustix::param::clock_ticks_per_second()).ok()?;
     // The name, in parentheses, may hold spaces: count fields from behind it.
     let mut fields = stat.rsplit(')').next()?.split_whitespace().skip(11);
-    let mut time = || Some(TICK * fields.next()?.parse().ok()?);
+    let mut time = || Some(tick * fields.next()?.parse().ok()?);
     let (user, system) = (time()?, time()?);
     Some((system, user))
 }
