@@ -1,7 +1,7 @@
 //! What is asked before something is lost.
 
-use crate::lab::LabCommand;
 use crate::lab::model::{LabModel, Life};
+use crate::lab::{EditKind, LabCommand};
 
 use super::describe::name;
 use super::format;
@@ -97,10 +97,10 @@ pub(crate) fn needed(model: &LabModel, command: &LabCommand) -> Option<Question>
                 "Make it a replica",
             )
         }
-        LabCommand::Edit { node, db, line, .. } if line.starts_with("DEL ") => ask(
+        LabCommand::Edit { node, db, edit, .. } if edit.kind == EditKind::Delete => ask(
             format!("Delete this key on {}?", name(model, *node)),
             vec![
-                format!("{} runs in database {db}; there is no way back.", shortened(line)),
+                format!("{} runs in database {db}; there is no way back.", shortened(&edit.line())),
                 "It goes to every replica that follows.".to_owned(),
             ],
             "Delete it",

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 use super::client::{ClientError, RespClient, text};
 use super::recorder::Recorder;
-use super::{Event, NodeId};
+use super::{Event, KeyType, NodeId};
 use crate::node::pulse;
 use crate::protocol::frame::{Frame, FrameLimits};
 use look::{Browse, Browsed, KeyInfo, KeyPage};
@@ -89,7 +89,7 @@ impl Browser {
     async fn answer(&mut self, ask: &Ask) -> Browsed {
         let page = match &ask.what {
             Browse::Keys { from, pattern, kind, count, digests } => {
-                let scan = Scan { from: *from, pattern, kind: kind.as_deref(), count: *count };
+                let scan = Scan { from: *from, pattern, kind: kind.as_ref(), count: *count };
                 self.keys(ask.db, &scan, *digests).await.map(Browsed::Keys)
             }
             Browse::Value { key, from } => {
@@ -194,7 +194,7 @@ impl Browser {
 struct Scan<'a> {
     from: u64,
     pattern: &'a [u8],
-    kind: Option<&'a str>,
+    kind: Option<&'a KeyType>,
     count: u32,
 }
 
@@ -206,7 +206,7 @@ impl Scan<'_> {
             all.extend([&b"MATCH"[..], self.pattern]);
         }
         if let Some(kind) = self.kind {
-            all.extend([&b"TYPE"[..], kind.as_bytes()]);
+            all.extend([&b"TYPE"[..], kind.word().as_bytes()]);
         }
         words(&all)
     }
@@ -280,7 +280,7 @@ fn info(key: Vec<u8>, figures: &[Frame]) -> Option<KeyInfo> {
     };
     Some(KeyInfo {
         key,
-        kind: text(kind),
+        kind: text(kind).into(),
         ttl_ms: integer(ttl),
         memory: integer(memory),
         len: None,
@@ -289,19 +289,19 @@ fn info(key: Vec<u8>, figures: &[Frame]) -> Option<KeyInfo> {
     })
 }
 
-fn length_command(kind: &str) -> Option<&'static [u8]> {
+fn length_command(kind: &KeyType) -> Option<&'static [u8]> {
     Some(match kind {
-        "string" => b"STRLEN",
-        "list" => b"LLEN",
-        "set" => b"SCARD",
-        "hash" => b"HLEN",
-        "zset" => b"ZCARD",
-        "stream" => b"XLEN",
-        _ => return None,
+        KeyType::String => b"STRLEN",
+        KeyType::List => b"LLEN",
+        KeyType::Set => b"SCARD",
+        KeyType::Hash => b"HLEN",
+        KeyType::SortedSet => b"ZCARD",
+        KeyType::Stream => b"XLEN",
+        KeyType::Other(_) => return None,
     })
 }
 
-fn length(kind: &str, key: &[u8]) -> Option<Words> {
+fn length(kind: &KeyType, key: &[u8]) -> Option<Words> {
     Some(words(&[length_command(kind)?, key]))
 }
 

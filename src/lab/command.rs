@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::NodeId;
 use super::browser::look::Browse;
+use super::key_edit::KeyEdit;
 use crate::node::{Fault, FaultKind};
 
 /// One wish of the user.
@@ -89,8 +90,9 @@ pub enum LabCommand {
         node: NodeId,
         /// In which database.
         db: u16,
-        /// The line, in redis-cli's syntax.
-        line: String,
+        /// The change.
+        #[serde(rename = "line")]
+        edit: KeyEdit,
     },
     /// Look at the keys of a node.
     Browse {

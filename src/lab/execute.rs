@@ -56,8 +56,8 @@ impl Lab {
                 }
                 Ok(())
             }
-            LabCommand::Edit { id, node, db, line } => {
-                self.console_line(Line { id, text: line, db: Some(db) }, node);
+            LabCommand::Edit { id, node, db, edit } => {
+                self.console_line(Line { id, text: edit.line(), db: Some(db) }, node);
                 Ok(())
             }
             LabCommand::Browse { id, node, db, what } => {

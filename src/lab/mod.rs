@@ -6,6 +6,8 @@
 //! | file | owns |
 //! |---|---|
 //! | `command` | what a user can ask of the lab |
+//! | `key_edit` | changes of keys that a user asks for |
+//! | `key_type` | the types of keys |
 //! | `event` | what happens in a lab |
 //! | `node_id` | how nodes are told apart |
 //! | `lossless` | values that JSON has no form for |
@@ -48,6 +50,8 @@ mod folder;
 pub mod headless;
 mod info;
 pub mod journal;
+mod key_edit;
+mod key_type;
 #[allow(clippy::module_inception)]
 mod lab;
 mod lifecycle;
@@ -80,6 +84,8 @@ pub use event::{
     ReplicaSample, ReplyValue, WorkloadSample,
 };
 pub use faults::{DELAY_MAX, DISK_DELAY_MAX, LASTS_MAX, RESET_EVERY_MIN};
+pub use key_edit::{EditKind, KeyEdit};
+pub use key_type::KeyType;
 pub use node_id::NodeId;
 pub use options::LabOptions;
 pub use thread::{LabClientParts, LabHandle, start};

@@ -263,7 +263,7 @@ mod tests {
     use std::fs;
 
     use super::*;
-    use crate::lab::{NodePlan, NoticeLevel, Preset, ReplyValue};
+    use crate::lab::{EditKind, KeyEdit, NodePlan, NoticeLevel, Preset, ReplyValue};
     use crate::node::{NodeEvent, StopReason, TimeGap};
     use crate::replication::{FullReason, PsyncVerdict, ReplId};
 
@@ -404,6 +404,23 @@ mod tests {
         ]);
         let told: Vec<_> = read_recording(&path).unwrap().into_iter().map(|entry| entry.event).collect();
         assert_eq!(told, [asked_to_cut, cut, asked_to_heal, healed]);
+    }
+
+    #[test]
+    fn edits_of_keys_are_read_and_written_as_their_lines() {
+        let events = [
+            r#"{"Asked":{"Edit":{"id":1,"node":2,"db":3,"line":"DEL \"a b\""}}}"#,
+            r#"{"Asked":{"Edit":{"id":2,"node":2,"db":3,"line":"SOMETHING old"}}}"#,
+        ];
+        let (_folder, path) = recording(&events);
+        let told: Vec<_> = read_recording(&path).unwrap().into_iter().map(|entry| entry.event).collect();
+        let edit = |id, edit| Event::Asked(LabCommand::Edit { id, node: NodeId(2), db: 3, edit });
+        let deletion = KeyEdit { key: b"a b".to_vec(), kind: EditKind::Delete };
+        let unknown = KeyEdit { key: Vec::new(), kind: EditKind::Line("SOMETHING old".to_owned()) };
+        assert_eq!(told, [edit(1, deletion), edit(2, unknown)]);
+        for (event, written) in told.iter().zip(events) {
+            assert_eq!(serde_json::to_string(event).unwrap(), written);
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use eframe::egui::{Key, Modifiers, Theme};
 use egui_kittest::kittest::Queryable;
 use repliscope::lab::browse::{Browse, Browsed, Cell, Digest, Group, KeyInfo, KeyPage, ValuePage};
-use repliscope::lab::{Event, LabCommand, ReplyValue};
+use repliscope::lab::{Event, KeyType, LabCommand, ReplyValue};
 
 use crate::bench::Bench;
 use crate::story::{Story, node, streaming};
@@ -11,7 +11,7 @@ use crate::story::{Story, node, streaming};
 pub(crate) fn info(key: &str, kind: &str, encoding: &str) -> KeyInfo {
     KeyInfo {
         key: key.as_bytes().to_vec(),
-        kind: kind.to_owned(),
+        kind: kind.to_owned().into(),
         memory: Some(72 + key.len() as u64),
         len: Some(3),
         encoding: encoding.to_owned(),
@@ -42,7 +42,7 @@ pub(crate) fn of_all_types() -> Vec<KeyInfo> {
 }
 
 pub(crate) fn value_of(key: KeyInfo) -> ValuePage {
-    let rows = match key.kind.as_str() {
+    let rows = match key.kind.word() {
         "string" => vec![vec![cell("{\"hello\": \"w\u{f6}rld\",\n \"n\": 1}")]],
         "list" => vec![vec![cell("first")], vec![cell("second")], vec![Cell::new(vec![0, 0xff])]],
         "set" => vec![vec![cell("blue")], vec![cell("red")]],
@@ -57,7 +57,7 @@ pub(crate) fn value_of(key: KeyInfo) -> ValuePage {
         last_id: "1700000000000-0".to_owned(),
         lag: Some(7),
     };
-    let groups = if key.kind == "stream" { vec![group] } else { Vec::new() };
+    let groups = if key.kind == KeyType::Stream { vec![group] } else { Vec::new() };
     ValuePage { info: key, rows, groups, ..ValuePage::default() }
 }
 
@@ -122,7 +122,7 @@ fn edits(wishes: &[LabCommand]) -> Vec<String> {
     wishes
         .iter()
         .filter_map(|wish| match wish {
-            LabCommand::Edit { line, .. } => Some(line.clone()),
+            LabCommand::Edit { edit, .. } => Some(edit.line()),
             _ => None,
         })
         .collect()

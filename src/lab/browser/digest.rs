@@ -9,6 +9,7 @@ use sha1::{Digest as _, Sha1};
 
 use super::look::{Digest, KeyInfo};
 use super::{Browser, Failure, Words, bytes, items, words};
+use crate::lab::KeyType;
 use crate::protocol::frame::Frame;
 
 /// Most elements of a value that is read whole.
@@ -26,7 +27,7 @@ impl Browser {
         }
         let small = |key: &KeyInfo| {
             let memory = key.memory.or(key.len).unwrap_or(u64::MAX);
-            let elements = if key.kind == "string" { 1 } else { key.len.unwrap_or(u64::MAX) };
+            let elements = if key.kind == KeyType::String { 1 } else { key.len.unwrap_or(u64::MAX) };
             key.digest.is_none() && memory <= BYTES_MAX && elements <= ELEMENTS_MAX
         };
         for key in keys.iter_mut().filter(|key| small(key)) {
@@ -48,24 +49,24 @@ fn of_node(frame: Frame) -> Option<Digest> {
 }
 
 /// The command that reads all of a value.
-fn whole(kind: &str, key: &[u8]) -> Option<Words> {
+fn whole(kind: &KeyType, key: &[u8]) -> Option<Words> {
     Some(match kind {
-        "string" => words(&[b"GET", key]),
-        "list" => words(&[b"LRANGE", key, b"0", b"-1"]),
-        "set" => words(&[b"SMEMBERS", key]),
-        "hash" => words(&[b"HGETALL", key]),
-        "zset" => words(&[b"ZRANGE", key, b"0", b"-1", b"WITHSCORES"]),
-        "stream" => words(&[b"XRANGE", key, b"-", b"+"]),
-        _ => return None,
+        KeyType::String => words(&[b"GET", key]),
+        KeyType::List => words(&[b"LRANGE", key, b"0", b"-1"]),
+        KeyType::Set => words(&[b"SMEMBERS", key]),
+        KeyType::Hash => words(&[b"HGETALL", key]),
+        KeyType::SortedSet => words(&[b"ZRANGE", key, b"0", b"-1", b"WITHSCORES"]),
+        KeyType::Stream => words(&[b"XRANGE", key, b"-", b"+"]),
+        KeyType::Other(_) => return None,
     })
 }
 
-fn of_elements(kind: &str, frame: Frame) -> Option<Digest> {
-    let wide = if kind == "hash" { 2 } else { 1 };
+fn of_elements(kind: &KeyType, frame: Frame) -> Option<Digest> {
+    let wide = if *kind == KeyType::Hash { 2 } else { 1 };
     let mut flat = Vec::new();
     flatten(frame, &mut flat)?;
     let mut rows: Vec<&[Vec<u8>]> = flat.chunks(wide).collect();
-    if matches!(kind, "set" | "hash") {
+    if matches!(kind, KeyType::Set | KeyType::Hash) {
         rows.sort_unstable();
     }
     let mut hash = Sha1::new();

@@ -4,6 +4,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::lab::key_type::KeyType;
+
 /// A look at the keys of one database of one node. Nothing of it changes data.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Browse {
@@ -15,7 +17,7 @@ pub enum Browse {
         #[serde(with = "crate::lab::lossless::bytes")]
         pattern: Vec<u8>,
         /// TYPE, `None` for all.
-        kind: Option<String>,
+        kind: Option<KeyType>,
         /// About how many keys are wanted.
         count: u32,
         /// Also a digest of each value, to compare it with that on another node.
@@ -66,7 +68,7 @@ pub struct KeyInfo {
     #[serde(with = "crate::lab::lossless::bytes")]
     pub key: Vec<u8>,
     /// TYPE.
-    pub kind: String,
+    pub kind: KeyType,
     /// PTTL, `None` if it does not expire.
     pub ttl_ms: Option<u64>,
     /// MEMORY USAGE, where the node can tell.

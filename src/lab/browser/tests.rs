@@ -16,7 +16,13 @@ fn browser(server: &PlainServer) -> Browser {
 }
 
 fn keys(from: u64, pattern: &str, kind: Option<&str>, count: u32, digests: bool) -> Browse {
-    Browse::Keys { from, pattern: pattern.into(), kind: kind.map(str::to_owned), count, digests }
+    Browse::Keys {
+        from,
+        pattern: pattern.into(),
+        kind: kind.map(|kind| kind.to_owned().into()),
+        count,
+        digests,
+    }
 }
 
 async fn page(browser: &mut Browser, db: u16, what: Browse) -> KeyPage {
@@ -68,7 +74,7 @@ async fn keys_come_page_by_page_with_their_figures() {
 
     let found = page(&mut browser, 0, keys(0, "li*", Some("list"), 100, false)).await;
     let [list] = &found.keys[..] else { panic!("{found:?}") };
-    assert_eq!((list.kind.as_str(), list.len, list.encoding.as_str()), ("list", Some(2), "quicklist"));
+    assert_eq!((list.kind.word(), list.len, list.encoding.as_str()), ("list", Some(2), "quicklist"));
     assert!(list.ttl_ms.is_some_and(|ttl| ttl > 50_000) && list.memory.is_some(), "{list:?}");
     let elsewhere = page(&mut browser, 3, keys(0, "", None, 100, false)).await;
     assert_eq!((elsewhere.keys.len(), elsewhere.dbsize), (1, 1));

@@ -2,6 +2,7 @@
 
 use super::look::{Cell, Group, ValuePage};
 use super::{Browser, Failure, Words, bytes, integer, items, refused, strange, words};
+use crate::lab::KeyType;
 use crate::lab::client::text;
 use crate::protocol::frame::Frame;
 
@@ -23,23 +24,23 @@ impl Browser {
         let mut page = ValuePage { info, from: from.to_owned(), ..ValuePage::default() };
         let Some(command) = read(&page.info.kind, key, from)? else { return Ok(page) };
         let frame = refused(self.call(command).await?)?;
-        match page.info.kind.as_str() {
-            "string" => {
+        match page.info.kind {
+            KeyType::String => {
                 let start = number(from)?;
                 page.rows = vec![vec![Cell::new(bytes(frame).ok_or_else(strange)?)]];
                 page.next = (start + BYTES < len).then(|| (start + BYTES).to_string());
             }
-            "list" => {
+            KeyType::List => {
                 let start = number(from)?;
                 page.rows = cells(items(frame).ok_or_else(strange)?, 1);
                 page.next = (start + ELEMENTS < len).then(|| (start + ELEMENTS).to_string());
             }
-            "zset" => {
+            KeyType::SortedSet => {
                 let start = number(from)?;
                 page.rows = cells(items(frame).ok_or_else(strange)?, 2);
                 page.next = (start + ELEMENTS < len).then(|| (start + ELEMENTS).to_string());
             }
-            "stream" => {
+            KeyType::Stream => {
                 page.rows = entries(frame)?;
                 let last = page.rows.last().and_then(|row| row.first()).map(|id| text(&id.bytes));
                 page.next = last.filter(|_| page.rows.len() as u64 == ELEMENTS);
@@ -47,10 +48,10 @@ impl Browser {
                     page.groups = self.groups(key).await?;
                 }
             }
-            _ => {
+            KeyType::Set | KeyType::Hash | KeyType::Other(_) => {
                 let mut parts = items(frame).ok_or_else(strange)?.into_iter();
                 let cursor = parts.next().and_then(bytes).ok_or_else(strange)?;
-                let wide = if page.info.kind == "hash" { 2 } else { 1 };
+                let wide = if page.info.kind == KeyType::Hash { 2 } else { 1 };
                 page.rows = cells(parts.next().and_then(items).ok_or_else(strange)?, wide);
                 page.next = (cursor != b"0").then(|| text(&cursor));
             }
@@ -66,7 +67,7 @@ impl Browser {
 }
 
 /// The command that reads the page from `from`; `None` for a type that is not known.
-fn read(kind: &str, key: &[u8], from: &str) -> Result<Option<Words>, Failure> {
+fn read(kind: &KeyType, key: &[u8], from: &str) -> Result<Option<Words>, Failure> {
     let range = |command: &[u8], wide: u64| {
         let start = number(from)?;
         let (start, end) = (start.to_string(), (start.saturating_add(wide) - 1).to_string());
@@ -76,20 +77,20 @@ fn read(kind: &str, key: &[u8], from: &str) -> Result<Option<Words>, Failure> {
     let cursor = if from.is_empty() { "0" } else { from };
     let scan = |command: &[u8]| words(&[command, key, cursor.as_bytes(), b"COUNT", count.as_bytes()]);
     Ok(Some(match kind {
-        "string" => range(b"GETRANGE", BYTES)?,
-        "list" => range(b"LRANGE", ELEMENTS)?,
-        "zset" => {
+        KeyType::String => range(b"GETRANGE", BYTES)?,
+        KeyType::List => range(b"LRANGE", ELEMENTS)?,
+        KeyType::SortedSet => {
             let mut command = range(b"ZRANGE", ELEMENTS)?;
             command.push(b"WITHSCORES".to_vec());
             command
         }
-        "set" => scan(b"SSCAN"),
-        "hash" => scan(b"HSCAN"),
-        "stream" => {
+        KeyType::Set => scan(b"SSCAN"),
+        KeyType::Hash => scan(b"HSCAN"),
+        KeyType::Stream => {
             let start = if from.is_empty() { "-".to_owned() } else { format!("({from}") };
             words(&[b"XRANGE", key, start.as_bytes(), b"+", b"COUNT", count.as_bytes()])
         }
-        _ => return Ok(None),
+        KeyType::Other(_) => return Ok(None),
     }))
 }
 

@@ -198,8 +198,9 @@ fn asked(model: &mut LabModel, at: Duration, command: &LabCommand) {
             }
             ConsoleTarget::Node(_) => {}
         },
-        LabCommand::Edit { id, node, db, line } if model.nodes.contains_key(node) => {
-            let prompt = if *db == 0 { line.clone() } else { format!("{line}  (database {db})") };
+        LabCommand::Edit { id, node, db, edit } if model.nodes.contains_key(node) => {
+            let line = edit.line();
+            let prompt = if *db == 0 { line } else { format!("{line}  (database {db})") };
             model.consoles.entry(*node).or_default().typed(*id, at, prompt);
         }
         LabCommand::Browse { id, node, db, what } if model.nodes.contains_key(node) => {

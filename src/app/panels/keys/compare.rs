@@ -91,7 +91,7 @@ mod tests {
     use crate::lab::browse::{Digest, KeyInfo};
 
     fn seen(kind: &str, digest: Option<Digest>, deadline: Option<u64>) -> SeenKey {
-        let info = KeyInfo { key: b"k".to_vec(), kind: kind.to_owned(), digest, ..KeyInfo::default() };
+        let info = KeyInfo { key: b"k".to_vec(), kind: kind.to_owned().into(), digest, ..KeyInfo::default() };
         SeenKey { info, deadline: deadline.map(Duration::from_millis) }
     }
 

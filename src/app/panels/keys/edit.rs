@@ -8,7 +8,7 @@ use crate::app::panels::Cx;
 use crate::app::theme::{self, Tokens};
 use crate::lab::browse::Cell;
 use crate::lab::model::keys::OpenValue;
-use crate::lab::{LabCommand, NodeId, ReplyValue, escape, line_of, unescape};
+use crate::lab::{EditKind, KeyEdit, KeyType, LabCommand, NodeId, ReplyValue, escape, unescape};
 
 /// Which form is open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,13 +48,13 @@ struct Sent {
 }
 
 /// Types that a new key can have, each with what it begins with.
-const KINDS: [(&str, &str, &str); 6] = [
-    ("string", "SET", "value"),
-    ("list", "RPUSH", "element"),
-    ("set", "SADD", "member"),
-    ("zset", "ZADD", "score and member"),
-    ("hash", "HSET", "field and value"),
-    ("stream", "XADD", "field and value"),
+const KINDS: [(KeyType, &str, &str); 6] = [
+    (KeyType::String, "SET", "value"),
+    (KeyType::List, "RPUSH", "element"),
+    (KeyType::Set, "SADD", "member"),
+    (KeyType::SortedSet, "ZADD", "score and member"),
+    (KeyType::Hash, "HSET", "field and value"),
+    (KeyType::Stream, "XADD", "field and value"),
 ];
 
 impl Editor {
@@ -109,7 +109,7 @@ impl Editor {
         cx: &mut Cx<'_>,
         node: NodeId,
         value: &OpenValue,
-        kind: &str,
+        kind: &KeyType,
         element: Option<usize>,
     ) {
         let port = cx.model.port(node);
@@ -122,7 +122,7 @@ impl Editor {
                     let button = ui.add_enabled(enabled, Button::new(word).small());
                     button.on_hover_text(tip).accessible_name(format!("{word} on {port}")).clicked()
                 };
-                if kind == "string" {
+                if *kind == KeyType::String {
                     let whole = value.next.is_none();
                     if button(ui, "Set value", whole, "SET … KEEPTTL; only a value that is loaded whole") {
                         let bytes: Vec<u8> =
@@ -132,7 +132,7 @@ impl Editor {
                 } else if button(ui, "Add", true, "Adds an element") {
                     self.begin(Some(node), Task::Add, Default::default());
                 }
-                if matches!(kind, "list" | "hash" | "zset") {
+                if matches!(kind, KeyType::List | KeyType::Hash | KeyType::SortedSet) {
                     let tip = "Changes the chosen element";
                     let whole = row.is_some_and(|row| row.iter().all(Cell::is_whole));
                     if button(ui, "Change", whole, tip) {
@@ -141,23 +141,26 @@ impl Editor {
                         self.begin(Some(node), Task::Element, [last, String::new(), String::new()]);
                     }
                 }
-                if kind != "string" {
+                if *kind != KeyType::String {
                     let name = row.and_then(|row| row.first()).filter(|cell| cell.is_whole());
                     let tip = match kind {
-                        "list" => "Removes the first element that equals the chosen one",
+                        KeyType::List => "Removes the first element that equals the chosen one",
                         _ => "Removes the chosen element",
                     };
                     if button(ui, "Remove", name.is_some(), tip)
                         && let Some(cell) = name
                     {
-                        let line = match kind {
-                            "list" => line_of(&[b"LREM", &value.key, b"1", &cell.bytes]),
-                            "set" => line_of(&[b"SREM", &value.key, &cell.bytes]),
-                            "zset" => line_of(&[b"ZREM", &value.key, &cell.bytes]),
-                            "stream" => line_of(&[b"XDEL", &value.key, &cell.bytes]),
-                            _ => line_of(&[b"HDEL", &value.key, &cell.bytes]),
+                        let name = cell.bytes.clone();
+                        let removal = match kind {
+                            KeyType::List => EditKind::RemoveElement(name),
+                            KeyType::Set => EditKind::RemoveMember(name),
+                            KeyType::SortedSet => EditKind::RemoveScored(name),
+                            KeyType::Stream => EditKind::RemoveEntry(name),
+                            KeyType::Hash | KeyType::String | KeyType::Other(_) => {
+                                EditKind::RemoveField(name)
+                            }
                         };
-                        self.send(cx, node, value.db, line, None);
+                        self.send(cx, node, value.db, &value.key, removal);
                     }
                 }
                 if button(ui, "Rename", true, "RENAMENX: never replaces another key") {
@@ -168,10 +171,10 @@ impl Editor {
                 }
                 let expires = value.seen.as_ref().is_some_and(|seen| seen.deadline.is_some());
                 if button(ui, "Persist", expires, "PERSIST: it never expires") {
-                    self.send(cx, node, value.db, line_of(&[b"PERSIST", &value.key]), None);
+                    self.send(cx, node, value.db, &value.key, EditKind::Persist);
                 }
                 if button(ui, "Delete", true, "DEL, after a question") {
-                    self.send(cx, node, value.db, line_of(&[b"DEL", &value.key]), None);
+                    self.send(cx, node, value.db, &value.key, EditKind::Delete);
                 }
             });
         });
@@ -183,15 +186,15 @@ impl Editor {
         cx: &mut Cx<'_>,
         node: NodeId,
         value: &OpenValue,
-        kind: &str,
+        kind: &KeyType,
         element: Option<usize>,
     ) {
         let Some(task) = self.task else { return };
         let hints: &[&str] = match (task, kind) {
-            (Task::Add, "hash" | "stream") => &["Field", "Value"],
-            (Task::Add, "zset") => &["Score", "Member"],
+            (Task::Add, KeyType::Hash | KeyType::Stream) => &["Field", "Value"],
+            (Task::Add, KeyType::SortedSet) => &["Score", "Member"],
             (Task::Add, _) => &["Element"],
-            (Task::Element, "zset") => &["New score"],
+            (Task::Element, KeyType::SortedSet) => &["New score"],
             (Task::Rename, _) => &["New name"],
             (Task::Expire, _) => &["Seconds"],
             _ => &["New value"],
@@ -202,12 +205,10 @@ impl Editor {
             Some(true) => {
                 let Some(fields) = self.read_fields(hints.len()) else { return };
                 let row = element.and_then(|at| Some((at, value.rows.get(at)?)));
-                let line = line(task, kind, &value.key, &fields, row);
-                let renamed = (task == Task::Rename).then(|| fields[0].clone());
-                match line {
-                    Some(line) => {
+                match change(task, kind, fields, row) {
+                    Some(change) => {
                         self.close();
-                        self.send(cx, node, value.db, line, renamed);
+                        self.send(cx, node, value.db, &value.key, change);
                     }
                     None => self.problem = Some("Choose an element first".to_owned()),
                 }
@@ -217,18 +218,18 @@ impl Editor {
 
     /// The form for a key that is not there yet; its name once it was made.
     pub(super) fn new_ui(&mut self, ui: &mut Ui, cx: &mut Cx<'_>, node: NodeId, db: u16) -> Option<Vec<u8>> {
-        let (kind, command, what) = KINDS[self.kind];
+        let (kind, command, what) = &KINDS[self.kind];
         ui.label(format!("A new key on {}", cx.model.port(node)));
-        let shown = ComboBox::from_id_salt("kind of new key").selected_text(kind).show_ui(ui, |ui| {
+        let shown = ComboBox::from_id_salt("kind of new key").selected_text(kind.word()).show_ui(ui, |ui| {
             for (index, (kind, _, _)) in KINDS.iter().enumerate() {
-                ui.selectable_value(&mut self.kind, index, *kind);
+                ui.selectable_value(&mut self.kind, index, kind.word());
             }
         });
         shown.response.accessible_name("Type of new key");
         ui.weak(format!("{command} with {what}"));
         let hints: &[&str] = match kind {
-            "hash" | "stream" => &["Name", "Field", "Value"],
-            "zset" => &["Name", "Score", "Member"],
+            KeyType::Hash | KeyType::Stream => &["Name", "Field", "Value"],
+            KeyType::SortedSet => &["Name", "Score", "Member"],
             _ => &["Name", "Value"],
         };
         match self.fields_ui(ui, hints) {
@@ -238,12 +239,13 @@ impl Editor {
                 None
             }
             Some(true) => {
-                let fields = self.read_fields(hints.len())?;
-                let task = if kind == "string" { Task::New } else { Task::Add };
-                let line = line(task, kind, &fields[0], &fields[1..], None)?;
+                let mut fields = self.read_fields(hints.len())?;
+                let key = fields.remove(0);
+                let task = if *kind == KeyType::String { Task::New } else { Task::Add };
+                let change = change(task, kind, fields, None)?;
                 self.close();
-                self.send(cx, node, db, line, None);
-                fields.into_iter().next()
+                self.send(cx, node, db, &key, change);
+                Some(key)
             }
         }
     }
@@ -289,10 +291,12 @@ impl Editor {
         fields
     }
 
-    fn send(&mut self, cx: &mut Cx<'_>, node: NodeId, db: u16, line: String, renamed: Option<Vec<u8>>) {
+    fn send(&mut self, cx: &mut Cx<'_>, node: NodeId, db: u16, key: &[u8], kind: EditKind) {
         let id = cx.new_id();
+        let renamed = if let EditKind::Rename(name) = &kind { Some(name.clone()) } else { None };
         self.sent = Some(Sent { id, node, seen: false, renamed });
-        cx.push(Action::Lab(LabCommand::Edit { id, node, db, line }));
+        let edit = KeyEdit { key: key.to_vec(), kind };
+        cx.push(Action::Lab(LabCommand::Edit { id, node, db, edit }));
     }
 
     /// What the node answered to the last change.
@@ -321,28 +325,28 @@ fn answer<'a>(cx: &Cx<'a>, sent: &Sent) -> Option<&'a ReplyValue> {
     line.answers.first().map(|answer| &answer.reply)
 }
 
-/// The line that carries out a form; `None` where it needs an element and none is chosen.
-fn line(
+/// The change that a form asks for; `None` where it needs an element and none is chosen.
+fn change(
     task: Task,
-    kind: &str,
-    key: &[u8],
-    fields: &[Vec<u8>],
+    kind: &KeyType,
+    fields: Vec<Vec<u8>>,
     row: Option<(usize, &Vec<Cell>)>,
-) -> Option<String> {
-    let field = |index: usize| fields.get(index).map(Vec::as_slice);
-    let first = field(0)?;
+) -> Option<EditKind> {
+    let mut fields = fields.into_iter();
+    let first = fields.next()?;
+    let name = || Some(row?.1.first()?.bytes.clone());
     Some(match (task, kind) {
-        (Task::New, _) => line_of(&[b"SET", key, first, b"NX"]),
-        (Task::Value, _) => line_of(&[b"SET", key, first, b"KEEPTTL"]),
-        (Task::Rename, _) => line_of(&[b"RENAMENX", key, first]),
-        (Task::Expire, _) => line_of(&[b"EXPIRE", key, first]),
-        (Task::Add, "list") => line_of(&[b"RPUSH", key, first]),
-        (Task::Add, "set") => line_of(&[b"SADD", key, first]),
-        (Task::Add, "zset") => line_of(&[b"ZADD", key, first, field(1)?]),
-        (Task::Add, "stream") => line_of(&[b"XADD", key, b"*", first, field(1)?]),
-        (Task::Add, _) => line_of(&[b"HSET", key, first, field(1)?]),
-        (Task::Element, "list") => line_of(&[b"LSET", key, row?.0.to_string().as_bytes(), first]),
-        (Task::Element, "zset") => line_of(&[b"ZADD", key, first, &row?.1.first()?.bytes]),
-        (Task::Element, _) => line_of(&[b"HSET", key, &row?.1.first()?.bytes, first]),
+        (Task::New, _) => EditKind::Create(first),
+        (Task::Value, _) => EditKind::Replace(first),
+        (Task::Rename, _) => EditKind::Rename(first),
+        (Task::Expire, _) => EditKind::Expire(first),
+        (Task::Add, KeyType::List) => EditKind::Push(first),
+        (Task::Add, KeyType::Set) => EditKind::AddMember(first),
+        (Task::Add, KeyType::SortedSet) => EditKind::SetScore(first, fields.next()?),
+        (Task::Add, KeyType::Stream) => EditKind::AddEntry(first, fields.next()?),
+        (Task::Add, _) => EditKind::SetField(first, fields.next()?),
+        (Task::Element, KeyType::List) => EditKind::SetElement(row?.0.to_string().into_bytes(), first),
+        (Task::Element, KeyType::SortedSet) => EditKind::SetScore(first, name()?),
+        (Task::Element, _) => EditKind::SetField(name()?, first),
     })
 }

@@ -2,15 +2,14 @@
 
 use eframe::egui::{Button, ComboBox, DragValue, Key, TextEdit, Ui};
 
-/// The types of Redis 7.0.
-const KINDS: [&str; 6] = ["string", "list", "set", "zset", "hash", "stream"];
+use crate::lab::KeyType;
 
 /// The filter as it is applied, and the pattern as it is typed.
 #[derive(Default)]
 pub(super) struct Filter {
     pub(super) db: u16,
     pub(super) pattern: String,
-    pub(super) kind: Option<&'static str>,
+    pub(super) kind: Option<KeyType>,
     pub(super) only_differences: bool,
     typed: String,
 }
@@ -26,12 +25,13 @@ impl Filter {
         if entered || (field.lost_focus() && self.typed.trim() != self.pattern) {
             self.typed.trim().clone_into(&mut self.pattern);
         }
-        let shown = self.kind.unwrap_or("all types");
+        let shown = self.kind.as_ref().map_or("all types", KeyType::word).to_owned();
         let kinds =
             ComboBox::from_id_salt("kind of keys").width(84.0).selected_text(shown).show_ui(ui, |ui| {
                 ui.selectable_value(&mut self.kind, None, "all types");
-                for kind in KINDS {
-                    ui.selectable_value(&mut self.kind, Some(kind), kind);
+                for kind in KeyType::KNOWN {
+                    let word = kind.word().to_owned();
+                    ui.selectable_value(&mut self.kind, Some(kind), word);
                 }
             });
         kinds.response.accessible_name("Type of keys");

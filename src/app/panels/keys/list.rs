@@ -11,8 +11,8 @@ use crate::app::format;
 use crate::app::panels::Cx;
 use crate::app::theme::Tokens;
 use crate::app::widgets::empty_state;
-use crate::lab::NodeId;
 use crate::lab::model::keys::{Listing, SeenKey};
+use crate::lab::{KeyType, NodeId};
 
 const ROW: f32 = 22.0;
 /// Rows from the end at which the next page is wanted.
@@ -241,7 +241,7 @@ fn row_ui(ui: &mut Ui, cx: &Cx<'_>, row: &Row, chosen: bool, tokens: &Tokens) ->
     let width = rect.width();
     let left_of_figures = (width - if row.verdict.is_some() { 96.0 } else { 192.0 }).max(90.0);
     let mut cells = vec![
-        (4.0, 40.0, info.kind.clone(), small.clone(), kind_colour(&info.kind, tokens)),
+        (4.0, 40.0, info.kind.to_string(), small.clone(), kind_colour(&info.kind, tokens)),
         (46.0, left_of_figures - 50.0, key, mono, tokens.text),
     ];
     match row.verdict {
@@ -280,12 +280,12 @@ fn row_ui(ui: &mut Ui, cx: &Cx<'_>, row: &Row, chosen: bool, tokens: &Tokens) ->
 /// Type, encoding, size and TTL in one line.
 pub(super) fn figures(key: &SeenKey, cx: &Cx<'_>) -> String {
     let info = &key.info;
-    let mut parts = vec![info.kind.clone()];
+    let mut parts = vec![info.kind.to_string()];
     if !info.encoding.is_empty() {
         parts.push(info.encoding.clone());
     }
     if let Some(len) = info.len {
-        let unit = if info.kind == "string" { "bytes" } else { "elements" };
+        let unit = if info.kind == KeyType::String { "bytes" } else { "elements" };
         parts.push(format!("{} {unit}", format::number(len)));
     }
     parts.extend(info.memory.map(|memory| format!("{} in memory", format::bytes(memory))));
@@ -300,7 +300,7 @@ fn missing(verdict: Verdict) -> String {
     if verdict == Verdict::OnlyFirst { "not on second" } else { "not on first" }.to_owned()
 }
 
-pub(super) fn kind_colour(kind: &str, tokens: &Tokens) -> Color32 {
-    let index = ["string", "list", "set", "zset", "hash", "stream"].iter().position(|known| *known == kind);
+pub(super) fn kind_colour(kind: &KeyType, tokens: &Tokens) -> Color32 {
+    let index = KeyType::KNOWN.iter().position(|known| known == kind);
     index.map_or(tokens.dim, |index| tokens.series(index))
 }

@@ -22,7 +22,7 @@ use crate::app::widgets::empty_state;
 use crate::lab::browse::Browse;
 use crate::lab::model::Life;
 use crate::lab::model::keys::Listing;
-use crate::lab::{LabCommand, NodeId};
+use crate::lab::{KeyType, LabCommand, NodeId};
 use ask::ask_value;
 use edit::Editor;
 use filter::Filter;
@@ -64,7 +64,7 @@ pub(crate) struct KeysPanel {
 struct Wish {
     db: u16,
     pattern: String,
-    kind: Option<&'static str>,
+    kind: Option<KeyType>,
     digests: bool,
     /// Which cluster it is: nodes of another one have the same names.
     cluster: u64,
@@ -206,7 +206,7 @@ impl KeysPanel {
         let wish = Wish {
             db: self.filter.db,
             pattern: self.filter.pattern.clone(),
-            kind: self.filter.kind,
+            kind: self.filter.kind.clone(),
             digests: other.is_some(),
             cluster: cx.model.clusters,
         };
@@ -230,7 +230,7 @@ impl KeysPanel {
             from,
             // As it stands: a backslash is one of MATCH's own escapes.
             pattern: wish.pattern.clone().into_bytes(),
-            kind: wish.kind.map(str::to_owned),
+            kind: wish.kind.clone(),
             count: if wish.digests { COMPARED_PAGE } else { PAGE },
             digests: wish.digests,
         };

@@ -14,9 +14,9 @@ use crate::app::format;
 use crate::app::panels::Cx;
 use crate::app::theme::{self, Tokens};
 use crate::app::widgets::{chip, empty_state};
-use crate::lab::NodeId;
 use crate::lab::browse::{Cell, Group};
 use crate::lab::model::keys::OpenValue;
+use crate::lab::{KeyType, NodeId};
 
 const ROW: f32 = 20.0;
 /// Bytes of one line of the hexadecimal view.
@@ -73,8 +73,8 @@ impl ValueView {
         }
         let seen = value.seen.as_ref()?;
         let renamed = editor.ui(ui, cx, node, value, element);
-        match seen.info.kind.as_str() {
-            "string" => self.string(ui, value),
+        match seen.info.kind {
+            KeyType::String => self.string(ui, value),
             _ => {
                 if let Some(at) = rows(ui, value, element) {
                     self.element = (element != Some(at)).then_some(at);
@@ -166,7 +166,7 @@ fn head(ui: &mut Ui, cx: &Cx<'_>, node: NodeId, value: &OpenValue, comparing: bo
             ui.label(port);
         }
         if let Some(seen) = &value.seen {
-            chip(ui, &seen.info.kind, kind_colour(&seen.info.kind, tokens));
+            chip(ui, seen.info.kind.word(), kind_colour(&seen.info.kind, tokens));
         }
         let key = one_line(&value.key);
         let text = RichText::new(if key.is_empty() { "(empty name)" } else { &key }).monospace();
@@ -186,7 +186,7 @@ fn head(ui: &mut Ui, cx: &Cx<'_>, node: NodeId, value: &OpenValue, comparing: bo
 /// Draws elements; the place of the one that was clicked.
 fn rows(ui: &mut Ui, value: &OpenValue, chosen: Option<usize>) -> Option<usize> {
     let tokens = Tokens::of(ui);
-    let kind = value.seen.as_ref().map_or("", |seen| seen.info.kind.as_str());
+    let kind = &value.seen.as_ref()?.info.kind;
     let mut clicked = None;
     if !value.groups.is_empty() {
         groups(ui, &value.groups);
@@ -212,7 +212,7 @@ fn rows(ui: &mut Ui, value: &OpenValue, chosen: Option<usize>) -> Option<usize> 
                 ui.painter().rect(rect, 3, fill, Stroke::new(1.0, line), StrokeKind::Inside);
             }
             let first = match kind {
-                "list" | "set" => 52.0,
+                KeyType::List | KeyType::Set => 52.0,
                 _ => (rect.width() * 0.36).clamp(60.0, 260.0),
             };
             let cells = [
@@ -238,14 +238,14 @@ fn rows(ui: &mut Ui, value: &OpenValue, chosen: Option<usize>) -> Option<usize> 
 }
 
 /// What stands left and right in the row of an element.
-fn columns(kind: &str, at: usize, row: &[Cell]) -> (String, String) {
+fn columns(kind: &KeyType, at: usize, row: &[Cell]) -> (String, String) {
     let cell = |index: usize| row.get(index).map(text_of).unwrap_or_default();
     match kind {
-        "list" => (at.to_string(), cell(0)),
-        "set" => (String::new(), cell(0)),
+        KeyType::List => (at.to_string(), cell(0)),
+        KeyType::Set => (String::new(), cell(0)),
         // The score first: that is what they are sorted by.
-        "zset" => (cell(1), cell(0)),
-        "stream" => {
+        KeyType::SortedSet => (cell(1), cell(0)),
+        KeyType::Stream => {
             let fields: Vec<String> = row
                 .get(1..)
                 .unwrap_or_default()
