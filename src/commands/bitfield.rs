@@ -194,9 +194,9 @@ fn write(ctx: &mut Ctx<'_>, key: &[u8], operations: &[Operation]) -> CmdResult {
     ctx.out.array(operations.len());
     let mut changes = 0;
     for &Operation { action, of, offset, overflow } in operations {
-        let bytes =
-            ctx.keyspace().get(hash, key).and_then(|entry| entry.value().as_str()).unwrap_or_default();
-        let window = window(bytes, offset);
+        let bytes = ctx.keyspace().get(hash, key).and_then(|entry| entry.value().as_str());
+        debug_assert!(bytes.is_some(), "the string was made long enough");
+        let window = window(bytes.unwrap_or_default(), offset);
         let before = field(window, of, offset);
         let wanted = match action {
             Action::Get => {

@@ -247,6 +247,7 @@ fn add_group(sequence: &mut Vec<Node>, mut inner: Vec<Vec<Node>>, optional: bool
         }
         return;
     }
+    debug_assert_eq!(inner.len(), 1, "brackets hold at least one sequence");
     let inner = inner.pop().unwrap_or_default();
     // `key value [key value ...]`: the group repeats what stands before it.
     let repeats = inner.last().is_some_and(|last| last.multiple)

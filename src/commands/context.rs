@@ -204,7 +204,7 @@ impl Ctx<'_> {
         if !self.is_at::<T>(hash, key)? {
             return Ok(None);
         }
-        Ok(self.store.db_mut(self.db).edit(hash, key).map(|edit| (edit, &mut *self.out)))
+        self.edit_found(hash, key).map(Some)
     }
 
     /// [`Ctx::edit`], with an empty collection put at `key` first if the key is missing. It must not stay empty.
@@ -221,8 +221,17 @@ impl Ctx<'_> {
             self.keyspace_mut().put_object(hash, key, T::default().into_object(), None, access);
             self.note_new(key);
         }
-        // It is there: looked up or just made.
-        let edit = self.store.db_mut(self.db).edit(hash, key).ok_or(CmdError::WrongType)?;
+        self.edit_found(hash, key)
+    }
+
+    /// A collection that was just looked up, or made.
+    fn edit_found<T: Collection>(
+        &mut self,
+        hash: KeyHash,
+        key: &[u8],
+    ) -> CmdResult<(Edit<'_, T>, &mut Replies)> {
+        let edit = self.store.db_mut(self.db).edit(hash, key);
+        let edit = edit.ok_or_else(|| CmdError::broken("a collection is not where it was found"))?;
         Ok((edit, &mut *self.out))
     }
 

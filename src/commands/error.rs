@@ -60,6 +60,13 @@ impl CmdError {
         Self::Raw([before.as_bytes(), until_nul(word), after.as_bytes()].concat())
     }
 
+    /// An invariant of our own does not hold: a test stops here, and a client hears that the fault is not its own.
+    #[track_caller]
+    pub(crate) fn broken(what: &str) -> Self {
+        debug_assert!(false, "{what}");
+        Self::from(format!("ERR internal error: {what}"))
+    }
+
     /// Answers with this error.
     pub fn write_to(&self, out: &mut Replies) {
         match self {

@@ -102,7 +102,10 @@ impl Keyspace {
             self.expected = (mean + 3 * mean.isqrt()).min(SPLIT_AT);
         }
         while self.len == 0 && self.slots.len() < 1 << bits {
-            let at = self.slots.iter().position(|slot| slot.depth < bits).unwrap_or(0);
+            let Some(at) = self.slots.iter().position(|slot| slot.depth < bits) else {
+                debug_assert!(false, "all segments are split as often as wanted, and yet they are too few");
+                return;
+            };
             for index in at..self.slots.len() {
                 self.split(index);
             }

@@ -379,12 +379,12 @@ impl Large {
 /// The score in an element that we wrote, or checked.
 #[inline]
 fn score_of(item: Item<'_>) -> f64 {
-    match item {
-        Item::Int(score) => score as f64,
-        Item::Str(text) => parse_score(text).unwrap_or_default(),
-    }
+    let score = checked_score(item);
+    debug_assert!(score.is_some(), "the score of a member is no number");
+    score.unwrap_or_default()
 }
 
+#[inline]
 fn checked_score(item: Item<'_>) -> Option<f64> {
     match item {
         Item::Int(score) => Some(score as f64),

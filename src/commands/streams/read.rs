@@ -154,9 +154,10 @@ fn deliver(ctx: &mut Ctx<'_>, request: &Request<'_>, key: &[u8], from: StreamId)
     begin_stream(ctx.out, key);
     let (now, streaming) = (ctx.now, ctx.effects.streaming);
     let (name, consumer) = request.member.ok_or(GROUP_MISSING)?;
-    // They were there a moment ago.
-    let (mut stream, out) = ctx.edit::<Stream>(key)?.ok_or(STREAM_GONE)?;
-    let (log, mut group) = stream.edit_group(name).ok_or(GROUP_GONE)?;
+    let found = ctx.edit::<Stream>(key)?;
+    let (mut stream, out) = found.ok_or_else(|| CmdError::broken("a stream is not where it was found"))?;
+    let found = stream.edit_group(name);
+    let (log, mut group) = found.ok_or_else(|| CmdError::broken("a group is not where it was found"))?;
     let created = group.see_consumer(consumer, now);
     let mut delivered = Vec::new();
     let read_before = group.last_id;

@@ -47,7 +47,9 @@ impl ScoreText {
 
     /// The text: it is ASCII.
     pub fn as_str(&self) -> &str {
-        str::from_utf8(self.as_bytes()).unwrap_or_default()
+        let text = str::from_utf8(self.as_bytes());
+        debug_assert!(text.is_ok(), "only digits, signs and letters are pushed");
+        text.unwrap_or_default()
     }
 
     fn push(&mut self, text: &[u8]) {
@@ -62,8 +64,10 @@ impl ScoreText {
         // It fits: 17 digits, two signs, a point and an exponent of three digits.
         let _ = write!(scientific, "{:.16e}", score.abs());
         let text = scientific.as_str();
-        let (mantissa, exponent) = text.split_once('e').unwrap_or((text, "0"));
-        let exponent: i32 = exponent.parse().unwrap_or_default();
+        let (mantissa, exponent) = text.split_once('e').unwrap_or((text, ""));
+        let exponent = exponent.parse::<i32>();
+        debug_assert!(exponent.is_ok(), "{text} has no exponent");
+        let exponent = exponent.unwrap_or_default();
         let mut digits = [b'0'; DIGITS as usize];
         let spelled = mantissa.bytes().filter(u8::is_ascii_digit);
         digits.iter_mut().zip(spelled).for_each(|(into, digit)| *into = digit);
