@@ -9,6 +9,7 @@
 //! | `effects` | what it leaves for others |
 //! | `keyspace_event` | which news of keys are published |
 //! | `access` | when a key was used last, or how often |
+//! | `cursor` | reads the options of a command |
 //! | `error` | error replies |
 //! | `c_string`, `numbers`, `float`, `timeout` | how arguments are read |
 //! | `glob` | patterns |
