@@ -1,6 +1,6 @@
 //! What the window shows: a pure fold of the journal.
 //!
-//! `LabModel::default()` knows nothing; every [`Entry`] folded in adds what it tells. A live view, a recording
+//! `LabModel::default()` knows nothing; every [`Entry`](super::Entry) folded in adds what it tells. A live view, a recording
 //! and a scrubbed recording are the same fold over different entries. Everything in it is bounded, because a
 //! journal can be long. It must not know egui, tokio, files or a clock: time is that of the last entry, or an
 //! argument.
