@@ -36,21 +36,14 @@ impl Node {
         self.clients.current = Some(Rc::clone(&session.client));
         let flow = self.run_requests(session, &mut decoder, &mut pending, buffer, begun);
         self.clients.current = None;
-        self.broadcast_invalidations();
+        session.decoder = decoder;
+        session.pending = pending;
+        session.client.last_active.set(self.clock.since_start());
+        self.end_turn(begun);
         if flow == Flow::Close {
             // Nothing follows the reply that a connection is closed on.
             session.client.outbox.clear();
         }
-        session.decoder = decoder;
-        session.pending = pending;
-        session.client.last_active.set(self.clock.since_start());
-        if !self.data.garbage.is_empty() {
-            self.free_garbage();
-        }
-        self.flush_aof();
-        self.save_if_emptied();
-        self.wake_feeds();
-        self.figures.lag.record(begun);
         flow
     }
 

@@ -1,5 +1,7 @@
 //! What follows from a change: watchers, messages, the stream for replicas and the append-only file.
 
+use std::time::Instant;
+
 use crate::node::clients::session::Session;
 use crate::node::node::Node;
 use crate::protocol::Args;
@@ -82,6 +84,22 @@ impl Node {
         self.broadcast_invalidations();
         self.flush_aof();
         self.wake_feeds();
+    }
+
+    /// Ends a turn that began at `begun`, in which commands of a client or of a master were executed.
+    ///
+    /// The order matters. Caches are told first what they must forget, because the replies come after it. The
+    /// append-only file is written before the turn returns, so no reply leaves before what it acknowledges is in the
+    /// file. Replicas are woken last: they must not have a write that the file has not.
+    pub(in crate::node) fn end_turn(&mut self, begun: Instant) {
+        self.broadcast_invalidations();
+        if !self.data.garbage.is_empty() {
+            self.free_garbage();
+        }
+        self.flush_aof();
+        self.save_if_emptied();
+        self.wake_feeds();
+        self.figures.lag.record(begun);
     }
 
     /// What commands change is written down by a master that has a backlog, and by a node with an append-only file.

@@ -130,14 +130,7 @@ impl Node {
         buffer.drain(..consumed);
         session.decoder = decoder;
         session.out.truncate(0);
-        if !self.data.garbage.is_empty() {
-            self.free_garbage();
-        }
-        self.broadcast_invalidations();
-        self.flush_aof();
-        self.save_if_emptied();
-        self.wake_feeds();
-        self.figures.lag.record(begun);
+        self.end_turn(begun);
         self.check_held()?;
         result.map(|()| count >= TURN_COMMANDS)
     }
