@@ -52,8 +52,8 @@ impl Node {
         Ok(())
     }
 
-    /// How a file of this node's is read.
-    pub(super) fn load_options(&mut self) -> LoadOptions {
+    /// How a file of this node's is read, and a snapshot that a master sends.
+    pub(in crate::node) fn load_options(&mut self) -> LoadOptions {
         LoadOptions {
             databases: self.config.databases as usize,
             seed: self.random(),

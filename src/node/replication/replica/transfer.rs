@@ -18,7 +18,7 @@ use crate::node::disk::loading::TransferIn;
 use crate::node::event::{LinkPhase, NodeEvent};
 use crate::node::faults::wire::READ;
 use crate::node::tasks;
-use crate::persistence::{ChannelReader, Ending, LoadOptions, Loaded, Piece, RdbError, load};
+use crate::persistence::{ChannelReader, Loaded, Piece, RdbError, load};
 use crate::replication::{EOF_MARK_LEN, LinkEvent, SnapshotBytes, SnapshotForm};
 
 /// Pieces of a snapshot that wait for the decoder.
@@ -119,7 +119,8 @@ impl Driver {
         let (done, loaded) = oneshot::channel();
         let counters = Arc::<Counters>::default();
         let counted = Arc::clone(&counters);
-        let options = self.load_options();
+        // A mark at the end is taken off before the decoder sees the bytes, so they are those of a file.
+        let options = self.shared.borrow_mut().load_options();
         let shown = {
             let node = self.shared.borrow();
             let same = self.granted.is_some_and(|(replid, _)| replid == node.replication.history.replid());
@@ -239,23 +240,6 @@ impl Driver {
             let keys = transfer.counters.keys.load(Ordering::Relaxed);
             let keys_total = transfer.counters.keys_total.load(Ordering::Relaxed);
             node.emit(NodeEvent::Link(LinkPhase::Transfer { received, total, keys, keys_total }));
-        }
-    }
-
-    fn load_options(&self) -> LoadOptions {
-        let mut node = self.shared.borrow_mut();
-        LoadOptions {
-            databases: node.config.databases as usize,
-            seed: node.random(),
-            now: node.clock.millis(),
-            keep_expired: true,
-            verify_checksum: node.config.rdbchecksum && !node.data.skips_checksums,
-            max_string: node.config.proto_max_bulk_len,
-            access: node.access(),
-            encodings: node.config.encodings,
-            // A mark is taken off before the decoder sees the bytes.
-            ending: Ending::File,
-            key_delay: node.disk.key_load_delay.clone(),
         }
     }
 }
