@@ -20,27 +20,21 @@ const FOLDERS: [Handlers; 10] = [
 
 /// By the number of the command. It is made when the program is compiled, which fails if a command has no handler or two.
 static HANDLERS: [Handler; NodeCommand::COUNT] = {
-    let mut table: [Option<Handler>; NodeCommand::COUNT] = [None; NodeCommand::COUNT];
+    let mut handlers: [Handler; NodeCommand::COUNT] = [FOLDERS[0][0].1; NodeCommand::COUNT];
+    let mut has_one = [false; NodeCommand::COUNT];
     let (mut folder, mut found) = (0, 0);
     while folder < FOLDERS.len() {
         let mut row = 0;
         while row < FOLDERS[folder].len() {
             let (command, handler) = FOLDERS[folder][row];
-            assert!(table[command as usize].is_none(), "a command has two handlers");
-            table[command as usize] = Some(handler);
+            assert!(!has_one[command as usize], "a command has two handlers");
+            handlers[command as usize] = handler;
+            has_one[command as usize] = true;
             (row, found) = (row + 1, found + 1);
         }
         folder += 1;
     }
     assert!(found == NodeCommand::COUNT, "a command has no handler");
-    let mut handlers: [Handler; NodeCommand::COUNT] = [FOLDERS[0][0].1; NodeCommand::COUNT];
-    let mut at = 0;
-    while at < NodeCommand::COUNT {
-        if let Some(handler) = table[at] {
-            handlers[at] = handler;
-        }
-        at += 1;
-    }
     handlers
 };
 
