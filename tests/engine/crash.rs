@@ -82,10 +82,9 @@ fn a_node_in_another_program_does_not_begin_anew() {
 #[cfg(unix)]
 mod process {
     use std::os::unix::process::ExitStatusExt as _;
-    use std::process::ExitStatus;
     use std::time::{Duration, Instant};
 
-    use super::super::process::{at, server, signal, started};
+    use super::super::process::{at, ending, is_there, server, signal, started};
     use super::super::support::server::free_port;
     use super::super::support::{Client, Program, until};
     use super::log_of;
@@ -95,11 +94,6 @@ mod process {
         let mut command = server();
         command.args(at(port)).args(["--save", "900 1", "--logfile", "log", "--enable-debug-command", "yes"]);
         started(command.args(more).current_dir(folder), port)
-    }
-
-    fn ended(mut program: Program) -> ExitStatus {
-        until("it ends", &[], || program.has_ended());
-        program.0.wait().unwrap()
     }
 
     #[test]
@@ -118,7 +112,7 @@ mod process {
             let port = free_port();
             let program = program(folder.path(), port, more);
             Client::connect(port).send_command(&[b"DEBUG", word.as_bytes()]);
-            let status = ended(program);
+            let status = ending(program);
             assert_eq!((status.signal(), status.code()), (signal, code), "{word} {more:?}");
             assert_eq!(log_of(folder.path()).contains("STACK TRACE"), reports, "{word} {more:?}");
         }
@@ -130,7 +124,7 @@ mod process {
         let port = free_port();
         let idle = program(folder.path(), port, &[]);
         signal("-ABRT", idle.0.id());
-        assert_eq!(ended(idle).signal(), Some(6));
+        assert_eq!(ending(idle).signal(), Some(6));
         let log = log_of(folder.path());
         assert!(
             log.contains("# Redis 7.0.15 crashed by signal: 6\n") && log.contains("STACK TRACE"),
@@ -141,7 +135,7 @@ mod process {
         Client::connect(port).send_command(&[b"DEBUG", b"SLEEP", b"3600"]);
         let begun = Instant::now();
         signal("-ABRT", busy.0.id());
-        assert_eq!(ended(busy).signal(), Some(6));
+        assert_eq!(ending(busy).signal(), Some(6));
         assert!(begun.elapsed() < Duration::from_mins(1), "{:?}", begun.elapsed());
     }
 
@@ -155,11 +149,7 @@ mod process {
             info.lines().find_map(|line| line.strip_prefix("run_id:")).unwrap().to_owned()
         };
         let serves_again = |before: &str| {
-            until("it serves again", &[], || {
-                Client::try_connect(port).is_ok_and(|mut client| {
-                    client.try_ask(&[b"PING"]).is_ok_and(|reply| reply.text() == "PONG")
-                }) && run_id() != before
-            });
+            until("it serves again", &[], || is_there(port) && run_id() != before);
         };
         let mut before = run_id();
         for (word, keys) in [("RESTART", "1"), ("CRASH-AND-RECOVER", "1"), ("RESTART", "2")] {
@@ -179,6 +169,6 @@ mod process {
             Client::connect(port).ask(&["INFO", "server"]).text().contains(&format!("process_id:{pid}\r\n"))
         );
         signal("-TERM", pid);
-        assert_eq!(ended(program).code(), Some(0));
+        assert_eq!(ending(program).code(), Some(0));
     }
 }

@@ -4,7 +4,7 @@
 use std::io::Write as _;
 use std::os::unix::net::UnixDatagram;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::time::Duration;
 
 use super::support::server::{Kind, free_port};
@@ -26,7 +26,7 @@ fn said(args: &[&str]) -> (bool, String) {
     finished(server().args(args))
 }
 
-fn is_there(port: u16) -> bool {
+pub(crate) fn is_there(port: u16) -> bool {
     Client::try_connect(port)
         .is_ok_and(|mut client| client.try_ask(&[b"PING"]).is_ok_and(|reply| reply.text() == "PONG"))
 }
@@ -42,9 +42,13 @@ pub(crate) fn started(command: &mut Command, port: u16) -> Program {
     program
 }
 
-fn ended(mut program: Program) -> Option<i32> {
+pub(crate) fn ending(mut program: Program) -> ExitStatus {
     until("it ends", &[], || program.has_ended());
-    program.0.wait().unwrap().code()
+    program.0.wait().unwrap()
+}
+
+fn ended(program: Program) -> Option<i32> {
+    ending(program).code()
 }
 
 fn lines(path: &Path) -> String {
