@@ -3,8 +3,8 @@
 //! Owns every difference between Windows and the rest that a caller would otherwise have to write down: exclusive
 //! listening sockets and why one was refused, the figures of a process, the console of a program that has a window,
 //! a process in the background and its supervisor, its end by a signal, the end of the session. It must not know nodes,
-//! clusters or windows of the app; every function exists on every system. `unsafe` is allowed for calls of the Windows API, in [`windows`](self), and for one of the allocator, each
-//! with its reason.
+//! clusters or windows of the app; every function exists on every system. `unsafe` is allowed for calls of the Windows
+//! API, in [`windows`](self), and for one of the allocator, each with its reason.
 
 mod allocator;
 mod background;

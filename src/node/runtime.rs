@@ -145,7 +145,7 @@ impl Node {
         self.figures.log.raw(&format!(
             "\n   Repliscope {} (Redis {} compatible)\n   Running in standalone mode\n   Port: {port}\n   PID: {pid}\n\n",
             env!("CARGO_PKG_VERSION"),
-            crate::node::observe::info::REDIS_VERSION,
+            crate::node::config::REDIS_VERSION,
         ));
     }
 

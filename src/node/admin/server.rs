@@ -146,7 +146,7 @@ impl Node {
         out.bulk(b"server");
         out.bulk(b"redis");
         out.bulk(b"version");
-        out.bulk(crate::node::observe::info::REDIS_VERSION.as_bytes());
+        out.bulk(crate::node::config::REDIS_VERSION.as_bytes());
         out.bulk(b"proto");
         out.integer(if resp3 { 3 } else { 2 });
         out.bulk(b"id");

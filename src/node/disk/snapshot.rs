@@ -100,7 +100,7 @@ impl Node {
             now: self.clock.millis(),
             key_delay: Duration::from_micros(self.config.rdb_key_save_delay_us.max(0) as u64),
             aux: Aux {
-                redis_ver: Some(crate::node::observe::info::REDIS_VERSION.to_owned()),
+                redis_ver: Some(crate::node::config::REDIS_VERSION.to_owned()),
                 redis_bits: Some(64),
                 ctime: Some(self.clock.unix().as_secs() as i64),
                 used_mem: Some(self.used_memory()),

@@ -7,7 +7,7 @@ use crate::node::clients::subscriptions::Topic;
 use crate::node::node::Node;
 use crate::replication::MasterFeed;
 
-pub(in crate::node) use crate::node::config::REDIS_VERSION;
+use crate::node::config::REDIS_VERSION;
 
 /// When a section is shown without being asked for by name.
 #[derive(Clone, Copy, PartialEq, Eq)]

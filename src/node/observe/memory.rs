@@ -241,7 +241,7 @@ pub(super) fn lolwut(node: &mut Node, session: &mut Session, args: &Args<'_>) ->
         let replica = if (luck >> (nth + 16)).is_multiple_of(4) { "( zzz )" } else { "(replica)" };
         text = format!("{text}{link}{replica}");
     }
-    let version = super::info::REDIS_VERSION;
+    let version = crate::node::config::REDIS_VERSION;
     session.out.verbatim("txt", format!("{text}\n\nRedis ver. {version}\n").as_bytes());
     Ok(Flow::Next)
 }

@@ -12,8 +12,8 @@ use std::sync::Once;
 use repliscope_platform::DeadlySignal;
 
 use super::process::Supervisor;
+use crate::node::config::REDIS_VERSION;
 use crate::node::node::Node;
-use crate::node::observe::info::REDIS_VERSION;
 
 /// Why a node cannot go on.
 #[derive(Debug)]
